@@ -1,0 +1,139 @@
+/* The stencil language: how a VM author writes a micro-op in C.
+ *
+ *     #define STENCIL_STATE Frame *frame, Value *sp, Thread *thread
+ *     #include <stencilgen/stencil.h>
+ *
+ *     STENCIL(LOAD_FAST)
+ *     {
+ *         *sp++ = frame->locals[HOLE(uint16_t, oparg)];
+ *         CONTINUE();
+ *     }
+ *
+ * The key idea: a stencil is an ordinary C function whose parameters are the machine state, and whose every end is a
+ * tail call that hands the state on. `preserve_none` passes the state in registers that no callee must save, so
+ * between two stencils nothing is moved. A hole is a call of a function that the optimiser knows to be pure and of
+ * which it knows nothing else: so it hoists and merges the value but never assumes what it is. stencilgen replaces
+ * these calls by constants that are filled in when a trace is assembled.
+ *
+ * STENCIL_STATE is a parameter list of at most 12 integers and pointers, and 8 floats and doubles. SG_STATE_NAMES, the
+ * names of these parameters, is defined by `stencilgen build` on the compiler's command line (and in the
+ * compile_commands.json that it writes for editors).
+ */
+#ifndef STENCILGEN_STENCIL_H
+#define STENCILGEN_STENCIL_H
+
+#ifndef STENCIL_STATE
+#error "define STENCIL_STATE, the machine state as a parameter list, before including <stencilgen/stencil.h>"
+#endif
+#ifndef SG_STATE_NAMES
+#error "stencils are compiled by `stencilgen build`; editors take the flags from its compile_commands.json"
+#endif
+
+/* STENCIL(NAME) { body }: one micro-op. `extern STENCIL(name);` declares a function that TAIL_CALL may go to. */
+#define STENCIL(NAME) __attribute__((preserve_none)) __UINT64_TYPE__ NAME(STENCIL_STATE)
+
+/* HOLE(type, name): a value known when a trace is assembled: any integer type, bool, pointer, float or double.
+ * stencilgen.toml says where the emit function finds it. The value is converted to `type` as by a cast.
+ * Each kind of type has a symbol of its own, `__sg_hole_<kind>_<name>`, so that one hole may be read as several types. */
+#define HOLE(type, name)                                                                                             \
+    ({                                                                                                               \
+        SG_HOLE_DECLARE_(_Bool, b, name);                                                                            \
+        SG_HOLE_DECLARE_(signed char, i8, name);                                                                     \
+        SG_HOLE_DECLARE_(unsigned char, u8, name);                                                                   \
+        SG_HOLE_DECLARE_(short, i16, name);                                                                          \
+        SG_HOLE_DECLARE_(unsigned short, u16, name);                                                                 \
+        SG_HOLE_DECLARE_(int, i32, name);                                                                            \
+        SG_HOLE_DECLARE_(unsigned int, u32, name);                                                                   \
+        SG_HOLE_DECLARE_(long, i64, name);                                                                           \
+        SG_HOLE_DECLARE_(unsigned long, u64, name);                                                                  \
+        SG_HOLE_DECLARE_(float, f32, name);                                                                          \
+        SG_HOLE_DECLARE_(double, f64, name);                                                                         \
+        SG_HOLE_DECLARE_(void *, p, name);                                                                           \
+        (type) _Generic((type)0,                                                                                     \
+            _Bool: __sg_hole_b_##name(),                                                                             \
+            char: __sg_hole_i8_##name(),                                                                             \
+            signed char: __sg_hole_i8_##name(),                                                                      \
+            unsigned char: __sg_hole_u8_##name(),                                                                    \
+            short: __sg_hole_i16_##name(),                                                                           \
+            unsigned short: __sg_hole_u16_##name(),                                                                  \
+            int: __sg_hole_i32_##name(),                                                                             \
+            unsigned int: __sg_hole_u32_##name(),                                                                    \
+            long: __sg_hole_i64_##name(),                                                                            \
+            unsigned long: __sg_hole_u64_##name(),                                                                   \
+            long long: __sg_hole_i64_##name(),                                                                       \
+            unsigned long long: __sg_hole_u64_##name(),                                                              \
+            float: __sg_hole_f32_##name(),                                                                           \
+            double: __sg_hole_f64_##name(),                                                                          \
+            default: __sg_hole_p_##name());                                                                          \
+    })
+#define SG_HOLE_DECLARE_(type, kind, name) \
+    extern __attribute__((const, nothrow)) type __sg_hole_##kind##_##name(void)
+
+/* The ends of a stencil. Each leaves the function; code after it is unreachable.
+ * CONTINUE()           go on with the next micro-op of the trace
+ * JUMP(hole)           go on with the micro-op whose position in the trace is the label hole's value
+ * SIDE_EXIT()          leave the trace; whoever entered it learns which micro-op it was, and the state
+ * RETURN(value)        leave the trace with a value (integer, pointer, float or double; widened to 64 bits)
+ * TAIL_CALL(function)  leave the trace for a function that takes the state, declared by `extern STENCIL(function);` */
+#define CONTINUE() SG_TAIL_(__sg_continue)
+#define SIDE_EXIT() SG_TAIL_(__sg_exit)
+#define TAIL_CALL(function) SG_TAIL_(function)
+#define JUMP(hole)                              \
+    do {                                        \
+        extern STENCIL(__sg_label_##hole);      \
+        SG_TAIL_(__sg_label_##hole);            \
+    } while (0)
+#define RETURN(value) return _Generic((value),  \
+    float: __sg_bits_of_float,                  \
+    double: __sg_bits_of_double,                \
+    _Bool: __sg_bits_of_unsigned,               \
+    char: __sg_bits_of_signed,                  \
+    signed char: __sg_bits_of_signed,           \
+    short: __sg_bits_of_signed,                 \
+    int: __sg_bits_of_signed,                   \
+    long: __sg_bits_of_signed,                  \
+    long long: __sg_bits_of_signed,             \
+    unsigned char: __sg_bits_of_unsigned,       \
+    unsigned short: __sg_bits_of_unsigned,      \
+    unsigned int: __sg_bits_of_unsigned,        \
+    unsigned long: __sg_bits_of_unsigned,       \
+    unsigned long long: __sg_bits_of_unsigned,  \
+    default: __sg_bits_of_pointer)(value)
+#define SG_TAIL_(function) \
+    do { \
+        __attribute__((musttail)) return function(SG_STATE_NAMES); \
+    } while (0)
+
+/* Which way a condition usually goes: the other way's code is placed in the cold part. */
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+extern STENCIL(__sg_continue);
+extern __attribute__((cold)) STENCIL(__sg_exit);
+
+static inline __attribute__((always_inline)) __UINT64_TYPE__ __sg_bits_of_signed(__INT64_TYPE__ value)
+{
+    return (__UINT64_TYPE__)value;
+}
+static inline __attribute__((always_inline)) __UINT64_TYPE__ __sg_bits_of_unsigned(__UINT64_TYPE__ value)
+{
+    return value;
+}
+static inline __attribute__((always_inline)) __UINT64_TYPE__ __sg_bits_of_pointer(const void *value)
+{
+    return (__UINT64_TYPE__)value;
+}
+static inline __attribute__((always_inline)) __UINT64_TYPE__ __sg_bits_of_double(double value)
+{
+    __UINT64_TYPE__ bits;
+    __builtin_memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+static inline __attribute__((always_inline)) __UINT64_TYPE__ __sg_bits_of_float(float value)
+{
+    __UINT32_TYPE__ bits;
+    __builtin_memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+#endif

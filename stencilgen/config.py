@@ -1,0 +1,184 @@
+"""stencilgen.toml: what the VM author tells us about the VM.
+
+One idea: the configuration says where the emit functions find things in the VM's *own* data structures, so that the
+VM never has to copy its instructions into ours. Everything else has a default.
+
+    [stencils]
+    sources = ["stencils.c"]              # C files that hold STENCIL(...) definitions
+    include = ["include"]                 # more directories for #include
+    flags   = ["-DNDEBUG"]                # more flags for clang
+    [instruction]                         # what one element of a trace looks like
+    type    = "Instruction"               # its C type ...
+    header  = "vm.h"                      # ... and the header that declares it
+    opcode  = "instruction->opcode"       # C expression: which stencil (default as shown)
+    names   = "OP_{}"                     # the VM's constant for a stencil's name (default: an enum in the generated header)
+    [holes]
+    oparg   = { value = "instruction->oparg", type = "uint16_t", range = [0, 255] }
+    target  = { value = "instruction->target", kind = "label" }
+    [vm]                                  # only for stencilgen.load() in Python: how to build the VM's C functions
+    sources = ["vm.c"]
+    flags   = ["-lm"]
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stencilgen.errors import Diagnostic, UserError
+
+__all__ = ["Config", "Hole", "load_config"]
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Stencils(_Table):
+    sources: Annotated[list[str], Field(min_length=1)]
+    include: list[str] = []
+    flags: list[str] = []
+
+
+class InstructionType(_Table):
+    type: Annotated[str, Field(min_length=1)]
+    header: Annotated[str, Field(min_length=1)]
+    opcode: str = "instruction->opcode"
+    names: Annotated[str, Field(pattern=r"\{\}")] | None = None
+
+
+class Hole(_Table):
+    """How an emit function reads one hole's value from the VM's instruction (`instruction`, a pointer to const)."""
+
+    value: Annotated[str, Field(min_length=1)]
+    type: str | None = None
+    kind: Literal["value", "label"] = "value"
+    range: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
+
+
+class VirtualMachine(_Table):
+    sources: list[str] = []
+    include: list[str] = []
+    flags: list[str] = []
+
+
+class Config(_Table):
+    """A whole stencilgen.toml. Paths are relative to `directory`, where the file lies."""
+
+    path: Path
+    stencils: Stencils
+    instruction: InstructionType
+    holes: dict[Name, Hole] = {}
+    vm: VirtualMachine = VirtualMachine()
+
+    @property
+    def directory(self) -> Path:
+        return self.path.parent
+
+    @property
+    def sources(self) -> list[Path]:
+        return [self.directory / source for source in self.stencils.sources]
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a stencilgen.toml; UserError with its line for everything that is wrong in it."""
+    if path.is_dir():
+        path = path / "stencilgen.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(
+            "there is no such configuration", file=path, remedy="run this in the folder of a stencilgen.toml, or name it"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the configuration: {error}", file=path) from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"\(at line (\d+), column (\d+)\)$", str(error))
+        line = int(place[1]) if place else len(text.splitlines())
+        what = str(error).split(" (at ")[0]
+        raise UserError(f"not valid TOML: {what[0].lower()}{what[1:]}", file=path, line=line) from None
+    try:
+        config = Config.model_validate({**table, "path": path.resolve()})
+    except ValidationError as error:
+        raise UserError([_diagnostic(path, text, dict(item)) for item in error.errors()]) from None
+    problems = list(_check(config, path, text))
+    if problems:
+        raise UserError(problems)
+    return config
+
+
+def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
+    """What the types cannot say: files that must exist, ranges that must be in order."""
+    problems = []
+    for index, source in enumerate(config.sources):
+        if not source.is_file():
+            line = _line_of(text, ("stencils", "sources", index))
+            problems.append(
+                Diagnostic(f"there is no file '{config.stencils.sources[index]}'", "correct stencils.sources", path, line)
+            )
+    for name, hole in config.holes.items():
+        if hole.range and not (-(2**63) <= hole.range[0] <= hole.range[1] < 2**64):
+            line = _line_of(text, ("holes", name))
+            what = f"hole '{name}': range [{hole.range[0]}, {hole.range[1]}] is not lowest, highest within 64 bits"
+            problems.append(Diagnostic(what, "give the lowest and the highest value, in this order", path, line))
+        if hole.range and hole.kind == "label":
+            problems.append(
+                Diagnostic(
+                    f"hole '{name}': a label has no range",
+                    "remove it: every label is checked against the trace",
+                    path,
+                    _line_of(text, ("holes", name)),
+                )
+            )
+    return problems
+
+
+def _diagnostic(path: Path, text: str, error: dict[str, Any]) -> Diagnostic:
+    where = tuple(error["loc"])
+    key = ".".join(map(str, where))
+    match error["type"]:
+        case "missing":
+            what, remedy = f"'{key}' is missing", f"add it: {_EXAMPLES.get(key, key)}"
+        case "extra_forbidden":
+            what, remedy = f"unknown key '{key}'", "remove it, or correct its spelling"
+        case _:
+            message = str(error["msg"])
+            what, remedy = f"'{key}': {message[0].lower()}{message[1:]}", _EXAMPLES.get(key, "")
+    return Diagnostic(what, remedy, path, _line_of(text, where))
+
+
+_EXAMPLES = {
+    "stencils": '[stencils] with sources = ["stencils.c"]',
+    "stencils.sources": 'sources = ["stencils.c"]',
+    "instruction": '[instruction] with type = "Instruction" and header = "vm.h"',
+    "instruction.type": 'type = "Instruction"',
+    "instruction.header": 'header = "vm.h"',
+    "instruction.names": 'names = "OP_{}"',
+}
+
+
+def _line_of(text: str, where: tuple[str | int, ...]) -> int:
+    """The line that a key stands in, or the nearest table around it; 0 if even that is missing.
+
+    tomllib keeps no positions; tables and keys at the start of a line are all that this format needs.
+    """
+    names = [str(part) for part in where if isinstance(part, str) and part != "[key]"]
+    found, table = 0, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\s*([\w.\"-]+)\s*\]", line):
+            table = header[1].replace('"', "")
+            if names and table in (names[0], ".".join(names[:2])):
+                found = found or number
+                if table == ".".join(names[:2]) and len(names) > 1:
+                    found = number
+        elif (key := re.match(r"\s*([\w-]+|\"[^\"]*\")\s*=", line)) and len(names) > 1:
+            name = key[1].strip('"')
+            if (table == names[0] and name == names[1]) or (table == ".".join(names[:2]) and name == names[-1]):
+                return number
+    return found

@@ -1,0 +1,35 @@
+"""The two kinds of failure: the user's mistake, told in words, and ours.
+
+A `UserError` always says where (file and line when there is one), what is wrong, and what to do. The command line
+prints it and leaves with exit code 2; everything else that escapes is a defect of stencilgen and exit code 1.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Diagnostic", "UserError"]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One thing that is wrong: `line` counts from 1, 0 means the file as a whole."""
+
+    what: str
+    remedy: str = ""
+    file: Path | str | None = None
+    line: int = 0
+
+    def __str__(self) -> str:
+        place = "" if self.file is None else f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
+        remedy = f"\n  → {self.remedy}" if self.remedy else ""
+        return f"{place}{self.what}{remedy}"
+
+
+class UserError(Exception):
+    """Something that the user can put right. Holds at least one diagnostic."""
+
+    def __init__(
+        self, what: str | list[Diagnostic], *, remedy: str = "", file: Path | str | None = None, line: int = 0
+    ) -> None:
+        self.diagnostics = [Diagnostic(what, remedy, file, line)] if isinstance(what, str) else list(what)
+        super().__init__("\n".join(map(str, self.diagnostics)))

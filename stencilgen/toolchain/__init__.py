@@ -1,0 +1,1 @@
+"""The compilers around us: Clang for the stencils, a C compiler for what embeds them."""

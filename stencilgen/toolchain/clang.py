@@ -1,0 +1,191 @@
+"""Finding a Clang, and asking it for the LLVM IR of the stencils.
+
+The key idea: any Clang from 19 to 22 will do, because all that is taken from it is IR, which the newer LLVM in llvmlite
+reads. So the search ends at the `ziglang` wheel, whose `zig clang` is a whole Clang driver: with it, nothing need be
+installed on the machine.
+"""
+
+import functools
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stencilgen.config import Config
+from stencilgen.errors import UserError
+from stencilgen.paths import stencil_include
+
+__all__ = ["OLDEST", "NEWEST", "Clang", "compile_to_ir", "find_clang", "stencil_flags", "write_compile_commands", "ziglang"]
+
+OLDEST, NEWEST = 19, 22
+"""The Clang versions whose IR llvmlite's LLVM reads and that know `preserve_none`."""
+
+TRIPLE = "x86_64-linux-gnu"
+
+FLAGS = (
+    "-O2",
+    "-g",  # for messages that name a line, and for the struct layouts that the generated header asserts
+    "-fno-pic",  # VM functions and data are dso_local: direct calls, no GOT
+    "-fno-jump-tables",  # a stencil cannot carry a table of code addresses
+    "-fno-stack-protector",
+    "-fno-asynchronous-unwind-tables",
+    "-fno-unroll-loops",  # unrolling multiplies JIT-time conditions
+    "-fno-vectorize",
+    "-fno-slp-vectorize",  # a vector load of two fresh 8-byte stores defeats store forwarding
+    "-Werror=return-type",  # a stencil that falls off its end
+    "-Werror=implicit-function-declaration",
+)
+"""Every flag is there for a reason; a user's own flags come after these and win."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clang:
+    """A usable Clang: the command that starts it, and where it was found."""
+
+    command: tuple[str, ...]
+    version: int
+    origin: str
+    system_headers: tuple[str, ...] = ()
+
+
+def find_clang() -> Clang:
+    """$STENCILGEN_CLANG, else clang-22 … clang-19 or clang on PATH, else the ziglang wheel. UserError if there is none."""
+    if chosen := os.environ.get("STENCILGEN_CLANG"):
+        clang = _probe((chosen,), "$STENCILGEN_CLANG")
+        if clang is None:
+            raise UserError(
+                f"$STENCILGEN_CLANG is '{chosen}', which is not a Clang",
+                remedy="set it to a Clang 19 to 22, or unset it to use the one from PyPI: pip install 'stencilgen[clang]'",
+            )
+        if not OLDEST <= clang.version <= NEWEST:
+            raise UserError(
+                f"$STENCILGEN_CLANG is Clang {clang.version}; stencilgen works with Clang {OLDEST} to {NEWEST}",
+                remedy="set it to one of these, or unset it to use the one from PyPI: pip install 'stencilgen[clang]'",
+            )
+        return clang
+    names = [f"clang-{version}" for version in range(NEWEST, OLDEST - 1, -1)] + ["clang"]
+    for name in names:
+        if (path := shutil.which(name)) and (clang := _probe((path,), "PATH")) and OLDEST <= clang.version <= NEWEST:
+            return clang
+    if zig := ziglang():
+        clang = _probe((str(zig / "zig"), "clang"), "the ziglang package", _zig_headers(zig))
+        if clang and OLDEST <= clang.version <= NEWEST:
+            return clang
+    raise UserError(
+        f"there is no Clang {OLDEST} to {NEWEST} here",
+        remedy="pip install 'stencilgen[clang]', or set $STENCILGEN_CLANG to one",
+    )
+
+
+def ziglang() -> Path | None:
+    """The folder of the ziglang wheel, if it is installed."""
+    spec = importlib.util.find_spec("ziglang")
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _zig_headers(zig: Path) -> tuple[str, ...]:
+    """Zig's Clang looks for its own headers elsewhere, and for libc's only where the system keeps them."""
+    headers = [zig / "lib" / "include"]
+    if not Path("/usr/include/stdio.h").exists():
+        libc = zig / "lib" / "libc" / "include"
+        headers += [libc / name for name in ("x86-linux-gnu", "generic-glibc", "x86-linux-any", "any-linux-any")]
+    return tuple(str(path) for path in headers)
+
+
+@functools.cache
+def _probe(command: tuple[str, ...], origin: str, system_headers: tuple[str, ...] = ()) -> Clang | None:
+    try:
+        output = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.search(r"clang version (\d+)\.", output)
+    return Clang(command, int(match[1]), origin, system_headers) if match else None
+
+
+def stencil_flags(config: Config, clang: Clang, state_names: Sequence[str] | None = None) -> list[str]:
+    """All flags with which a stencil source is compiled."""
+    flags = ["-target", TRIPLE, *FLAGS]
+    flags += [flag for directory in clang.system_headers for flag in ("-isystem", directory)]
+    flags += ["-I", str(stencil_include())]
+    flags += [flag for directory in config.stencils.include for flag in ("-I", str(config.directory / directory))]
+    if state_names is not None:
+        flags.append(f"-DSG_STATE_NAMES={','.join(state_names)}")
+    return flags + config.stencils.flags
+
+
+def compile_to_ir(config: Config, clang: Clang, source: Path) -> str:
+    """The LLVM IR of one stencil source. UserError holds Clang's own messages, which name file and line."""
+    names = state_names(config, clang, source)
+    return _run(config, clang, source, [*stencil_flags(config, clang, names), "-S", "-emit-llvm", "-o", "-"])
+
+
+def state_names(config: Config, clang: Clang, source: Path) -> list[str]:
+    """The names of the state's parameters, from the macro STENCIL_STATE as the preprocessor sees it.
+
+    C has no way to get from `Frame *frame` to `frame`, and the ends of a stencil must name what they hand on.
+    """
+    output = _run(config, clang, source, [*stencil_flags(config, clang, ["_"]), "-E", "-dM", "-o", "-"])
+    macros = dict(re.findall(r"^#define (\w+) (.*)$", output, re.MULTILINE))
+    state = macros.get("STENCIL_STATE")
+    if state is None:
+        raise UserError(
+            "STENCIL_STATE is not defined",
+            remedy="define the machine state, and include <stencilgen/stencil.h> after it",
+            file=source,
+            line=1,
+        )
+    names = []
+    for parameter in state.split(","):
+        identifiers = re.findall(r"[A-Za-z_]\w*", parameter)
+        if "(" in parameter or "[" in parameter or len(identifiers) < 2:
+            raise UserError(
+                f"STENCIL_STATE: '{parameter.strip()}' is not a type and a name",
+                remedy="write each parameter as 'type name', with a typedef for function pointers and arrays",
+                file=source,
+                line=_line_of_define(source),
+            )
+        names.append(identifiers[-1])
+    return names
+
+
+def _line_of_define(source: Path) -> int:
+    for number, line in enumerate(source.read_text(errors="replace").splitlines(), 1):
+        if re.match(r"\s*#\s*define\s+STENCIL_STATE\b", line):
+            return number
+    return 1
+
+
+def _run(config: Config, clang: Clang, source: Path, flags: list[str]) -> str:
+    command = [*clang.command, *flags, _relative(source, config.directory)]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=config.directory, errors="replace")
+    if result.returncode != 0:
+        raise UserError(f"Clang rejects the stencils:\n{result.stderr.strip()}", file=source)
+    return result.stdout
+
+
+def _relative(path: Path, directory: Path) -> str:
+    """Names in messages and in debug information are those that the user wrote, wherever the checkout lies."""
+    return str(path.relative_to(directory)) if path.is_relative_to(directory) else str(path)
+
+
+def write_compile_commands(config: Config, clang: Clang, path: Path) -> None:
+    """compile_commands.json, from which clangd and editors learn how stencils are compiled."""
+    commands = [
+        {
+            "directory": str(config.directory),
+            "file": _relative(source, config.directory),
+            "arguments": [
+                "clang",
+                *stencil_flags(config, clang, state_names(config, clang, source)),
+                "-c",
+                _relative(source, config.directory),
+            ],
+        }
+        for source in config.sources
+    ]
+    path.write_text(json.dumps(commands, indent=2) + "\n")

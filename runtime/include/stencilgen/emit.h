@@ -1,0 +1,295 @@
+/* The helpers that generated emit functions call.
+ *
+ * An emit function writes one micro-op's machine code as straight-line C: stores of template bytes, then calls of these
+ * helpers where the bytes depend on a value that only the trace knows. So each helper is a handful of instructions and
+ * everything rare (a callee out of reach, a label that lies ahead, an error) is a call into the runtime.
+ *
+ * Two views of one memory: code is written through the writable view and runs in the executable view, `bias` bytes away.
+ * `p` is always a cursor in the writable view. Distances between two places of the region are the same in both views.
+ *
+ * Stores may be wider than what they emit: a helper or an emit function may scribble on up to SG_SLACK bytes after the
+ * cursor that it returns, in the hot and in the cold part. What is emitted next overwrites them.
+ */
+#ifndef STENCILGEN_EMIT_H
+#define STENCILGEN_EMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Bytes that a helper emits at most; what a stencil's max_hot and max_cold are summed up from. */
+enum {
+    SG_MAX_LOAD = 10,
+    SG_MAX_CALL = 6,
+    SG_MAX_DROP_FRAME = 7,
+    SG_MAX_EXIT_STUB = 18, /* alignment comes on top; the runtime reserves that itself */
+    SG_MAX_JUMP_LABEL = 5,
+    SG_SLACK = 16,
+};
+
+#if defined(__GNUC__)
+#define SG_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define SG_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#else
+#define SG_PRINTF(text, first)
+#define SG_UNLIKELY(condition) (condition)
+#endif
+
+typedef struct sg_error sg_error;
+typedef struct sg_jit sg_jit;
+typedef struct sg_code sg_code;
+typedef struct sg_fixup sg_fixup;
+
+/* One way out of a trace. Its byte offset among all records is the number that the exit stub hands over in r10d: once
+ * traces are linked, the position of a micro-op alone would not tell which of them was left. */
+typedef struct sg_exit_record {
+    uint32_t position; /* of the stub's rel32, in bytes from the start of the region */
+    uint32_t index;    /* of the micro-op that exits; the trace's length for its end */
+    sg_code *code;     /* the trace it leaves */
+    sg_code *target;   /* the trace it is linked to, or NULL */
+    struct sg_exit_record *next, **link; /* list of all exits linked to `target` */
+} sg_exit_record;
+
+typedef struct sg_assembler {
+    uint8_t *hot, *cold;   /* cursors, in the writable view */
+    intptr_t bias;         /* executable address = writable address + bias: hot, cold and constants alike */
+    const uint8_t *rodata; /* the VM's constants, readable view */
+    uint32_t frame;        /* bytes of the trace's frame: 0, or 8 modulo 16 */
+    uint32_t index;        /* position of the micro-op being emitted */
+    uint32_t length;       /* number of micro-ops */
+    uint8_t **labels;      /* labels[i]: where the hot part of micro-op i starts (writable view), valid for i <= index */
+
+    /* The runtime's own from here on. */
+    uint8_t **cold_labels;               /* the same for the cold parts */
+    uint8_t *base;                       /* start of the region */
+    uint8_t *exit_routine;               /* where exit stubs go */
+    uint8_t *records;                    /* exit numbers count from here */
+    sg_exit_record *exits, *exits_limit; /* the next exit record to fill, and the end of their room */
+    const uint8_t *hot_limit;            /* end of the hot part's reservation */
+    sg_fixup *fixups;                    /* jumps to micro-ops not yet emitted */
+    size_t fixup_count, fixup_capacity;
+    const void *trace;
+    sg_jit *jit;
+    sg_error *error; /* the caller's, may be NULL */
+    bool failed;
+    bool reaches_end; /* some jump goes to the trace's end */
+} sg_assembler;
+
+/* The VM's constant at this offset, as an lvalue: `&SG_RODATA(16)` is its address at run time. Needs `as` in scope. */
+#define SG_RODATA(offset) (as->rodata[offset])
+
+/* Out of line; in src/assembler.c. */
+
+/* Record an error, the first one wins: "micro-op 7 (NAME): " and the formatted words. The compilation then returns NULL;
+ * emission goes on harmlessly until it does. */
+void sg_fail(sg_assembler *as, const char *format, ...) SG_PRINTF(2, 3);
+/* Address (readable view, 8-aligned) of a constant with this value in the near region: a literal for `movsd xmm0, [rip+d]`.
+ * Equal values share one place, kept as long as the context. NULL after recording an error. */
+const void *sg_literal64(sg_assembler *as, uint64_t value);
+uint8_t *sg_far_branch(sg_assembler *as, uint8_t *p, uintptr_t address, uint8_t opcode);
+uint8_t *sg_jump_ahead(sg_assembler *as, uint8_t *p, uint64_t target);
+void sg_label_ahead(sg_assembler *as, uint8_t *p, uint64_t target);
+void sg_fail_reach(sg_assembler *as, uintptr_t address);
+void sg_fail_exits(sg_assembler *as);
+
+/* Little-endian stores; no advance. */
+static inline void sg_put8(uint8_t *p, uint8_t value)
+{
+    *p = value;
+}
+
+static inline void sg_put16(uint8_t *p, uint16_t value)
+{
+    memcpy(p, &value, sizeof value);
+}
+
+static inline void sg_put32(uint8_t *p, uint32_t value)
+{
+    memcpy(p, &value, sizeof value);
+}
+
+static inline void sg_put64(uint8_t *p, uint64_t value)
+{
+    memcpy(p, &value, sizeof value);
+}
+
+/* Signed distance from the executable address of `p` to `address`, wrapping around. */
+static inline int64_t sg_distance(const sg_assembler *as, const uint8_t *p, uintptr_t address)
+{
+    return (int64_t)(address - ((uintptr_t)p + (uintptr_t)as->bias));
+}
+
+/* Is `address` reachable by a rel32 anywhere within 256 bytes after `p`? */
+static inline bool sg_near(const sg_assembler *as, const uint8_t *p, uintptr_t address)
+{
+    const int64_t distance = sg_distance(as, p, address);
+    return distance >= INT32_MIN + 256 && distance <= INT32_MAX;
+}
+
+/* The 4 bytes at p := destination - (p + 4): a jump between two places of the region. */
+static inline void sg_relative32(uint8_t *p, const uint8_t *destination)
+{
+    sg_put32(p, (uint32_t)((uintptr_t)destination - (uintptr_t)p - 4));
+}
+
+/* The 4 bytes at p := address - executable(p + 4 + trailing), for rip-relative operands; `trailing` counts the
+ * instruction's bytes after the field. Out of reach is an error. */
+static inline void sg_relative32_address(sg_assembler *as, uint8_t *p, uintptr_t address, uint32_t trailing)
+{
+    const int64_t distance = sg_distance(as, p + 4 + trailing, address);
+    if (SG_UNLIKELY(distance != (int32_t)distance)) {
+        sg_fail_reach(as, address);
+    }
+    sg_put32(p, (uint32_t)distance);
+}
+
+/* The part of sg_load for values above 32 bits: mov r64, simm32 (7 bytes), lea r64, [rip+d] (7), movabs (10). */
+static inline uint8_t *sg_load_wide(const sg_assembler *as, uint8_t *p, unsigned reg, uint64_t value)
+{
+    const unsigned extended = reg >> 3;
+    const int64_t distance = sg_distance(as, p + 7, (uintptr_t)value);
+    if ((int64_t)value == (int32_t)value) {
+        sg_put32(p, 0xC0C748 | extended | (reg & 7) << 16); /* REX.W+B C7 /0 id */
+        sg_put32(p + 3, (uint32_t)value);
+        return p + 7;
+    }
+    if (distance == (int32_t)distance) {
+        sg_put32(p, 0x058D48 | extended << 2 | (reg & 7) << 19); /* REX.W+R 8D /r, rip-relative */
+        sg_put32(p + 3, (uint32_t)distance);
+        return p + 7;
+    }
+    sg_put16(p, (uint16_t)(0xB848 | extended | (reg & 7) << 8)); /* REX.W+B B8+r io */
+    sg_put64(p + 2, value);
+    return p + 10;
+}
+
+/* Put `value` into the 64-bit register `reg` (0-15, the hardware's numbers) by the shortest instruction: xor r32 (2 or 3
+ * bytes, if it may change the flags), mov r32, imm32 (5 or 6), else sg_load_wide. */
+static inline uint8_t *sg_load(const sg_assembler *as, uint8_t *p, unsigned reg, uint64_t value, bool flags_dead)
+{
+    const unsigned extended = reg >> 3;
+    if (SG_UNLIKELY(value > UINT32_MAX)) {
+        return sg_load_wide(as, p, reg, value);
+    }
+    if (flags_dead && value == 0) {
+        p[0] = 0x45; /* REX.R+B, overwritten where not needed */
+        p += extended;
+        sg_put16(p, (uint16_t)(0xC031 | (reg & 7) * 9 << 8)); /* 31 /r */
+        return p + 2;
+    }
+    p[0] = 0x41; /* REX.B, overwritten where not needed */
+    p += extended;
+    p[0] = (uint8_t)(0xB8 | (reg & 7));
+    sg_put32(p + 1, (uint32_t)value);
+    return p + 5;
+}
+
+/* Opcode E8 or E9 with rel32 when `address` is near, else FF /2 or FF /4 through a slot in the constants: no register is
+ * touched, all of them may carry state or arguments. */
+static inline uint8_t *sg_branch(sg_assembler *as, uint8_t *p, uintptr_t address, uint8_t opcode)
+{
+    const int64_t distance = sg_distance(as, p + 5, address);
+    if (SG_UNLIKELY(distance != (int32_t)distance)) {
+        return sg_far_branch(as, p, address, opcode);
+    }
+    p[0] = opcode;
+    sg_put32(p + 1, (uint32_t)distance);
+    return p + 5;
+}
+
+static inline uint8_t *sg_call(sg_assembler *as, uint8_t *p, uintptr_t address)
+{
+    return sg_branch(as, p, address, 0xE8);
+}
+
+static inline uint8_t *sg_jump(sg_assembler *as, uint8_t *p, uintptr_t address)
+{
+    return sg_branch(as, p, address, 0xE9);
+}
+
+/* Add the trace's frame back to rsp: nothing, add rsp, imm8 (4 bytes) or add rsp, imm32 (7). Changes the flags. */
+static inline uint8_t *sg_drop_frame(const sg_assembler *as, uint8_t *p)
+{
+    const uint32_t frame = as->frame;
+    if (frame == 0) {
+        return p;
+    }
+    if (frame < 128) {
+        sg_put32(p, 0xC48348 | frame << 24);
+        return p + 4;
+    }
+    sg_put32(p, 0xC48148);
+    sg_put32(p + 3, frame);
+    return p + 7;
+}
+
+/* The exit stub of this micro-op, at most one for each: drop the frame; mov r10d, the exit's number; jmp exit routine.
+ * The caller jumps to where `p` was. */
+static inline uint8_t *sg_exit_stub(sg_assembler *as, uint8_t *p)
+{
+    sg_exit_record *const record = as->exits;
+    if (SG_UNLIKELY(record == as->exits_limit)) {
+        sg_fail_exits(as);
+        return p;
+    }
+    as->exits = record + 1;
+    p = sg_drop_frame(as, p);
+    sg_put16(p, 0xBA41);
+    sg_put32(p + 2, (uint32_t)((uint8_t *)record - as->records));
+    p += 6;
+    /* sg_link patches the rel32 while other threads may run this code, so it has to be one aligned word. */
+    sg_put32(p, 0x90909090);
+    p += ~(uintptr_t)p & 3;
+    p[0] = 0xE9;
+    sg_relative32(p + 1, as->exit_routine);
+    record->position = (uint32_t)(p + 1 - as->base);
+    record->index = as->index;
+    return p + 5;
+}
+
+/* Jump to micro-op `target`, as the last hot instruction of a micro-op (nothing at all if `target` is the next one) or
+ * anywhere in its cold part. `target` == length goes to the trace's end; beyond is an error. */
+static inline uint8_t *sg_jump_label(sg_assembler *as, uint8_t *p, uint64_t target)
+{
+    if (target > as->index) {
+        return sg_jump_ahead(as, p, target);
+    }
+    const uint8_t *const destination = as->labels[target];
+    const int64_t distance = (int64_t)((uintptr_t)destination - (uintptr_t)p - 2);
+    if (distance == (int8_t)distance) {
+        sg_put16(p, (uint16_t)(0xEB | (uint32_t)distance << 8));
+        return p + 2;
+    }
+    p[0] = 0xE9;
+    sg_relative32(p + 1, destination);
+    return p + 5;
+}
+
+/* The 4 bytes at p := rel32 to micro-op `target`, now or, if it lies ahead, when the trace is complete. */
+static inline void sg_label32(sg_assembler *as, uint8_t *p, uint64_t target)
+{
+    if (target > as->index) {
+        sg_label_ahead(as, p, target);
+    } else {
+        sg_relative32(p, as->labels[target]);
+    }
+}
+
+/* What a loop over a trace does before it calls each micro-op's emit function. */
+static inline void sg_begin_micro_op(sg_assembler *as, uint32_t index)
+{
+    as->index = index;
+    as->labels[index] = as->hot;
+    as->cold_labels[index] = as->cold;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

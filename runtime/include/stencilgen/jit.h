@@ -1,0 +1,180 @@
+/* The runtime as an embedder sees it: contexts, traces, entering them, linking them.
+ *
+ * A context (sg_jit) owns one near region of code and constants. A trace (sg_code) is compiled into it from an array of
+ * micro-op instructions, entered with the VM's state as an array of 8-byte slots, and left by returning a value or by a
+ * side exit, which can be linked to another trace.
+ *
+ * These functions are generic. The header that `stencilgen build` writes describes the VM with one `sg_vm` and wraps
+ * them with the VM's own types; runtime/README.md shows how.
+ *
+ * Threads: calls that change a context (compile, link, unlink, free, destroy) must not overlap. Traces may run in any
+ * number of threads meanwhile: a link is patched in one aligned store. Free a trace only when no thread is inside it.
+ * Processes: after fork the child shares the code with its parent. It may run traces but not change them (an error in
+ * words), and has to create a context of its own.
+ */
+#ifndef STENCILGEN_JIT_H
+#define STENCILGEN_JIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised whenever a struct of this header or of emit.h changes; sg_jit_create refuses a VM made for another one. */
+enum { SG_ABI = 1 };
+
+typedef struct sg_assembler sg_assembler;
+typedef struct sg_jit sg_jit;
+typedef struct sg_code sg_code;
+
+typedef struct sg_error {
+    char text[512]; /* what is wrong and what to do, one line, empty when all is well */
+} sg_error;
+
+/* ---- The VM, described by the generated header ---- */
+
+typedef void (*sg_emit_function)(sg_assembler *as, const void *instruction);
+
+enum {
+    SG_OP_ENDS = 1, /* never goes on to the next micro-op by falling through */
+};
+
+typedef struct sg_op {
+    const char *name;
+    sg_emit_function emit;      /* NULL: a micro-op without a stencil */
+    uint32_t max_hot, max_cold; /* bytes emitted at most */
+    uint32_t frame;             /* bytes of stack below the return address, its alignment included */
+    uint32_t flags;             /* SG_OP_… */
+} sg_op;
+
+typedef enum sg_relocation_kind {
+    SG_RELOCATION_SYMBOL, /* the 64 bits := symbol + addend */
+    SG_RELOCATION_RODATA, /* the 64 bits := the address of the context's copy of rodata + addend */
+} sg_relocation_kind;
+
+typedef struct sg_relocation {
+    uint32_t offset; /* into rodata */
+    sg_relocation_kind kind;
+    const void *symbol;
+    int64_t addend;
+} sg_relocation;
+
+/* What a trace takes at most. */
+typedef struct sg_size {
+    uint64_t hot, cold;
+    uint32_t frame;
+} sg_size;
+
+typedef struct sg_vm {
+    uint32_t abi; /* SG_ABI */
+    size_t instruction_size;
+    const sg_op *ops;
+    uint32_t op_count;
+    uint32_t (*opcode)(const void *instruction); /* the instruction's index in `ops` */
+    const uint8_t *rodata;                       /* copied to a page boundary of the near region */
+    size_t rodata_size;
+    const sg_relocation *relocations; /* applied to that copy */
+    size_t relocation_count;
+    const uint8_t *state; /* 'i' integer or pointer, 'd' double, 'f' float */
+    uint32_t state_count; /* at most 12 'i' and 8 'd' or 'f' */
+    /* Both loops over a trace may be replaced by ones in which the compiler inlines `opcode` and knows the emit
+     * functions' types; NULL: the generic loops.
+     * measure: add up sg_measure_op for each micro-op; the position of the first without a stencil, or `length`.
+     * emit: for each micro-op sg_begin_micro_op, then its emit function. */
+    uint32_t (*measure)(const void *trace, uint32_t length, sg_size *size);
+    void (*emit)(sg_assembler *as, const void *trace, uint32_t length);
+} sg_vm;
+
+static inline void sg_measure_op(sg_size *size, const sg_op *op)
+{
+    size->hot += op->max_hot;
+    size->cold += op->max_cold;
+    size->frame = op->frame > size->frame ? op->frame : size->frame;
+}
+
+/* ---- Contexts ---- */
+
+typedef struct sg_options {
+    const void *near; /* an address of VM code; NULL: of a runtime function. The region lies within 1.75 GB of it */
+    size_t size;      /* bytes of the region, reserved but not yet used; 0: 64 MB; at most 1 GB */
+} sg_options;
+
+/* NULL: error->text says why. `options` and `error` may be NULL. `vm` must live as long as the context. */
+sg_jit *sg_jit_create(const sg_vm *vm, const sg_options *options, sg_error *error);
+
+/* Frees the context and all its traces. NULL is allowed. */
+void sg_jit_destroy(sg_jit *jit);
+
+/* ---- Traces ---- */
+
+/* Compile `length` instructions of vm->instruction_size bytes. NULL: error->text says why; `error` may be NULL. */
+sg_code *sg_compile_trace(sg_jit *jit, const void *trace, size_t length, sg_error *error);
+
+/* Exits that were linked to the trace become side exits again; its memory is used anew. NULL is allowed. */
+void sg_free(sg_code *code);
+
+typedef enum sg_exit_kind {
+    SG_RETURNED, /* a micro-op returned a value */
+    SG_EXITED,   /* a side exit was taken, or the trace ran off its end */
+} sg_exit_kind;
+
+typedef struct sg_outcome {
+    sg_exit_kind kind;
+    uint32_t index; /* SG_EXITED: position of the micro-op that exited; the trace's length for its end */
+    uint64_t value; /* SG_RETURNED */
+    sg_code *code;  /* SG_EXITED: the trace that was left; by links it may be another than the one entered */
+} sg_outcome;
+
+/* Run a trace. state[i] is slot i of vm->state, a float in the low half of its slot. After SG_EXITED the array holds the
+ * state at the exit; after SG_RETURNED it is unchanged. Re-entrant: micro-ops may call it again. */
+sg_outcome sg_enter_code(const sg_jit *jit, const sg_code *code, uint64_t *state);
+
+/* Make the exit of micro-op `exit_index` (`from`'s length: its end) jump straight to `to`, a trace of the same context.
+ * Replaces an earlier link. False: error->text says why. */
+bool sg_link(sg_code *from, uint32_t exit_index, sg_code *to, sg_error *error);
+bool sg_unlink(sg_code *from, uint32_t exit_index, sg_error *error);
+
+/* ---- Looking at traces ---- */
+
+typedef struct sg_info {
+    const uint8_t *hot, *cold; /* executable addresses; the trace is entered at `hot` */
+    uint32_t hot_size, cold_size;
+    uint32_t frame;
+    uint32_t length;
+    uint32_t exit_count;
+} sg_info;
+
+typedef struct sg_extent {
+    const uint8_t *hot, *cold;
+    uint32_t hot_size, cold_size;
+} sg_extent;
+
+typedef struct sg_exit_info {
+    uint32_t index;          /* of the micro-op */
+    const uint8_t *relative; /* executable address of the stub's rel32 */
+    sg_code *target;         /* linked to, or NULL */
+} sg_exit_info;
+
+sg_info sg_code_info(const sg_code *code);
+/* Where micro-op `index` lies; `index` == length: the end of the trace. */
+sg_extent sg_code_extent(const sg_code *code, uint32_t index);
+/* The exit with this ordinal, 0 to exit_count - 1, in the order of the micro-ops. */
+sg_exit_info sg_code_exit(const sg_code *code, uint32_t ordinal);
+
+typedef struct sg_statistics {
+    uint64_t traces;      /* alive */
+    uint64_t allocations; /* calls of the C allocator since the context was created */
+    uint64_t mappings;    /* calls of mmap since then */
+    size_t hot_used, hot_size, cold_used, cold_size, constants_used, constants_size; /* bytes */
+} sg_statistics;
+
+sg_statistics sg_jit_statistics(const sg_jit *jit);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,151 @@
+/* What the runtime's sources share: the context, the trace's record, and the two allocators below them.
+ *
+ * All that a trace needs lies in three blocks: hot code, cold code, and a record of its labels and exits. Each comes from
+ * an arena (arena.c) over memory that is mapped once (region.c), so compiling and freeing make no system call and, once
+ * the tables have grown, no call of the C allocator.
+ */
+#ifndef STENCILGEN_INTERNAL_H
+#define STENCILGEN_INTERNAL_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include "stencilgen/emit.h"
+#include "stencilgen/jit.h"
+
+#if !defined(__x86_64__) || !defined(__linux__)
+#error "the runtime supports x86-64 Linux"
+#endif
+
+#if defined(__GNUC__)
+#define SG_INTERNAL __attribute__((visibility("hidden")))
+#else
+#define SG_INTERNAL
+#endif
+
+enum {
+    SG_ALIGNMENT = 16, /* of every block of an arena */
+    SG_MAX_EXIT_PADDING = 3,
+    SG_MAX_INTEGERS = 12,
+    SG_MAX_FLOATS = 8,
+};
+
+/* ---- error.c ---- */
+
+SG_INTERNAL void sg_error_clear(sg_error *error);
+SG_INTERNAL void sg_error_format(sg_error *error, const char *format, ...) SG_PRINTF(2, 3);
+
+/* ---- arena.c: address ranges ---- */
+
+typedef struct sg_counters {
+    uint64_t allocations, mappings;
+} sg_counters;
+
+typedef struct sg_gap {
+    uint32_t begin, end;
+} sg_gap;
+
+typedef struct sg_arena {
+    sg_gap *gaps; /* free ranges by address, never adjacent */
+    size_t gap_count, gap_capacity;
+    size_t block_count;
+    uint32_t begin, end, used;
+} sg_arena;
+
+/* Grow an array of elements of `size` bytes to hold `count`, at least doubling it. False: out of memory. */
+SG_INTERNAL bool sg_grow(sg_counters *counters, void **array, size_t *capacity, size_t count, size_t size);
+
+SG_INTERNAL bool sg_arena_create(sg_arena *arena, uint32_t begin, uint32_t end, sg_counters *counters);
+SG_INTERNAL void sg_arena_destroy(sg_arena *arena);
+/* Make room in the table for one more block, so that taking and releasing cannot fail. */
+SG_INTERNAL bool sg_arena_prepare(sg_arena *arena, sg_counters *counters);
+/* The first gap of at least `size` bytes; gap_count when there is none. */
+SG_INTERNAL size_t sg_arena_find(const sg_arena *arena, uint64_t size);
+/* Take the first `size` bytes of a gap that was found, rounded up to SG_ALIGNMENT; returns the rounded size. */
+SG_INTERNAL uint32_t sg_arena_take(sg_arena *arena, size_t gap, uint64_t size);
+SG_INTERNAL void sg_arena_release(sg_arena *arena, uint32_t begin, uint32_t size);
+SG_INTERNAL uint32_t sg_arena_largest(const sg_arena *arena);
+
+/* ---- region.c: memory ---- */
+
+/* Hot code, then cold code, then constants, at the same offsets in both views. */
+typedef struct sg_region {
+    uint8_t *writable, *executable;
+    uint32_t hot_size, cold_size, constants_size, size;
+    uint8_t *records; /* as many bytes again as `size`, anonymous */
+    uint32_t *guard;  /* SG_GUARD in the process that created the region; 0 in a child it forked */
+} sg_region;
+
+enum { SG_GUARD = 1 };
+
+SG_INTERNAL bool sg_region_create(sg_region *region, const sg_options *options, size_t rodata_size,
+                                  sg_counters *counters, sg_error *error);
+SG_INTERNAL void sg_region_destroy(sg_region *region);
+
+/* ---- literals.c: deduplicated 8-byte constants ---- */
+
+typedef struct sg_literals {
+    uint32_t *table; /* open addressing: 1 + ordinal of the literal, or 0 */
+    size_t capacity; /* a power of 2 */
+    uint32_t count, limit;
+    uint8_t *first; /* writable view */
+} sg_literals;
+
+SG_INTERNAL void sg_literals_create(sg_literals *literals, uint8_t *first, uint32_t limit);
+SG_INTERNAL void sg_literals_destroy(sg_literals *literals);
+/* The place (writable view) of the literal; NULL when memory or the constants' room is exhausted. */
+SG_INTERNAL uint8_t *sg_literals_place(sg_literals *literals, uint64_t value, sg_counters *counters);
+
+/* ---- entry.c: how C enters traces and how they leave ---- */
+
+typedef struct sg_raw_exit {
+    uint64_t value, exit; /* rax; the exit's number with bit 63 set, or anything with bit 63 clear */
+} sg_raw_exit;
+
+typedef sg_raw_exit (*sg_shim)(const void *entry, uint64_t *state);
+
+enum {
+    SG_MAX_SHIM = 64 + 20 * 9,
+    SG_MAX_EXIT_ROUTINE = 32 + 20 * 9,
+};
+
+SG_INTERNAL bool sg_check_state(const sg_vm *vm, sg_error *error);
+SG_INTERNAL uint8_t *sg_write_shim(const sg_vm *vm, uint8_t *p);
+SG_INTERNAL uint8_t *sg_write_exit_routine(const sg_vm *vm, uint8_t *p);
+
+/* ---- The context and its traces ---- */
+
+struct sg_fixup {
+    uint8_t *field; /* of 4 bytes */
+    uint32_t index, target;
+};
+
+struct sg_code {
+    sg_jit *jit;
+    uint32_t hot, hot_size, hot_block;    /* offset in the region, bytes used, bytes taken */
+    uint32_t cold, cold_size, cold_block;
+    uint32_t record_block;
+    uint32_t frame, length, exit_count;
+    sg_exit_record *incoming; /* exits linked to this trace */
+    sg_exit_record *exits;
+    uint8_t **labels, **cold_labels; /* length + 1 each, writable view */
+};
+
+struct sg_jit {
+    const sg_vm *vm;
+    sg_region region;
+    sg_arena hot, cold, records;
+    sg_literals literals;
+    sg_counters counters;
+    sg_shim shim;
+    sg_assembler as; /* its tables are used again by each compilation */
+    uint64_t trace_count;
+};
+
+/* False and words if this process only inherited the context by fork. */
+SG_INTERNAL bool sg_jit_owned(const sg_jit *jit, sg_error *error);
+/* Let the exit leave for the interpreter again. */
+SG_INTERNAL void sg_exit_reset(sg_exit_record *exit);
+
+#endif

@@ -1,0 +1,192 @@
+/* Contexts: a VM's description joined with memory, and what can be asked of them. */
+#include "internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+bool sg_jit_owned(const sg_jit *jit, sg_error *error)
+{
+    if (*jit->region.guard == SG_GUARD) {
+        return true;
+    }
+    sg_error_format(error, "this context was created before fork and shares its code with the parent process; create "
+                    "a new one in the child");
+    return false;
+}
+
+static bool check_vm(const sg_vm *vm, sg_error *error)
+{
+    if (vm->abi != SG_ABI) {
+        sg_error_format(error, "the generated header is for version %" PRIu32 " of the runtime, this is version %d; "
+                        "regenerate it with the stencilgen that this runtime came with",
+                        vm->abi, SG_ABI);
+        return false;
+    }
+    for (uint32_t i = 0; i < vm->op_count; i++) {
+        if (vm->ops[i].frame > 1u << 20) {
+            sg_error_format(error, "micro-op %s needs a frame of %" PRIu32 " bytes; at most 1 MB is possible",
+                            vm->ops[i].name, vm->ops[i].frame);
+            return false;
+        }
+    }
+    return sg_check_state(vm, error);
+}
+
+static bool copy_constants(sg_jit *jit, sg_error *error)
+{
+    const sg_vm *const vm = jit->vm;
+    const uint32_t offset = jit->region.hot_size + jit->region.cold_size;
+    uint8_t *const constants = jit->region.writable + offset;
+    const uintptr_t address = (uintptr_t)jit->region.executable + offset;
+    if (vm->rodata_size != 0) {
+        memcpy(constants, vm->rodata, vm->rodata_size);
+    }
+    for (size_t i = 0; i < vm->relocation_count; i++) {
+        const sg_relocation *const relocation = &vm->relocations[i];
+        if (vm->rodata_size < 8 || relocation->offset > vm->rodata_size - 8) {
+            sg_error_format(error, "relocation %zu at offset %" PRIu32 " is outside of the %zu bytes of constants; "
+                            "regenerate the header",
+                            i, relocation->offset, vm->rodata_size);
+            return false;
+        }
+        const uintptr_t start = relocation->kind == SG_RELOCATION_RODATA ? address : (uintptr_t)relocation->symbol;
+        sg_put64(constants + relocation->offset, start + (uint64_t)relocation->addend);
+    }
+    const uint32_t first = (uint32_t)((vm->rodata_size + 7) & ~(size_t)7);
+    sg_literals_create(&jit->literals, constants + first, (jit->region.constants_size - first) / 8);
+    jit->as.rodata = (const uint8_t *)address;
+    return true;
+}
+
+static bool create_arenas(sg_jit *jit, sg_error *error)
+{
+    const sg_region *const region = &jit->region;
+    const uint32_t code_size = region->hot_size + region->cold_size;
+    if (sg_arena_create(&jit->hot, 0, region->hot_size, &jit->counters) &&
+        sg_arena_create(&jit->cold, region->hot_size, code_size, &jit->counters) &&
+        sg_arena_create(&jit->records, 0, region->size, &jit->counters)) {
+        return true;
+    }
+    sg_error_format(error, "out of memory for the tables of free blocks");
+    return false;
+}
+
+/* The first two blocks of cold code, for as long as the context lives. */
+static void write_routines(sg_jit *jit)
+{
+    uint8_t *const exit_routine = jit->region.writable + jit->cold.gaps[0].begin;
+    const uint8_t *end = sg_write_exit_routine(jit->vm, exit_routine);
+    sg_arena_take(&jit->cold, 0, (size_t)(end - exit_routine));
+    uint8_t *const shim = jit->region.writable + jit->cold.gaps[0].begin;
+    end = sg_write_shim(jit->vm, shim);
+    sg_arena_take(&jit->cold, 0, (size_t)(end - shim));
+    jit->as.exit_routine = exit_routine;
+    jit->shim = (sg_shim)((uintptr_t)shim + (uintptr_t)jit->as.bias);
+}
+
+sg_jit *sg_jit_create(const sg_vm *vm, const sg_options *options, sg_error *error)
+{
+    sg_error_clear(error);
+    if (!check_vm(vm, error)) {
+        return NULL;
+    }
+    sg_jit *const jit = calloc(1, sizeof *jit);
+    if (jit == NULL) {
+        sg_error_format(error, "out of memory for a context");
+        return NULL;
+    }
+    jit->vm = vm;
+    jit->counters.allocations = 1;
+    if (!sg_region_create(&jit->region, options, vm->rodata_size, &jit->counters, error) ||
+        !create_arenas(jit, error) || !copy_constants(jit, error)) {
+        sg_jit_destroy(jit);
+        return NULL;
+    }
+    jit->as.jit = jit;
+    jit->as.base = jit->region.writable;
+    jit->as.bias = (intptr_t)((uintptr_t)jit->region.executable - (uintptr_t)jit->region.writable);
+    jit->as.records = jit->region.records;
+    write_routines(jit);
+    return jit;
+}
+
+void sg_jit_destroy(sg_jit *jit)
+{
+    if (jit == NULL) {
+        return;
+    }
+    sg_literals_destroy(&jit->literals);
+    sg_arena_destroy(&jit->hot);
+    sg_arena_destroy(&jit->cold);
+    sg_arena_destroy(&jit->records);
+    sg_region_destroy(&jit->region);
+    free(jit->as.fixups);
+    free(jit);
+}
+
+sg_outcome sg_enter_code(const sg_jit *jit, const sg_code *code, uint64_t *state)
+{
+    const sg_raw_exit raw = jit->shim(jit->region.executable + code->hot, state);
+    if (raw.exit >> 63 == 0) {
+        return (sg_outcome){.kind = SG_RETURNED, .value = raw.value};
+    }
+    const sg_exit_record *const exit = (const sg_exit_record *)(const void *)(jit->region.records + (uint32_t)raw.exit);
+    return (sg_outcome){.kind = SG_EXITED, .index = exit->index, .code = exit->code};
+}
+
+sg_info sg_code_info(const sg_code *code)
+{
+    return (sg_info){
+        .hot = code->jit->region.executable + code->hot,
+        .cold = code->jit->region.executable + code->cold,
+        .hot_size = code->hot_size,
+        .cold_size = code->cold_size,
+        .frame = code->frame,
+        .length = code->length,
+        .exit_count = code->exit_count,
+    };
+}
+
+sg_extent sg_code_extent(const sg_code *code, uint32_t index)
+{
+    const sg_region *const region = &code->jit->region;
+    const bool last = index == code->length;
+    const uint8_t *const hot = code->labels[index];
+    const uint8_t *const cold = code->cold_labels[index];
+    const uint8_t *const hot_end =
+        last ? region->writable + code->hot + code->hot_size : code->labels[index + 1];
+    const uint8_t *const cold_end =
+        last ? region->writable + code->cold + code->cold_size : code->cold_labels[index + 1];
+    return (sg_extent){
+        .hot = region->executable + (hot - region->writable),
+        .cold = region->executable + (cold - region->writable),
+        .hot_size = (uint32_t)(hot_end - hot),
+        .cold_size = (uint32_t)(cold_end - cold),
+    };
+}
+
+sg_exit_info sg_code_exit(const sg_code *code, uint32_t ordinal)
+{
+    const sg_exit_record *const exit = &code->exits[ordinal];
+    return (sg_exit_info){
+        .index = exit->index,
+        .relative = code->jit->region.executable + exit->position,
+        .target = exit->target,
+    };
+}
+
+sg_statistics sg_jit_statistics(const sg_jit *jit)
+{
+    const uint32_t code_size = jit->region.hot_size + jit->region.cold_size;
+    return (sg_statistics){
+        .traces = jit->trace_count,
+        .allocations = jit->counters.allocations,
+        .mappings = jit->counters.mappings,
+        .hot_used = jit->hot.used,
+        .hot_size = jit->region.hot_size,
+        .cold_used = jit->cold.used,
+        .cold_size = jit->region.cold_size,
+        .constants_used = (size_t)(jit->literals.first - (jit->region.writable + code_size)) + jit->literals.count * 8u,
+        .constants_size = jit->region.constants_size,
+    };
+}

@@ -1,0 +1,410 @@
+"""AT&T syntax, as LLVM prints it: `movq E0+80(%r12,%rax,8), %rdi`.
+
+Reading goes from the text's mnemonic to the table's: by a list of special names (`cltq`), by its own name (`movaps`), or by dropping
+the size suffix (`addl`); the first that has a form with these operands is it. Operands are reversed to Intel order. Names:
+
+    $E3, E0+80(%r12)      resolve("E3") is a Symbol: a JIT-time value
+    E+5(%rip)             the *value* E+5 when E is a Symbol: an absolute address; the place E+5 when it is an Address or a Label
+    foo@PLT               is foo; other suffixes (foo@TPOFF) are part of the name
+    jne .LBB0_2           a Label or an Address
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import NoReturn, TypeAlias
+
+from x86_64 import table
+from x86_64.errors import AssemblyError, OperandError, ParseError
+from x86_64.instruction import Instruction
+from x86_64.intel import PREFIXES, signed_text, unresolved
+from x86_64.operands import Address, Label, Masked, Memory, Operand, Rounding, Symbol, Symbolic
+from x86_64.registers import Register
+from x86_64.selection import matches, memory_sizes
+
+Resolve: TypeAlias = Callable[[str], Symbol | Address | Label]
+
+# --- mnemonics
+
+_SPECIAL = {  # AT&T name: the table's name, bytes of the memory operand
+    "cbtw": ("CBW", 0), "cwtl": ("CWDE", 0), "cltq": ("CDQE", 0), "cwtd": ("CWD", 0), "cltd": ("CDQ", 0), "cqto": ("CQO", 0),
+    "movabsq": ("MOV", 8), "movabsl": ("MOV", 4), "movabsw": ("MOV", 2), "movabsb": ("MOV", 1), "movabs": ("MOV", 0),
+    "movslq": ("MOVSXD", 4), "movzbw": ("MOVZX", 1), "movzbl": ("MOVZX", 1), "movzbq": ("MOVZX", 1), "movzwl": ("MOVZX", 2),
+    "movzwq": ("MOVZX", 2), "movsbw": ("MOVSX", 1), "movsbl": ("MOVSX", 1), "movsbq": ("MOVSX", 1), "movswl": ("MOVSX", 2),
+    "movswq": ("MOVSX", 2), "movsl": ("MOVSD", 0), "stosl": ("STOSD", 0), "lodsl": ("LODSD", 0), "scasl": ("SCASD", 0),
+    "cmpsl": ("CMPSD", 0), "insl": ("INSD", 0), "outsl": ("OUTSD", 0), "retl": ("RET", 0), "fcompi": ("FCOMIP", 0),
+    "fucompi": ("FUCOMIP", 0), "fcomi": ("FCOMI", 0), "fucomi": ("FUCOMI", 0), "pushf": ("PUSHFQ", 0), "popf": ("POPFQ", 0),
+    "iret": ("IRETD", 0), "iretl": ("IRETD", 0), "iretw": ("IRETW", 0), "lretl": ("RETF", 0), "lretq": ("RETFQ", 0), "lretw": ("RETFW", 0),
+    "lret": ("RETF", 0), "ud2a": ("UD2", 0), "ud2b": ("UD1", 0),
+}  # fmt: skip
+_SUFFIX = {"b": 1, "w": 2, "l": 4, "q": 8}
+_VECTOR_SUFFIX = {"x": 16, "y": 32, "z": 64}
+_FLOAT_SUFFIX = {"s": 4, "l": 8, "t": 10}
+_INTEGER_SUFFIX = {"s": 2, "l": 4, "q": 8, "ll": 8}  # of the x87 instructions on integers: fildl
+_STRINGS = frozenset(
+    f"{stem}{letter}" for stem in ("MOVS", "STOS", "LODS", "SCAS", "CMPS", "INS", "OUTS") for letter in "BWDQ"
+)
+_SHIFTS = frozenset("SHL SHR SAR ROL ROR RCL RCR".split())
+_BRANCH = re.compile(r"(?:j\w+|call[qlw]?|loop\w*|xbegin)\Z")
+_SAME_ORDER = frozenset({"ENTER", "ENTERW"})
+
+# x87: with the destination st(i), AT&T assemblers exchange the names of the two subtractions and of the two divisions.
+_REVERSED = {"FSUB": "FSUBR", "FSUBR": "FSUB", "FDIV": "FDIVR", "FDIVR": "FDIV",
+             "FSUBP": "FSUBRP", "FSUBRP": "FSUBP", "FDIVP": "FDIVRP", "FDIVRP": "FDIVP"}  # fmt: skip
+
+# Comparisons whose predicate is part of the name: cmpltsd, vcmpnge_uqpd, vpcmpltud, vpcomgtb, pclmullqhqdq.
+_SSE_PREDICATES = "eq lt le unord neq nlt nle ord".split()
+_AVX_PREDICATES = [
+    *_SSE_PREDICATES,
+    *"eq_uq nge ngt false neq_oq ge gt true eq_os lt_oq le_oq unord_s neq_us nlt_uq nle_uq ord_s eq_us nge_uq ngt_uq false_os neq_os "
+    "ge_oq gt_oq true_us".split(),
+]
+_INTEGER_PREDICATES = {"eq": 0, "lt": 1, "le": 2, "false": 3, "neq": 4, "ne": 4, "nlt": 5, "nle": 6, "true": 7}
+_XOP_PREDICATES = "lt le gt ge eq neq false true".split()
+_COMPARE = re.compile(r"(v?cmp)([a-z]+(?:_[a-z]+)?)([sp][sdh])\Z")
+_INTEGER_COMPARE = re.compile(r"(vpcmp)(eq|lt|le|neq|ne|nlt|nle|false|true)(u?[bwdq])\Z")
+_XOP_COMPARE = re.compile(r"(vpcom)(lt|le|gt|ge|eq|neq|false|true)(u?[bwdq])\Z")
+_MULTIPLY = re.compile(r"(v?pclmul)([lh])q([lh])qdq\Z")
+
+
+@lru_cache(maxsize=4096)
+def _meanings(word: str) -> tuple[tuple[str, int, int], ...]:
+    """What an AT&T mnemonic may mean, likeliest first: the table's mnemonic, bytes of the memory operand (0: see the
+    instruction), and a predicate to add as an immediate (-1: none)."""
+    result: list[tuple[str, int, int]] = []
+
+    def add(name: str, size: int, predicate: int = -1) -> None:
+        try:
+            result.append((table.canonical(name.upper()), size, predicate))
+        except OperandError:
+            pass
+
+    if word in _SPECIAL:
+        add(*_SPECIAL[word])
+    add(word, 0)
+    if word.startswith("fi") or word in ("fnstsw", "fstsw"):
+        suffixes = _INTEGER_SUFFIX
+    elif word.startswith("f"):
+        suffixes = _FLOAT_SUFFIX
+    elif word.startswith("v"):
+        suffixes = _SUFFIX | _VECTOR_SUFFIX
+    else:
+        suffixes = _SUFFIX
+    for suffix, size in suffixes.items():
+        if word.endswith(suffix):
+            add(word.removesuffix(suffix), size)
+    if match := _MULTIPLY.match(word):
+        add(f"{match[1]}qdq", 0, (match[2] == "h") * 1 | (match[3] == "h") * 16)
+    for pattern, predicates in (
+        (_COMPARE, {name: i for i, name in enumerate(_AVX_PREDICATES if word[0] == "v" else _SSE_PREDICATES)}),
+        (_INTEGER_COMPARE, _INTEGER_PREDICATES),
+        (_XOP_COMPARE, {name: i for i, name in enumerate(_XOP_PREDICATES)}),
+    ):
+        if (match := pattern.match(word)) and match[2] in predicates:
+            add(match[1] + match[3], 0, predicates[match[2]])
+    return tuple(result)
+
+
+# --- operands
+
+_OPERAND = re.compile(
+    r"""\s*(?P<star>\*?)
+    (?: %(?P<register>st\(\d\)|\w+)(?!\w|:)
+      | \$(?P<immediate>"[^"]*"[^,\s{]*|[^,\s{]+)
+      | (?:%(?P<segment>[c-gs]s):)? (?P<displacement>"[^"]*"[^,\s(]*|[^,\s(%${]*)
+        (?: \((?P<inside>[^)]*)\) (?:\{1to(?P<broadcast>\d+)\})? )?
+      | \{(?P<rounding>\w\w-sae|sae)\}
+    )
+    (?: \s*\{%(?P<mask>k\d)\} )? (?P<zeroing>\s*\{z\})? \s*(?:(?P<comma>,)|\Z)""",
+    re.VERBOSE,
+)
+_NUMBER = re.compile(r"-?(?:0x[0-9a-fA-F]+|\d+)\Z")
+_TERM = re.compile(r'("[^"]+"|[A-Za-z_.$][\w.$@]*)\s*([+-]\s*(?:0x[0-9a-fA-F]+|\d+))?\Z')
+_LINES: dict[str, Instruction] = {}  # whole lines without names
+_CACHE_LIMIT = 1 << 16
+
+
+class _Names:
+    """The resolver of one line; remembers whether it was needed."""
+
+    __slots__ = ("resolve", "used")
+
+    def __init__(self, resolve: Resolve) -> None:
+        self.resolve = resolve
+        self.used = False
+
+    def value(self, text: str) -> int | Symbolic | Address | Label:
+        """A number, a name, or name ± number."""
+        if _NUMBER.match(text):
+            return int(text, 0)
+        match = _TERM.match(text)
+        if match is None:
+            raise OperandError(f"{text}: expected a number, a name, or a name ± a number")
+        self.used = True
+        name = match[1].strip('"')
+        for decoration in ("@PLT", "@ABS8"):
+            name = name.removesuffix(decoration)
+        addend = int(match[2].replace(" ", ""), 0) if match[2] else 0
+        try:
+            found = self.resolve(name)
+        except KeyError:
+            raise OperandError(f"{name}: unknown name") from None
+        return found + addend if addend or isinstance(found, Symbol) else found
+
+
+def _register(name: str) -> Register:
+    try:
+        if name.startswith("st"):
+            return Register.named("st0" if name == "st" else "st" + name[3] if "(" in name else name)
+        return Register.named(name)
+    except KeyError:
+        raise OperandError(f"%{name}: unknown register") from None
+
+
+def _memory(match: re.Match[str], names: _Names) -> Memory:
+    text, inside = match["displacement"], match["inside"]
+    value: int | Symbolic | Address | Label = names.value(text) if text else 0
+    segment = _register(match["segment"]) if match["segment"] else None
+    broadcast = int(match["broadcast"] or 0)
+    parts = [part.strip() for part in inside.split(",")] if inside is not None else [""]
+    base = _register(parts[0][1:]) if parts[0] else None
+    index = _register(parts[1][1:]) if len(parts) > 1 and parts[1] else None
+    scale = int(parts[2]) if len(parts) > 2 else 1
+    if base is not None and base.kind == "rip" and not isinstance(value, int):
+        base = None
+        if not isinstance(value, Symbolic):
+            return Memory(target=value, segment=segment, broadcast=broadcast)
+    elif isinstance(value, Address | Label):
+        raise OperandError(
+            f"{value.name}: its address does not fit 32 bits: write {value.name}(%rip), compile as position-independent code"
+        )
+    return Memory(base, index, scale, value, None, segment, None, broadcast)
+
+
+def _operand(match: re.Match[str], names: _Names, branch: bool) -> Operand:
+    result: Operand
+    if match["register"]:
+        result = _register(match["register"])
+    elif match["immediate"]:
+        result = names.value(match["immediate"])
+    elif match["rounding"]:
+        return Rounding(match["rounding"])
+    elif branch and not match["star"] and match["inside"] is None:
+        return names.value(match["displacement"])
+    else:
+        result = _memory(match, names)
+    if match["mask"]:
+        assert isinstance(result, Register | Memory)
+        result = Masked(result, _register(match["mask"]), match["zeroing"] is not None)
+    return result
+
+
+def _read_operands(text: str, start: int, line: str, names: _Names, branch: bool) -> tuple[Operand, ...]:
+    """Operands in the text's order."""
+    operands = []
+    position = 0
+    while True:
+        match = _OPERAND.match(text, position)
+        if match is None or match.end() == position:
+            raise ParseError("not an operand", line, start + position + 1, text[position:].strip())
+        try:
+            operands.append(_operand(match, names, branch))
+        except AssemblyError as error:
+            token = text[position : match.end()].strip().rstrip(",")
+            column = start + position + len(text[position:]) - len(text[position:].lstrip()) + 1
+            raise ParseError(str(error), line, column, token) from None
+        position = match.end()
+        if not match["comma"]:
+            return tuple(operands)
+
+
+def _with_size(operands: tuple[Operand, ...], size: int | None) -> tuple[Operand, ...]:
+    def sized(operand: Operand) -> Operand:
+        match operand:
+            case Memory():
+                return replace(operand, size=size)
+            case Masked(operand=Memory() as memory):
+                return replace(operand, operand=replace(memory, size=size))
+        return operand
+
+    return tuple(map(sized, operands))
+
+
+def _choose(word: str, operands: tuple[Operand, ...], prefixes: tuple[str, ...]) -> Instruction:
+    """The first meaning of the mnemonic that has a form with these operands (in Intel order)."""
+    meanings = _meanings(word)
+    if not meanings:
+        raise OperandError(f"{word}: unknown instruction")
+    for name, size, predicate in meanings:
+        given = operands
+        if name in _STRINGS and (not given or _is_string_memory(given)):
+            given = ()
+        if name in _SAME_ORDER:
+            given = given[::-1]
+        if name in _SHIFTS and len(given) == 1:
+            given = (*given, 1)
+        if (
+            name in _REVERSED
+            and given
+            and isinstance(given[0], Register)
+            and (given[0].name != "st0" or name.endswith("P"))
+        ):
+            name = _REVERSED[name]
+        if predicate >= 0:
+            given = (*given, predicate)
+        sized = _with_size(given, size) if size else given
+        if matches(name, sized):
+            return Instruction(name, sized, prefixes)
+        if size and sized != given and matches(name, given):
+            return Instruction(name, given, prefixes)
+    return Instruction(meanings[0][0], operands, prefixes)  # explains what is wrong
+
+
+def _is_string_memory(operands: tuple[Operand, ...]) -> bool:
+    """Whether a string instruction's operands only spell out what it implies: (%rsi), %es:(%rdi) and an accumulator or %dx."""
+
+    def implied(operand: Operand) -> bool:
+        match operand:
+            case Memory(base=Register(name="rsi"), index=None, displacement=0, segment=None):
+                return True
+            case Memory(base=Register(name="rdi"), index=None, displacement=0, segment=Register(name="es")):
+                return True
+            case Register(name="al" | "ax" | "eax" | "rax" | "dx"):
+                return True
+        return False
+
+    return all(map(implied, operands)) and any(isinstance(o, Memory) for o in operands)
+
+
+def parse_att(line: str, resolve: Resolve = unresolved) -> Instruction:
+    """Read one instruction as LLVM prints it. ParseError, with the column and token, when it cannot be read.
+
+    A comment (from ` #` to the end) is ignored. Each name is given to `resolve`, which returns what it stands for.
+    """
+    known = _LINES.get(line)
+    if known is not None:
+        return known
+    text = line.split("#", 1)[0] if "#" in line else line
+    names = _Names(resolve)
+    prefixes: list[str] = []
+    position = 0
+    while True:
+        rest = text[position:].lstrip(" \t;")
+        position = len(text) - len(rest)
+        word = rest.split(None, 1)[0] if rest else ""
+        word = word.split(";", 1)[0]
+        if word not in PREFIXES:
+            break
+        prefixes.append(PREFIXES[word])
+        position += len(word)
+    if not word:
+        raise ParseError("expected a mnemonic", line, position + 1, "")
+    start = position + len(word)
+    operands_text = text[start:]
+    operands: tuple[Operand, ...] = ()
+    if operands_text and not operands_text.isspace():
+        branch = _BRANCH.match(word) is not None
+        operands = _read_operands(operands_text, start, line, names, branch)[::-1]
+    try:
+        instruction = _choose(word, operands, tuple(prefixes))
+    except AssemblyError as error:
+        raise ParseError(str(error), line, position + 1, word) from None
+    if not names.used:
+        if len(_LINES) > _CACHE_LIMIT:
+            _LINES.clear()
+        _LINES[line] = instruction
+    return instruction
+
+
+# --- writing
+
+_ATT_NAMES = {"CBW": "cbtw", "CWDE": "cwtl", "CDQE": "cltq", "CWD": "cwtd", "CDQ": "cltd", "CQO": "cqto", "MOVSXD": "movslq",
+              "PUSHFQ": "pushfq", "POPFQ": "popfq", "RETF": "lretl", "RETFQ": "lretq", "RETFW": "lretw", "FCOMIP": "fcompi",
+              "FUCOMIP": "fucompi", "IRETD": "iretl", "MOVSD": "movsl", "CMPSD": "cmpsl", "STOSD": "stosl", "LODSD": "lodsl",
+              "SCASD": "scasl", "INSD": "insl", "OUTSD": "outsl"}  # fmt: skip
+
+
+def _value_text(value: int | Symbolic | Address | Label) -> str:
+    match value:
+        case int():
+            return str(value)
+        case Symbolic():
+            return f"{value.symbol.name}{signed_text(value.addend)}"
+    return f"{value.name}{signed_text(value.addend)}"
+
+
+def _operand_text(operand: Operand, branch: bool, indirect: bool) -> str:
+    match operand:
+        case Register(kind="st"):
+            return "%st" if operand.number == 0 else f"%st({operand.number})"
+        case Register():
+            return f"{'*' * indirect}%{operand.name}"
+        case Masked():
+            zeroing = " {z}" if operand.zeroing else ""
+            return f"{_operand_text(operand.operand, branch, indirect)} {{%{operand.mask.name}}}{zeroing}"
+        case Rounding():
+            return f"{{{operand.value}}}"
+        case Memory():
+            return "*" * indirect + _memory_text(operand)
+    return _value_text(operand) if branch else f"${_value_text(operand)}"
+
+
+def _memory_text(memory: Memory) -> str:
+    segment = f"%{memory.segment.name}:" if memory.segment else ""
+    broadcast = f"{{1to{memory.broadcast}}}" if memory.broadcast else ""
+    if memory.target is not None:
+        return f"{segment}{_value_text(memory.target)}(%rip){broadcast}"
+    bare = memory.base is None and memory.index is None
+    value = _value_text(memory.displacement) if memory.displacement != 0 or bare else ""
+    if bare:
+        return f"{segment}{value}{broadcast}"
+    index = f",%{memory.index.name},{memory.scale}" if memory.index is not None else ""
+    return f"{segment}{value}({f'%{memory.base.name}' if memory.base else ''}{index}){broadcast}"
+
+
+def _suffixed(instruction: Instruction) -> str:
+    """The AT&T mnemonic, with a size suffix where only the memory operand's or the immediate's size decides."""
+    name, operands = instruction.mnemonic, instruction.operands
+    if name in _ATT_NAMES and (operands == () or name not in ("MOVSD", "CMPSD")):
+        return _ATT_NAMES[name]
+    if name in ("MOVZX", "MOVSX"):
+        sizes = [o.size for o in operands if isinstance(o, Register | Memory)]
+        letters = "".join({1: "b", 2: "w", 4: "l", 8: "q"}[size or 0] for size in sizes[::-1])
+        return f"mov{name[3].lower()}{letters}"
+    if name == "MOV" and any("A" in form.places for form in instruction.forms) and len(instruction.forms) == 1:
+        return "movabs"
+    if (
+        name in _REVERSED
+        and operands
+        and isinstance(operands[0], Register)
+        and (operands[0].name != "st0" or name.endswith("P"))
+    ):
+        return _REVERSED[name].lower()
+    memory = next(
+        (m for m in (o.operand if isinstance(o, Masked) else o for o in operands) if isinstance(m, Memory)), None
+    )
+    lower = name.lower()
+    if memory is None or memory.size is None:
+        return lower
+    if len(memory_sizes(matches(name, _with_size(operands, None)), operands)) < 2:
+        return lower
+    if name.startswith("FI"):
+        return lower + {2: "s", 4: "l", 8: "ll"}[memory.size]
+    if name.startswith("F"):
+        return lower + {4: "s", 8: "l", 10: "t"}.get(memory.size, "")
+    size = memory.size * memory.broadcast if memory.broadcast else memory.size
+    letter = {1: "b", 2: "w", 4: "l", 8: "q", 16: "x", 32: "y", 64: "z"}.get(size, "")
+    return lower + letter
+
+
+def format_att(instruction: Instruction) -> str:
+    """One line of AT&T syntax, without indentation."""
+    branch = any(kind.startswith("rel") for kind in instruction.forms[0].kinds)
+    indirect = instruction.mnemonic in ("CALL", "JMP")
+    operands = instruction.operands if instruction.mnemonic in _SAME_ORDER else instruction.operands[::-1]
+    words = " ".join([*(p.lower() for p in instruction.prefixes), _suffixed(instruction)])
+    text = ", ".join(_operand_text(o, branch, indirect) for o in operands)
+    return f"{words} {text}" if text else words

@@ -1,0 +1,205 @@
+"""What an instruction reads and writes: registers, flags, memory, the instruction pointer.
+
+The table's effects column is taken apart once per form; an instruction adds its operands. Widths are exact:
+
+- a write to a 32-bit register also zeroes the upper half, so `writes` holds the 64-bit register;
+- a VEX or EVEX write to a vector zeroes everything above it, so `writes` holds the zmm register; a legacy SSE write keeps what lies
+  above bit 128, so `writes` holds the xmm register;
+- `partial_writes` are those of `writes` after which bits of the old value survive or may survive: 8- and 16-bit writes, scalar moves
+  between vectors, merge-masking, conditional writes (cmov, bsf), rep-prefixed string instructions that may run zero times.
+
+A register whose value is live before the instruction is therefore: live after it and not overwritten, or in `reads`, or in
+`partial_writes` and live after it. Calls and system calls: only what the instruction itself does, not what the callee does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum, IntFlag
+from functools import cache
+
+from x86_64.operands import Masked, Memory, Operand
+from x86_64.registers import Register, rcx
+from x86_64.table import Form
+
+
+class Flags(IntFlag):
+    """Bits of rflags, at their places."""
+
+    CF = 0x001
+    PF = 0x004
+    AF = 0x010
+    ZF = 0x040
+    SF = 0x080
+    DF = 0x400
+    OF = 0x800
+
+
+class Control(Enum):
+    """Where execution continues."""
+
+    NEXT = "next"
+    JUMP = "jump"
+    CONDITIONAL = "conditional"  # the target or the next instruction
+    CALL = "call"  # also int and syscall: elsewhere, then the next instruction
+    RETURN = "return"
+    INDIRECT_JUMP = "indirect_jump"
+    INDIRECT_CALL = "indirect_call"
+    TRAP = "trap"  # nowhere: ud2, int3
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """See the module's text. `memory_reads` and `memory_writes` hold implicit accesses (push, stos) too; a size of None is unknown.
+
+    A flag in `flags_written` or `flags_undefined` no longer has its old value; flags that an instruction may leave alone (a shift by
+    zero) are in `flags_read` as well.
+    """
+
+    reads: frozenset[Register]
+    writes: frozenset[Register]
+    partial_writes: frozenset[Register] = frozenset()
+    flags_read: Flags = Flags(0)
+    flags_written: Flags = Flags(0)
+    flags_undefined: Flags = Flags(0)
+    memory_reads: tuple[Memory, ...] = ()
+    memory_writes: tuple[Memory, ...] = ()
+    control: Control = Control.NEXT
+
+
+@dataclass(slots=True)
+class _Implicit:
+    """A form's effects column, taken apart."""
+
+    read: Flags = Flags(0)
+    written: Flags = Flags(0)
+    undefined: Flags = Flags(0)
+    maybe: bool = False
+    merge: bool = False
+    control: Control = Control.NEXT
+    registers: list[tuple[Register, str]] = field(default_factory=list)
+    memory: list[tuple[str, int, int, str]] = field(default_factory=list)  # base, displacement, size, access
+
+
+_LETTERS = {"C": Flags.CF, "P": Flags.PF, "A": Flags.AF, "Z": Flags.ZF, "S": Flags.SF, "O": Flags.OF, "D": Flags.DF}
+_MEMORY = re.compile(r"\+\[([^\]+-]+)(?:\+al)?([+-]\d+)?\](\d+):(\w)")
+_STACK = [Register.named(f"st{n}") for n in range(8)]
+_CONTROLS = {control.value: control for control in Control}
+
+# With both sources the same register the result does not depend on it (sbb: on the carry alone).
+_INDEPENDENT = frozenset(
+    "XOR SUB SBB PXOR XORPS XORPD PSUBB PSUBW PSUBD PSUBQ PCMPEQB PCMPEQW PCMPEQD PCMPEQQ PCMPGTB PCMPGTW PCMPGTD PCMPGTQ "
+    "VPXOR VXORPS VXORPD VPSUBB VPSUBW VPSUBD VPSUBQ VPCMPEQB VPCMPEQW VPCMPEQD VPCMPEQQ VPCMPGTB VPCMPGTW VPCMPGTD VPCMPGTQ "
+    "VPXORD VPXORQ KXORB KXORW KXORD KXORQ KXNORB KXNORW KXNORD KXNORQ".split()
+)
+_STRINGS = re.compile(r"(MOVS|STOS|LODS|CMPS|SCAS|INS|OUTS)[BWDQ]")
+
+
+@cache
+def _flags(letters: str) -> Flags:
+    result = Flags(0)
+    for letter in letters:
+        result |= _LETTERS[letter]
+    return result
+
+
+@cache
+def _implicit(effects: str) -> _Implicit:
+    result = _Implicit()
+    for word in effects.split():
+        label, _, letters = word.partition(":")
+        if label == "read":
+            result.read = _flags(letters)
+        elif label in ("write", "clear", "set"):
+            result.written |= _flags(letters)
+        elif label == "undef":
+            result.undefined = _flags(letters)
+        elif match := _MEMORY.match(word):
+            result.memory.append((match[1], int(match[2] or 0), int(match[3]), match[4]))
+        elif word[0] == "+":
+            result.registers.append((Register.named(label[1:]), letters))
+        elif word == "maybe":
+            result.maybe = True
+        elif word == "merge":
+            result.merge = True
+        elif word == "x87":
+            result.registers += [(register, "y") for register in _STACK]
+        elif word in _CONTROLS:
+            result.control = _CONTROLS[word]
+    return result
+
+
+def effects_of(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, ...]) -> Effects:
+    """The effects of one form with these operands."""
+    implicit = _implicit(form.effects)
+    reads: set[Register] = set()
+    writes: set[Register] = set()
+    partial: set[Register] = set()
+    memory_reads: list[Memory] = []
+    memory_writes: list[Memory] = []
+    wide = form.family != "legacy"
+
+    def use(register: Register, access: str, merging: bool = False) -> None:
+        if access in "rxy":
+            reads.add(register)
+        if access in "wxcy":
+            kind = register.kind
+            if kind == "r32" or (wide and kind in ("xmm", "ymm")):
+                register = register.whole
+            writes.add(register)
+            if access in "cy" or merging or kind in ("r8", "r8h", "r16"):
+                partial.add(register)
+
+    independent = form.mnemonic in _INDEPENDENT and len(operands) in (2, 3) and operands[-1] is operands[-2]
+    for position, operand in enumerate(operands):
+        if position >= len(form.access):
+            break  # a rounding mode
+        access, merging = form.access[position], False
+        if isinstance(operand, Masked):
+            use(operand.mask, "r")
+            merging = not operand.zeroing
+            operand = operand.operand
+        if isinstance(operand, Register):
+            if independent and position >= len(operands) - 2:
+                access = "w" if access in "wxcy" else "-"
+            elif implicit.merge and isinstance(operands[1], Register) and access == "w":
+                merging = True
+            use(operand, access, merging)
+        elif isinstance(operand, Memory):
+            if access in "rxy":
+                memory_reads.append(operand)
+            if access in "wxcy":
+                memory_writes.append(operand)
+            if form.mnemonic != "NOP":
+                for register in (operand.base, operand.index):
+                    if register is not None and register.kind != "rip":
+                        reads.add(register)
+
+    repeated = ("REP" in prefixes or "REPNE" in prefixes) and _STRINGS.fullmatch(form.mnemonic) is not None
+    for register, access in implicit.registers:
+        use(register, access, merging=repeated)
+    if repeated:
+        use(rcx, "x")
+    for base, displacement, size, access in implicit.memory:
+        register = operands[int(base[1:])] if base[0] == "#" else Register.named(base)  # type: ignore[assignment]
+        memory = Memory(base=register, displacement=displacement, size=None if repeated else size)
+        if access in "rxy":
+            memory_reads.append(memory)
+        if access in "wxcy":
+            memory_writes.append(memory)
+
+    read, written, undefined = implicit.read, implicit.written, implicit.undefined
+    if implicit.maybe:
+        count = operands[-1]
+        bits = 63 if form.w else 31
+        if not isinstance(count, int):
+            read |= written | undefined
+        elif count & bits == 0:
+            written = undefined = Flags(0)
+    elif repeated:
+        read |= written | undefined
+    return Effects(
+        frozenset(reads), frozenset(writes), frozenset(partial), read, written, undefined,
+        tuple(memory_reads), tuple(memory_writes), implicit.control,
+    )  # fmt: skip

@@ -1,0 +1,380 @@
+"""From a form and its operands to bytes and fields.
+
+The key idea: an encoding is a fixed *head* (prefixes, opcode, ModRM, SIB) and a *tail* of parts (displacement, immediate). Every
+choice the machine offers (no displacement, 8 or 32 bits of it; a sign-extended immediate) is another head and tail, a `Draft`. Numbers are
+packed into the tail; JIT-time values become `Field`s. The same drafts serve a plain assembler (the shortest that holds the
+numbers) and the emit-function compiler (all that a symbol's range may need).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from x86_64.errors import AssemblyError, OperandError, RangeError
+from x86_64.operands import Address, Label, Masked, Memory, Operand, Rounding, Symbolic
+from x86_64.registers import Register
+from x86_64.table import Form
+
+PREFIX_BYTES = {"LOCK": 0xF0, "REP": 0xF3, "REPNE": 0xF2, "NOTRACK": 0x3E}
+_SEGMENTS = {"es": 0x26, "cs": 0x2E, "ss": 0x36, "ds": 0x3E, "fs": 0x64, "gs": 0x65}
+_PP = {0: 0, 0x66: 1, 0xF3: 2, 0xF2: 3}
+_ESCAPES = {0: b"", 1: b"\x0f", 2: b"\x0f\x38", 3: b"\x0f\x3a"}
+_IMMEDIATES = {  # kind: bytes in the code, bits of the operand
+    "i8": (1, 8), "i16": (2, 16), "i32": (4, 32), "i64": (8, 64),
+    "i8s16": (1, 16), "i8s32": (1, 32), "i8s64": (1, 64), "i32s64": (4, 64),
+}  # fmt: skip
+_ROUNDING = {Rounding.RN_SAE: 0, Rounding.RD_SAE: 1, Rounding.RU_SAE: 2, Rounding.RZ_SAE: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A hole in an encoding's bytes, to be filled when the value is known.
+
+    offset, size: bytes; size 0 is a displacement left out, allowed when the value is zero.
+    kind: "displacement", "immediate" or "relative".
+    operand: the Symbolic, Address or Label whose value goes there, addend included.
+    low, high, bits, scale: the field may hold the value iff, taken as a signed integer of `bits` bits, it lies in low … high and is a
+        multiple of `scale`; what is stored is the value divided by `scale` (EVEX disp8*N; 1 for every other field).
+    trailing: bytes of the instruction after the field's end. A relative field holds target − (field end + trailing).
+    """
+
+    offset: int
+    size: int
+    kind: str
+    operand: Symbolic | Address | Label
+    low: int
+    high: int
+    bits: int
+    trailing: int = 0
+    scale: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One way to write an instruction: its bytes, zero where `fields` go."""
+
+    code: bytes
+    fields: tuple[Field, ...] = ()
+
+
+class Part(NamedTuple):
+    """A piece of the tail: `size` bytes that hold `value`."""
+
+    kind: str  # as Field.kind, or "raw" for bytes that are part of the opcode
+    size: int
+    value: int | Symbolic | Address | Label
+    bits: int
+    low: int
+    high: int
+    scale: int = 1
+
+    def holds(self) -> bool:
+        """Whether the number fits, or the symbol's value may fit."""
+        value = self.value
+        if isinstance(value, int):
+            if not -(1 << self.bits - 1) <= value < 1 << self.bits:
+                return False
+            return self.low <= signed(value, self.bits) <= self.high and value % self.scale == 0
+        if isinstance(value, Symbolic):
+            return any(low <= self.high and self.low <= high for low, high in _signed_ranges(value, self.bits))
+        return True
+
+    def certain(self) -> bool:
+        """Whether every value the symbol may have fits. Labels are certain only of 32 bits, and nothing is certain of an address."""
+        value = self.value
+        if isinstance(value, Symbolic):
+            return self.scale == 1 and all(
+                self.low <= a and b <= self.high for a, b in _signed_ranges(value, self.bits)
+            )
+        return isinstance(value, int) or (isinstance(value, Label) and self.size == 4)
+
+
+class Draft(NamedTuple):
+    head: bytes
+    tail: tuple[Part, ...]
+
+    @property
+    def length(self) -> int:
+        return len(self.head) + sum(part.size for part in self.tail)
+
+
+class _Mode(NamedTuple):
+    """ModRM.mod and .rm, SIB, displacement, and the register numbers' high bits."""
+
+    modrm: int
+    sib: bytes
+    displacement: Part | None
+    index: int
+    base: int
+
+
+def signed(value: int, bits: int) -> int:
+    """The low `bits` bits of value as a two's complement number."""
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> bits - 1 else value
+
+
+def _signed_ranges(value: Symbolic, bits: int) -> tuple[tuple[int, int], ...]:
+    """The values a symbol + addend takes, as signed `bits`-bit numbers: one range, or two where it wraps."""
+    smallest, largest = -(1 << bits - 1), (1 << bits - 1) - 1
+    if value.high - value.low >= 1 << bits:
+        return ((smallest, largest),)
+    low, high = signed(value.low, bits), signed(value.high, bits)
+    return ((low, high),) if low <= high else ((low, largest), (smallest, high))
+
+
+def _signed_limits(size: int, scale: int = 1) -> tuple[int, int]:
+    return -(1 << size * 8 - 1) * scale, ((1 << size * 8 - 1) - 1) * scale
+
+
+def _immediate(kind: str, value: int | Symbolic | Address) -> Part:
+    size, bits = _IMMEDIATES[kind]
+    low, high = _signed_limits(size)
+    if isinstance(value, Symbolic) and not (-(1 << bits - 1) <= value.symbol.low and value.symbol.high < 1 << bits):
+        # Wider than the operand: what does not fit must be noticed, not cut off.
+        return Part("immediate", size, value, 64, low, (1 << bits) - 1 if size * 8 == bits else high)
+    return Part("immediate", size, value, bits, low, high)
+
+
+def _displacements(value: int | Symbolic, scale: int, optional: bool) -> Iterator[tuple[int, Part]]:
+    """ModRM.mod and displacement for an address with a base register; `optional`: the base allows leaving it out."""
+    if optional:
+        yield 0, Part("displacement", 0, value, 64, 0, 0)
+    yield 1, Part("displacement", 1, value, 64, *_signed_limits(1, scale), scale)
+    yield 2, Part("displacement", 4, value, 64, *_signed_limits(4))
+
+
+def _modes(memory: Memory, scale: int, every: bool) -> Iterator[_Mode]:
+    """All ways to write an address; with `every`, also the needlessly long ones (a SIB byte that says nothing)."""
+    displacement, base, index = memory.displacement, memory.base, memory.index
+    if memory.target is not None:
+        yield _Mode(5, b"", Part("relative", 4, memory.target, 64, *_signed_limits(4)), 0, 0)
+        return
+    if base is not None and base.kind == "rip":
+        yield _Mode(5, b"", Part("displacement", 4, displacement, 64, *_signed_limits(4)), 0, 0)
+        return
+    factor = memory.scale
+    if base is None and index is not None and index.kind in ("r64", "r32"):
+        if factor == 1:  # [reg*1 + d] is [reg + d]
+            base, index = index, None
+        elif factor == 2 and (isinstance(displacement, Symbolic) or -128 <= displacement < 128):
+            base, factor = index, 1  # [reg*2 + d] is [reg + reg*1 + d]
+    selector = {1: 0, 2: 0x40, 4: 0x80, 8: 0xC0}[factor] | ((index.number & 7) << 3 if index is not None else 0x20)
+    high = index.number if index is not None else 0
+    if base is None:
+        yield _Mode(4, bytes([selector | 5]), Part("displacement", 4, displacement, 64, *_signed_limits(4)), high, 0)
+        return
+    low = base.number & 7
+    for mod, part in _displacements(displacement, scale, low != 5):
+        if index is None and low != 4:
+            yield _Mode(mod << 6 | low, b"", part, 0, base.number)
+        else:
+            yield _Mode(mod << 6 | 4, bytes([selector | low]), part, high, base.number)
+    if every and index is None and low != 4:
+        for mod, part in _displacements(displacement, scale, low != 5):
+            if part.holds():
+                yield _Mode(mod << 6 | 4, bytes([0x20 | low]), part, 0, base.number)
+                return
+
+
+def drafts(
+    form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, ...], every: bool = False
+) -> Iterator[Draft]:
+    """All drafts of one form, whether or not their fields can hold the operands' values.
+
+    OperandError when the form cannot name these registers together (ah beside a REX prefix, xmm16 outside AVX-512).
+    """
+    mask, zeroing, rounding = 0, 0, -1
+    memory: Memory | None = None
+    reg, rm, vvvv, opcode_register = (form.modrm & 7 if form.modrm >= 0 else 0), 0, 0, 0
+    rm_is_register = True
+    is4: int | None = None
+    tail: list[Part] = []
+    rex_needed, high_byte = False, ""
+    for position, operand in enumerate(operands):
+        if isinstance(operand, Rounding):
+            rounding = _ROUNDING.get(operand, form.length)
+            continue
+        kind, place = form.kinds[position], form.places[position]
+        if isinstance(operand, Masked):
+            mask, zeroing, operand = operand.mask.number, int(operand.zeroing), operand.operand
+        if isinstance(operand, Register):
+            number = operand.number
+            if operand.kind == "r8h":
+                high_byte = operand.name
+            elif operand.kind == "r8" and 4 <= number < 8:
+                rex_needed = True
+            if number > 15 and form.family != "EVEX":
+                raise OperandError(f"{form.mnemonic}: {operand.name} can be used only by AVX-512 forms")
+            if kind == "k+1" and number & 1:
+                raise OperandError(f"{form.mnemonic}: {operand.name}: a pair of mask registers starts at an even one")
+            match place:
+                case "R":
+                    reg = number
+                case "M":
+                    rm = number
+                case "V":
+                    vvvv = number
+                case "O":
+                    opcode_register = number
+                case "4":
+                    is4 = (is4 or 0) | number << 4
+        elif isinstance(operand, Memory):
+            memory = operand
+            rm_is_register = False
+        elif place == "4":
+            assert isinstance(operand, int)
+            if not 0 <= operand < 16:
+                raise RangeError(f"{form.mnemonic}: {operand} does not fit the 4-bit immediate")
+            is4 = (is4 or 0) | operand
+        elif place == "D":
+            size = 1 if kind == "rel8" else 4
+            assert not isinstance(operand, Symbolic)
+            tail.append(Part("relative", size, operand, 64, *_signed_limits(size)))
+        elif place == "I":
+            assert not isinstance(operand, Label)
+            tail.append(_immediate(kind, operand))
+    if is4 is not None:
+        tail.append(Part("raw", 1, signed(is4, 8), 8, -128, 127))
+    if form.suffix:
+        tail.append(Part("raw", 1, signed(form.suffix[0], 8), 8, -128, 127))
+
+    scale = form.broadcast_scale if memory is not None and memory.broadcast else form.scale
+    modes: Iterator[_Mode]
+    if memory is not None and "A" in form.places:
+        wide = memory.displacement
+        modes = iter([_Mode(-1, b"", Part("displacement", 8, wide, 64, *_signed_limits(8)), 0, 0)])
+    elif memory is not None:
+        modes = _modes(memory, scale, every)
+    elif form.modrm >= 0:
+        # A register as ModRM.rm has its fourth bit where an index would have it (EVEX.X) and its third as a base.
+        modes = iter([_Mode(0xC0 | rm & 7, b"", None, rm >> 4 << 3, rm)])
+    else:
+        modes = iter([_Mode(-1, b"", None, 0, opcode_register)])
+
+    opening = bytearray()
+    if form.wait:
+        opening.append(0x9B)
+    if memory is not None and memory.segment is not None:
+        opening.append(_SEGMENTS[memory.segment.name])
+    if form.address32 or (
+        memory is not None and any(r is not None and r.kind == "r32" for r in (memory.base, memory.index))
+    ):
+        opening.append(0x67)
+    if form.operand16:
+        opening.append(0x66)
+    for prefix in prefixes:
+        opening.append(PREFIX_BYTES[prefix])
+
+    opcode = bytearray(form.opcode)
+    if form.in_opcode:
+        opcode[-1] += opcode_register & 7
+    for mode in modes:
+        r, x, b = reg >> 3 & 1, mode.index >> 3 & 1, mode.base >> 3 & 1
+        head = bytearray(opening)
+        if form.family == "legacy":
+            if form.prefix:
+                head.append(form.prefix)
+            rex = form.w << 3 | r << 2 | x << 1 | b
+            if rex or rex_needed:
+                if high_byte:
+                    raise OperandError(
+                        f"{form.mnemonic}: {high_byte} cannot be encoded beside r8–r15, spl, bpl, sil, dil or a 64-bit operand"
+                    )
+                head.append(0x40 | rex)
+            head += _ESCAPES[form.map]
+        elif form.family == "EVEX":
+            v_high = mode.index >> 4 & 1 if memory is not None and memory.index is not None else vvvv >> 4
+            head.append(0x62)
+            head.append((r ^ 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | (reg >> 4 ^ 1) << 4 | form.map)
+            head.append(form.w << 7 | (~vvvv & 15) << 3 | 4 | _PP[form.prefix])
+            length = rounding if rounding >= 0 else form.length
+            b_bit = rounding >= 0 or (memory is not None and memory.broadcast > 0)
+            head.append(zeroing << 7 | length << 5 | b_bit << 4 | (v_high ^ 1) << 3 | mask)
+        else:
+            last = (~vvvv & 15) << 3 | form.length << 2 | _PP[form.prefix]
+            if form.family == "VEX" and form.map == 1 and not (form.w or x or b):
+                head += bytes([0xC5, (r ^ 1) << 7 | last])
+            else:
+                first = 0xC4 if form.family == "VEX" else 0x8F
+                head += bytes([first, (r ^ 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | form.map, form.w << 7 | last])
+        head += opcode
+        if mode.modrm >= 0:
+            head.append(mode.modrm | (reg & 7) << 3)
+        head += mode.sib
+        parts = (mode.displacement, *tail) if mode.displacement is not None else tuple(tail)
+        yield Draft(bytes(head), parts)
+    assert rm_is_register or memory is not None
+
+
+def viable(
+    found: tuple[Form, ...], operands: tuple[Operand, ...], prefixes: tuple[str, ...], every: bool = False
+) -> list[Draft]:
+    """The drafts that can hold the operands, of the first family of forms that has any; shortest first."""
+    result: list[Draft] = []
+    refusal: AssemblyError | None = None
+    tried: list[Draft] = []
+    family = ""
+    for form in found:
+        if result and form.family != family:
+            break
+        family = form.family
+        try:
+            for draft in drafts(form, operands, prefixes, every):
+                tried.append(draft)
+                if all(part.holds() for part in draft.tail):
+                    result.append(draft)
+        except AssemblyError as error:
+            refusal = error
+    if not result:
+        raise refusal or _out_of_range(found[0].mnemonic, tried)
+    result.sort(key=lambda draft: draft.length)
+    return result
+
+
+def _out_of_range(mnemonic: str, tried: list[Draft]) -> RangeError:
+    failed = [part for draft in tried for part in draft.tail if not part.holds()]
+    part = max(failed, key=lambda p: p.high)
+    value = part.value
+    text = f"{value.symbol.name} with range {value.low}..{value.high}" if isinstance(value, Symbolic) else str(value)
+    high = (
+        max(part.high, (1 << part.bits) - 1) if part.kind == "immediate" and part.size * 8 == part.bits else part.high
+    )
+    return RangeError(f"{mnemonic}: {text} does not fit: the widest {part.kind} field holds {part.low}..{high}")
+
+
+def _subsumes(a: Draft, b: Draft) -> bool:
+    """Whether the (not longer) draft a can be used whenever b can."""
+    return len(a.tail) == len(b.tail) and all(
+        p.certain() or (p.bits == q.bits and p.low <= q.low and q.high <= p.high and q.scale % p.scale == 0)
+        for p, q in zip(a.tail, b.tail, strict=True)
+    )
+
+
+def useful(candidates: list[Draft]) -> list[Draft]:
+    """Of drafts sorted by length, those that a shorter one does not make useless."""
+    kept: list[Draft] = []
+    for draft in candidates:
+        if not any(_subsumes(shorter, draft) for shorter in kept):
+            kept.append(draft)
+    return kept
+
+
+def finish(draft: Draft) -> Encoding:
+    """Pack the numbers, describe the rest as fields."""
+    code = bytearray(draft.head)
+    fields: list[Field] = []
+    for part in draft.tail:
+        if isinstance(part.value, int):
+            stored = signed(part.value, part.bits) // part.scale
+            code += (stored & (1 << part.size * 8) - 1).to_bytes(part.size, "little")
+        else:
+            fields.append(
+                Field(len(code), part.size, part.kind, part.value, part.low, part.high, part.bits, 0, part.scale)
+            )
+            code += bytes(part.size)
+    return Encoding(
+        bytes(code), tuple(replace(field, trailing=len(code) - field.offset - field.size) for field in fields)
+    )

@@ -1,0 +1,164 @@
+"""An instruction as a value, and mnemonics as functions that make one.
+
+ADD(eax, 5).encode()                                    bytearray(b'\\x83\\xc0\\x05')
+LOCK(ADD(qword[rdi], 1))                                a prefix is a function of an instruction
+Instruction("MOV", (rdi, qword[r12 + E0])).encodings()  every width that the symbol's range may need, shortest first
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from x86_64 import table
+from x86_64.effects import Effects, effects_of
+from x86_64.encoder import PREFIX_BYTES, Draft, Encoding, finish, useful, viable
+from x86_64.errors import OperandError
+from x86_64.operands import Label, Masked, Memory, Operand, Rounding, Symbol, Symbolic, address
+from x86_64.registers import Register
+from x86_64.selection import select, settle_size
+from x86_64.table import Form
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """A checked instruction: mnemonic in capitals, operands in Intel order (destination first), prefixes by name.
+
+    Construction canonicalises: aliases (JZ is JE), a Symbol becomes a Symbolic, `[rsi]` a Memory, the memory operand's size is filled in
+    from the instruction, a rounding mode moves to the end. OperandError if there is no such instruction.
+    """
+
+    mnemonic: str
+    operands: tuple[Operand, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    _forms: tuple[Form, ...] = field(init=False, repr=False, compare=False, default=())
+    _effects: Effects | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        mnemonic = table.canonical(self.mnemonic)
+        operands = tuple(map(_operand, self.operands))
+        if any(isinstance(o, Rounding) for o in operands[:-1]):
+            operands = tuple(sorted(operands, key=lambda o: isinstance(o, Rounding)))
+        found = select(mnemonic, operands)
+        operands = settle_size(mnemonic, operands, found)
+        object.__setattr__(self, "mnemonic", mnemonic)
+        object.__setattr__(self, "operands", operands)
+        object.__setattr__(self, "_forms", found)
+        for prefix in self.prefixes:
+            self._check_prefix(prefix)
+
+    def _check_prefix(self, prefix: str) -> None:
+        if prefix not in PREFIX_BYTES:
+            raise OperandError(f"{prefix}: unknown prefix; there are {', '.join(PREFIX_BYTES)}")
+        words = self._forms[0].effects.split()
+        if prefix == "LOCK":
+            if not any("lock" in f.effects.split() for f in self._forms) or not isinstance(self.operands[0], Memory):
+                raise OperandError(f"LOCK {self.mnemonic}: only read-modify-write instructions on memory can be locked")
+        elif prefix.lower() not in words and not (prefix == "REP" and self.mnemonic in ("BSF", "BSR", "RET")):
+            raise OperandError(f"{prefix} {self.mnemonic}: the prefix has no meaning here")
+
+    @property
+    def effects(self) -> Effects:
+        """What the instruction reads, writes and where it continues (computed once)."""
+        known = self._effects
+        if known is None:
+            known = effects_of(self._forms[0], self.operands, self.prefixes)
+            object.__setattr__(self, "_effects", known)
+        return known
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """The rows of the instruction table that accept the operands, in order of preference."""
+        return self._forms
+
+    def encode(self) -> bytearray:
+        """The shortest encoding. OperandError when an operand's value is not known yet, RangeError when a number fits no field."""
+        self._require_numbers()
+        return bytearray(finish(viable(self._forms, self.operands, self.prefixes)[0]).code)
+
+    def encode_options(self) -> list[bytearray]:
+        """All encodings, without repeats."""
+        self._require_numbers()
+        drafts = viable(self._forms, self.operands, self.prefixes, every=True)
+        return [bytearray(code) for code in dict.fromkeys(finish(draft).code for draft in drafts)]
+
+    def encode_length_options(self) -> dict[int, bytearray]:
+        """Length in bytes to an encoding of that length."""
+        result: dict[int, bytearray] = {}
+        for code in self.encode_options():
+            result.setdefault(len(code), code)
+        return result
+
+    def encodings(self) -> tuple[Encoding, ...]:
+        """All choices of width for the JIT-time operands, shortest first; an emitter takes the first whose fields can hold the values.
+
+        Left out are encodings that the symbols' ranges can never satisfy, and those never needed because a shorter one serves whenever
+        they would. `mov r64, value` offers the zero-extending `mov r32, imm32` too: it leaves the same register. RangeError when nothing
+        is left.
+        """
+        drafts = viable(self._forms, self.operands, self.prefixes)
+        if self.mnemonic == "MOV":
+            drafts = sorted(_zero_extending(self) + drafts, key=lambda draft: draft.length)
+        return tuple(map(finish, useful(drafts)))
+
+    def _require_numbers(self) -> None:
+        for operand in self.operands:
+            inner = operand.operand if isinstance(operand, Masked) else operand
+            values = (inner.displacement, inner.target) if isinstance(inner, Memory) else (inner,)
+            for value in values:
+                if value is not None and not isinstance(value, int | Register | Rounding | Masked):
+                    name = value.symbol.name if isinstance(value, Symbolic) else value.name
+                    raise OperandError(f"{self.mnemonic}: {name} has no value yet: use encodings()")
+
+    def __str__(self) -> str:
+        from x86_64.intel import format_intel
+
+        return format_intel(self)
+
+
+def _zero_extending(instruction: Instruction) -> list[Draft]:
+    """`mov r64, value` as `mov r32, imm32`, for values of 0 … 2³²−1."""
+    match instruction.operands:
+        case (Register(kind="r64") as register, int() | Symbolic() as value):
+            narrow = (register.resize(4), 0)
+            draft = viable(select("MOV", narrow), narrow, ())[0]
+            part = draft.tail[0]._replace(value=value, bits=64, low=0, high=0xFFFF_FFFF)
+            return [Draft(draft.head, (part,))] if part.holds() else []
+    return []
+
+
+def _operand(value: object) -> Operand:
+    match value:
+        case Symbol():
+            return Symbolic(value)
+        case list():
+            return address(value)
+        case bool():
+            raise OperandError(f"{value} is not an operand: write 0 or 1")
+    return value  # type: ignore[return-value]  # selection refuses everything else
+
+
+@dataclass(frozen=True, slots=True)
+class Mnemonic:
+    """`ADD`, `VPSLLVD`, …: a function from operands to an Instruction."""
+
+    name: str
+
+    def __call__(self, *operands: object) -> Instruction:
+        return Instruction(self.name, operands)  # type: ignore[arg-type]  # __post_init__ canonicalises lists and symbols
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """`LOCK`, `REP`, …: a function from an Instruction to the same with the prefix."""
+
+    name: str
+
+    def __call__(self, instruction: Instruction) -> Instruction:
+        return replace(instruction, prefixes=(*instruction.prefixes, self.name))
+
+
+LOCK = Prefix("LOCK")
+REP = Prefix("REP")
+REPE = Prefix("REP")
+REPNE = Prefix("REPNE")
+NOTRACK = Prefix("NOTRACK")

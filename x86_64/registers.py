@@ -1,0 +1,181 @@
+"""The registers of x86-64, one constant each: `rax`, `r11d`, `ah`, `xmm7`, `k1`, `st0`, `fs`.
+
+A register is its name; there is exactly one object of each, so registers compare and hash by identity. Widths of the same
+register are different objects that share `.whole`. Arithmetic on registers makes addresses: `rsi + rcx*8 + 8`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from x86_64.errors import OperandError
+
+if TYPE_CHECKING:
+    from x86_64.operands import Masked, Memory, Symbol, Symbolic
+
+_SIZES = {
+    "r8": 1, "r8h": 1, "r16": 2, "r32": 4, "r64": 8, "mm": 8, "xmm": 16, "ymm": 32, "zmm": 64, "k": 8, "st": 10, "sreg": 2,
+    "tmm": 1024, "bnd": 16, "rip": 8,
+}  # fmt: skip
+_BY_NAME: dict[str, Register] = {}
+_BY_KIND: dict[tuple[str, int], Register] = {}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Register:
+    """A machine register.
+
+    kind: "r8", "r8h" (ah ch dh bh), "r16", "r32", "r64", "mm", "xmm", "ymm", "zmm", "k", "st", "sreg", "tmm", "bnd" or "rip".
+    number: as the encoding counts (rax rcx rdx rbx rsp rbp rsi rdi r8 … r15 are 0 … 15; ah ch dh bh are 4 … 7).
+    """
+
+    name: str
+    kind: str
+    number: int
+
+    @property
+    def size(self) -> int:
+        """Width in bytes."""
+        return _SIZES[self.kind]
+
+    @property
+    def whole(self) -> Register:
+        """The widest register this one is part of: rax for al, ah, ax and eax; zmm0 for xmm0 and ymm0."""
+        return _WHOLE[self]
+
+    def resize(self, size: int) -> Register:
+        """The low `size` bytes of `.whole` as a register (1, 2, 4, 8 for general registers; 16, 32, 64 for vectors)."""
+        whole = _WHOLE[self]
+        kind = _RESIZE.get((whole.kind, size))
+        if kind is None:
+            raise OperandError(f"{self.name} has no {size}-byte part")
+        return _BY_KIND[kind, whole.number]
+
+    @classmethod
+    def named(cls, name: str) -> Register:
+        """The register of that (lower-case) name; KeyError when there is none."""
+        return _BY_NAME[name]
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Register.named, (self.name,)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    # Address arithmetic. Memory lives in operands.py, which needs this module: imported when used.
+
+    def __add__(self, other: Register | Memory | Symbol | Symbolic | int) -> Memory:
+        from x86_64.operands import address
+
+        return address(self) + other
+
+    def __radd__(self, other: Symbol | Symbolic | int) -> Memory:
+        return self + other
+
+    def __sub__(self, other: int) -> Memory:
+        return self + -other
+
+    def __mul__(self, scale: int) -> Memory:
+        from x86_64.operands import Memory
+
+        return Memory(index=self, scale=scale)
+
+    __rmul__ = __mul__
+
+    def __call__(self, mask: Register) -> Masked:
+        """`zmm1(k2)`: merge-masked; `zmm1(k2).z`: zero-masked."""
+        from x86_64.operands import Masked
+
+        return Masked(self, mask)
+
+
+_RESIZE = {("r64", 1): "r8", ("r64", 2): "r16", ("r64", 4): "r32", ("r64", 8): "r64",
+           ("zmm", 16): "xmm", ("zmm", 32): "ymm", ("zmm", 64): "zmm"}  # fmt: skip
+_LEGACY = "ax cx dx bx sp bp si di".split()
+_FAMILIES = {
+    "r64": [f"r{n}" for n in _LEGACY] + [f"r{n}" for n in range(8, 16)],
+    "r32": [f"e{n}" for n in _LEGACY] + [f"r{n}d" for n in range(8, 16)],
+    "r16": [*_LEGACY] + [f"r{n}w" for n in range(8, 16)],
+    "r8": "al cl dl bl spl bpl sil dil".split() + [f"r{n}b" for n in range(8, 16)],
+    "r8h": [""] * 4 + "ah ch dh bh".split(),
+    "sreg": "es cs ss ds fs gs".split(),
+    "rip": ["rip"],
+    **{kind: [f"{kind}{n}" for n in range(32)] for kind in ("xmm", "ymm", "zmm")},
+    **{kind: [f"{kind}{n}" for n in range(8)] for kind in ("mm", "k", "st", "tmm")},
+    "bnd": [f"bnd{n}" for n in range(4)],
+}
+for _kind, _names in _FAMILIES.items():
+    for _number, _name in enumerate(_names):
+        if _name:
+            _BY_NAME[_name] = _BY_KIND[_kind, _number] = Register(_name, _kind, _number)
+_WHOLE = {
+    register: _BY_KIND["r64", register.number] if register.kind in {"r8", "r16", "r32"}
+    else _BY_KIND["r64", register.number - 4] if register.kind == "r8h"
+    else _BY_KIND["zmm", register.number] if register.kind in {"xmm", "ymm"}
+    else register
+    for register in _BY_NAME.values()
+}  # fmt: skip
+REGISTERS: tuple[Register, ...] = tuple(_BY_NAME.values())
+
+# The constants, spelled out so that editors and type checkers know them.
+rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi = (_BY_NAME[name] for name in "rax rcx rdx rbx rsp rbp rsi rdi".split())
+r8, r9, r10, r11, r12, r13, r14, r15 = (_BY_NAME[name] for name in "r8 r9 r10 r11 r12 r13 r14 r15".split())
+eax, ecx, edx, ebx, esp, ebp, esi, edi = (_BY_NAME[name] for name in "eax ecx edx ebx esp ebp esi edi".split())
+r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d = (
+    _BY_NAME[name] for name in "r8d r9d r10d r11d r12d r13d r14d r15d".split()
+)
+ax, cx, dx, bx, sp, bp, si, di = (_BY_NAME[name] for name in "ax cx dx bx sp bp si di".split())
+r8w, r9w, r10w, r11w, r12w, r13w, r14w, r15w = (
+    _BY_NAME[name] for name in "r8w r9w r10w r11w r12w r13w r14w r15w".split()
+)
+al, cl, dl, bl, spl, bpl, sil, dil = (_BY_NAME[name] for name in "al cl dl bl spl bpl sil dil".split())
+r8b, r9b, r10b, r11b, r12b, r13b, r14b, r15b = (
+    _BY_NAME[name] for name in "r8b r9b r10b r11b r12b r13b r14b r15b".split()
+)
+ah, ch, dh, bh = (_BY_NAME[name] for name in "ah ch dh bh".split())
+es, cs, ss, ds, fs, gs = (_BY_NAME[name] for name in "es cs ss ds fs gs".split())
+rip = _BY_NAME["rip"]
+xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7 = (
+    _BY_NAME[name] for name in "xmm0 xmm1 xmm2 xmm3 xmm4 xmm5 xmm6 xmm7".split()
+)
+xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15 = (
+    _BY_NAME[name] for name in "xmm8 xmm9 xmm10 xmm11 xmm12 xmm13 xmm14 xmm15".split()
+)
+xmm16, xmm17, xmm18, xmm19, xmm20, xmm21, xmm22, xmm23 = (
+    _BY_NAME[name] for name in "xmm16 xmm17 xmm18 xmm19 xmm20 xmm21 xmm22 xmm23".split()
+)
+xmm24, xmm25, xmm26, xmm27, xmm28, xmm29, xmm30, xmm31 = (
+    _BY_NAME[name] for name in "xmm24 xmm25 xmm26 xmm27 xmm28 xmm29 xmm30 xmm31".split()
+)
+ymm0, ymm1, ymm2, ymm3, ymm4, ymm5, ymm6, ymm7 = (
+    _BY_NAME[name] for name in "ymm0 ymm1 ymm2 ymm3 ymm4 ymm5 ymm6 ymm7".split()
+)
+ymm8, ymm9, ymm10, ymm11, ymm12, ymm13, ymm14, ymm15 = (
+    _BY_NAME[name] for name in "ymm8 ymm9 ymm10 ymm11 ymm12 ymm13 ymm14 ymm15".split()
+)
+ymm16, ymm17, ymm18, ymm19, ymm20, ymm21, ymm22, ymm23 = (
+    _BY_NAME[name] for name in "ymm16 ymm17 ymm18 ymm19 ymm20 ymm21 ymm22 ymm23".split()
+)
+ymm24, ymm25, ymm26, ymm27, ymm28, ymm29, ymm30, ymm31 = (
+    _BY_NAME[name] for name in "ymm24 ymm25 ymm26 ymm27 ymm28 ymm29 ymm30 ymm31".split()
+)
+zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7 = (
+    _BY_NAME[name] for name in "zmm0 zmm1 zmm2 zmm3 zmm4 zmm5 zmm6 zmm7".split()
+)
+zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15 = (
+    _BY_NAME[name] for name in "zmm8 zmm9 zmm10 zmm11 zmm12 zmm13 zmm14 zmm15".split()
+)
+zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23 = (
+    _BY_NAME[name] for name in "zmm16 zmm17 zmm18 zmm19 zmm20 zmm21 zmm22 zmm23".split()
+)
+zmm24, zmm25, zmm26, zmm27, zmm28, zmm29, zmm30, zmm31 = (
+    _BY_NAME[name] for name in "zmm24 zmm25 zmm26 zmm27 zmm28 zmm29 zmm30 zmm31".split()
+)
+mm0, mm1, mm2, mm3, mm4, mm5, mm6, mm7 = (_BY_NAME[name] for name in "mm0 mm1 mm2 mm3 mm4 mm5 mm6 mm7".split())
+k0, k1, k2, k3, k4, k5, k6, k7 = (_BY_NAME[name] for name in "k0 k1 k2 k3 k4 k5 k6 k7".split())
+st0, st1, st2, st3, st4, st5, st6, st7 = (_BY_NAME[name] for name in "st0 st1 st2 st3 st4 st5 st6 st7".split())
+tmm0, tmm1, tmm2, tmm3, tmm4, tmm5, tmm6, tmm7 = (
+    _BY_NAME[name] for name in "tmm0 tmm1 tmm2 tmm3 tmm4 tmm5 tmm6 tmm7".split()
+)
+bnd0, bnd1, bnd2, bnd3 = (_BY_NAME[name] for name in "bnd0 bnd1 bnd2 bnd3".split())

@@ -1,0 +1,207 @@
+"""From a mnemonic and operands to the forms that accept them.
+
+Operands are first reduced to *shapes* (a register to its class, a memory operand to its size); whether a form accepts a shape never
+depends on anything else, so the answer for a mnemonic and a tuple of shapes is computed once and remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+from functools import cache, lru_cache
+
+from x86_64 import table
+from x86_64.errors import OperandError
+from x86_64.operands import Address, Label, Masked, Memory, Operand, Rounding, Symbolic
+from x86_64.registers import Register
+from x86_64.table import Form
+
+Shape = Hashable  # str: a register's or value's class; tuple: ("m", size, broadcast, index class, place) or ("k", shape, zeroing)
+_NAMED = frozenset("al cl ax dx eax rax st0 xmm0 es cs ss ds fs gs".split())
+_CLASS = {"al": "r8", "cl": "r8", "ax": "r16", "dx": "r16", "eax": "r32", "rax": "r64", "st0": "st", "xmm0": "xmm",
+          **dict.fromkeys(("es", "cs", "ss", "ds", "fs", "gs"), "sreg")}  # fmt: skip
+
+
+def shape(operand: Operand) -> Shape:
+    match operand:
+        case Register():
+            return operand.name if operand.name in _NAMED else "r8" if operand.kind == "r8h" else operand.kind
+        case Memory():
+            index = operand.index
+            vector = index.kind if index is not None and index.kind not in ("r64", "r32") else ""
+            if operand.target is not None or (operand.base is not None and operand.base.kind == "rip"):
+                place = "rip"
+            else:
+                place = "" if operand.base is not None or index is not None else "absolute"
+            return ("m", operand.size, operand.broadcast, vector, place)
+        case int():
+            return "1" if operand == 1 else "value"
+        case Symbolic():
+            return "value"
+        case Address():
+            return "address"
+        case Label():
+            return "label"
+        case Masked():
+            return ("k", shape(operand.operand), operand.zeroing)
+        case Rounding():
+            return "{sae}" if operand is Rounding.SAE else "{er}"
+    raise OperandError(f"{operand!r} is not an operand")
+
+
+def _accepts_memory(kind: str, size: int | None, broadcast: int, vector: str, place: str) -> bool:
+    for part in kind.split("/"):
+        if part.startswith("vm"):
+            if vector and vector[0] == part[-1] and not broadcast:
+                return True
+        elif vector:
+            continue
+        elif part == "sibmem":
+            if place == "" and not broadcast:
+                return True
+        elif part.startswith("mo"):
+            if place == "absolute" and size in (None, int(part[2:]) // 8):
+                return True
+        elif part[0] == "m" and (part == "m" or part[1:].isdigit()) and not broadcast:
+            if part == "m" or size is None or size == int(part[1:]) // 8:
+                return True
+        elif part[0] == "b" and part != "bnd" and broadcast:
+            element = int(part[1:])
+            elements = int(kind.split("/")[1][1:]) // element
+            if broadcast == elements and size in (None, element // 8):
+                return True
+    return False
+
+
+@cache
+def _accepts(kind: str, given: Shape) -> bool:
+    if isinstance(given, tuple):
+        if given[0] == "k":
+            return _accepts(kind, given[1])
+        return _accepts_memory(kind, *given[1:])
+    match given:
+        case "1" | "value":
+            return kind == "1" and given == "1" or (kind[0] == "i" and kind[1].isdigit()) or kind.startswith("rel")
+        case "address":
+            return kind in ("i64", "rel32")
+        case "label":
+            return kind in ("rel8", "rel32")
+    register = kind.split("/")[0]
+    assert isinstance(given, str)
+    if register == "k+1":
+        return given == "k"
+    if register == "r32-eax":
+        return given == "r32"
+    return register == given or register == _CLASS.get(given)
+
+
+def _matches(form: Form, shapes: tuple[Shape, ...]) -> bool:
+    words = form.effects.split()
+    if shapes and shapes[-1] in ("{er}", "{sae}"):
+        if shapes[-1] not in words or any(isinstance(s, tuple) and s[0] == "m" for s in shapes):
+            return False
+        shapes = shapes[:-1]
+    if len(shapes) != len(form.kinds):
+        return False
+    for position, given in enumerate(shapes):
+        if isinstance(given, tuple) and given[0] == "k":
+            if position or not ("{kz}" in words or (not given[2] and ("{k}" in words or "{k!}" in words))):
+                return False
+            if given[2] and isinstance(given[1], tuple):
+                return False  # stores can only merge
+        elif position == 0 and "{k!}" in words:
+            return False
+        if not _accepts(form.kinds[position], given):
+            return False
+    return True
+
+
+@lru_cache(maxsize=65536)
+def _select(mnemonic: str, shapes: tuple[Shape, ...]) -> tuple[Form, ...]:
+    return tuple(form for form in table.forms(mnemonic) if _matches(form, shapes))
+
+
+def matches(mnemonic: str, operands: tuple[Operand, ...]) -> tuple[Form, ...]:
+    """The forms of a canonical mnemonic that accept the operands; empty when there is none."""
+    return _select(mnemonic, tuple(map(shape, operands)))
+
+
+def select(mnemonic: str, operands: tuple[Operand, ...]) -> tuple[Form, ...]:
+    """The forms of a canonical mnemonic that accept the operands, in the table's order. OperandError when there is none."""
+    found = matches(mnemonic, operands)
+    if not found:
+        raise OperandError(_explain(mnemonic, operands))
+    return found
+
+
+@cache
+def _memory_sizes(kind: str) -> tuple[int | None, int | None]:
+    """Bytes of the memory alternative of a kind and of its broadcast element; None where the kind names no size."""
+    plain = element = None
+    for part in kind.split("/"):
+        if part[0] == "m" and part[1:].isdigit():
+            plain = int(part[1:]) // 8
+        elif part.startswith("mo"):
+            plain = int(part[2:]) // 8
+        elif part[0] == "b" and part[1:].isdigit():
+            element = int(part[1:]) // 8
+    return plain, element
+
+
+def memory_sizes(found: Iterable[Form], operands: tuple[Operand, ...]) -> set[int | None]:
+    """The sizes the forms give to the memory operand among the operands."""
+    for position, operand in enumerate(operands):
+        memory = operand.operand if isinstance(operand, Masked) else operand
+        if isinstance(memory, Memory):
+            return {_memory_sizes(form.kinds[position])[memory.broadcast > 0] for form in found}
+    return set()
+
+
+def settle_size(mnemonic: str, operands: tuple[Operand, ...], found: Iterable[Form]) -> tuple[Operand, ...]:
+    """The operands with the memory operand's size filled in from the forms, or dropped where the forms name none."""
+    for position, operand in enumerate(operands):
+        memory = operand.operand if isinstance(operand, Masked) else operand
+        if not isinstance(memory, Memory):
+            continue
+        sizes = {_memory_sizes(form.kinds[position])[memory.broadcast > 0] for form in found}
+        if memory.size in sizes or sizes == {None} and memory.size is None:
+            return operands
+        if len(sizes) > 1:
+            known = " or ".join(str(s) for s in sorted(s for s in sizes if s is not None))
+            raise OperandError(
+                f"{mnemonic}: the size of the memory operand is ambiguous, {known} bytes: write for example dword[…]"
+            )
+        sized = replace(memory, size=sizes.pop())
+        changed: Operand = replace(operand, operand=sized) if isinstance(operand, Masked) else sized
+        return (*operands[:position], changed, *operands[position + 1 :])
+    return operands
+
+
+def _describe(operand: Operand) -> str:
+    match operand:
+        case Register():
+            return operand.name
+        case Memory():
+            return f"{operand.size}-byte memory" if operand.size else "memory"
+        case Masked():
+            return f"masked {_describe(operand.operand)}"
+        case Rounding():
+            return f"{{{operand.value}}}"
+        case Address() | Label():
+            return operand.name
+        case Symbolic():
+            return operand.symbol.name
+    return str(operand)
+
+
+def _explain(mnemonic: str, operands: tuple[Operand, ...]) -> str:
+    """What was given, and the forms nearest to it: same number of operands, most operands accepted."""
+    shapes = [shape(o) for o in operands if not isinstance(o, Rounding)]
+
+    def distance(form: Form) -> tuple[int, int]:
+        accepted = sum(_accepts(kind, given) for kind, given in zip(form.kinds, shapes, strict=False))
+        return abs(len(form.kinds) - len(shapes)), -accepted
+
+    nearest = sorted(table.forms(mnemonic), key=distance)[:4]
+    given = f"{mnemonic} {', '.join(map(_describe, operands))}".rstrip()
+    return f"{given}: no such form; the nearest are: " + "; ".join(dict.fromkeys(map(str, nearest)))

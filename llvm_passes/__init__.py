@@ -1,0 +1,1 @@
+"""Passes over LLVM IR: what in a stencil is known only at emit time, and how LLVM generates code around it."""

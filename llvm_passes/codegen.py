@@ -1,0 +1,146 @@
+"""From a module's IR to each stencil's assembly: name, mark, fold, clean up, generate, cut apart.
+
+`generate` is the whole way for one chunk of functions and runs in a worker process; `compile_functions` is what callers
+use: it cuts the module into chunks, hands them to workers, and when LLVM dies over a chunk (it does so for a syntax error
+in inline assembly), halves the chunk until the guilty stencil stands alone.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from llvm_passes.assembly import DataObject
+from llvm_passes.callees import Callee
+from llvm_passes.expression import JitExpr
+from llvm_passes.fold import FoldOptions
+from llvm_passes.module import Module, split_module
+from llvm_passes.symbols import JitSymbol
+
+_CHUNK_MINIMUM = 40
+"""Fewer functions than this are not worth a worker of their own: loading LLVM takes as long as compiling about as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFunction:
+    """One function on its way: `ir` with names and marks, `folded_ir`, and `assembly` (AT&T, section switches included).
+
+    `symbols` are the JIT-time values that the assembly names; `data` the constants it refers to; `callees` what it may
+    call, by name as in the assembly; `indirect_callees` the kinds of its calls through a register or memory;
+    `conditions` the JIT-time values that it still tests at run time.
+    """
+
+    name: str
+    ir: str
+    folded_ir: str
+    assembly: str
+    symbols: Mapping[str, JitSymbol]
+    data: tuple[DataObject, ...]
+    callees: Mapping[str, Callee]
+    indirect_callees: tuple[Callee, ...]
+    conditions: tuple[JitExpr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CodegenOptions:
+    """How to compile; `fold` says what is known about holes."""
+
+    fold: FoldOptions = field(default_factory=FoldOptions)
+
+
+class InternalError(Exception):
+    """A fault in these passes, not in the input; `stencil` is the one that shows it, the message ends with a traceback."""
+
+    def __init__(self, stencil: str, message: str) -> None:
+        super().__init__(f"internal error over stencil {stencil}:\n{message}")
+        self.stencil = stencil
+
+
+class CodegenError(Exception):
+    """LLVM cannot compile a stencil. `stencil` names it (empty when the module as a whole is at fault)."""
+
+    def __init__(self, stencil: str, message: str) -> None:
+        super().__init__(f"stencil {stencil}: {message}" if stencil else message)
+        self.stencil = stencil
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One chunk of work for a worker."""
+
+    text: str
+    names: tuple[str, ...]
+    options: CodegenOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A worker's answer when LLVM rejects the chunk without dying; `internal` when the fault is in these passes."""
+
+    message: str
+    internal: bool = False
+
+
+def compile_functions(
+    ir: str | Module,
+    names: Iterable[str] | None = None,
+    options: CodegenOptions | None = None,
+    jobs: int = 1,
+) -> dict[str, CompiledFunction]:
+    """Compile the functions `names` (all that the module defines, if None) in up to `jobs` worker processes.
+
+    The result is in the order of `names` and does not depend on `jobs`. Raises CodegenError, KeyError for an unknown name.
+    """
+    module = ir if isinstance(ir, Module) else split_module(ir)
+    wanted = tuple(module.functions if names is None else names)
+    options = options or CodegenOptions()
+    count = max(1, min(jobs, -(-len(wanted) // _CHUNK_MINIMUM)))
+    chunks = [chunk for chunk in (wanted[number::count] for number in range(count)) if chunk]
+    with ThreadPoolExecutor(max_workers=count) as pool:
+        results = list(pool.map(lambda chunk: _compile_chunk(module, chunk, options), chunks))
+    compiled = {function.name: function for result in results for function in result}
+    return {name: compiled[name] for name in wanted}
+
+
+def _compile_chunk(module: Module, names: tuple[str, ...], options: CodegenOptions) -> list[CompiledFunction]:
+    answer = _ask_worker(Request(module.extract(names), names, options))
+    if not isinstance(answer, Failure):
+        return answer
+    if len(names) == 1 and answer.internal:
+        raise InternalError(names[0], answer.message)
+    if len(names) == 1:
+        raise CodegenError(names[0], answer.message)
+    half = len(names) // 2
+    return _compile_chunk(module, names[:half], options) + _compile_chunk(module, names[half:], options)
+
+
+def _ask_worker(request: Request) -> list[CompiledFunction] | Failure:
+    """Run one chunk in a process of its own; its death is a Failure."""
+    root = str(Path(__file__).resolve().parent.parent)
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH"))))
+    finished = subprocess.run(
+        [sys.executable, "-P", "-m", "llvm_passes.worker"],  # -P: the current directory is the user's, not ours
+        input=pickle.dumps(request),
+        capture_output=True,
+        env=environment,
+        check=False,
+    )
+    if finished.returncode == 0 and finished.stdout:
+        answer = pickle.loads(finished.stdout)
+        assert isinstance(answer, list | Failure)
+        return answer
+    return Failure(_last_words(finished.stderr.decode(errors="replace"), finished.returncode))
+
+
+def _last_words(stderr: str, returncode: int) -> str:
+    lines = [line for line in stderr.strip().splitlines() if line and not line.startswith("Stack dump")]
+    how = f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
+    return "LLVM rejects it: " + "\n".join(lines[:8]) if lines else f"LLVM's process ended ({how}) without a word"

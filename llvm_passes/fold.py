@@ -1,0 +1,316 @@
+"""The fold pass: replace everything a stencil computes from its holes by one absolute symbol per maximal expression.
+
+    %h = call i16 @__sg_hole_oparg()                         load from
+    %i = zext i16 %h to i64                          →       getelementptr (i8, ptr %frame, i64 ptrtoint (ptr @__sg_e_… to i64))
+    %p = getelementptr ptr, ptr %frame, i64 %i               where the symbol is oparg * 8
+
+The key idea is a sparse walk. Holes are calls; from each, results spread through instructions whose operands are all
+JIT-time or constant. Whatever else uses such a result sees a constant instead. Pointers are the exception: LLVM takes
+for granted that distinct globals do not overlap, so a JIT-time pointer that memory is accessed through (directly, or
+after a phi, a select or an index) becomes the result of a pure `movabsq` marker, about which LLVM knows nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from llvm_passes.addends import move_addends
+from llvm_passes.body import Body
+from llvm_passes.expression import Const, Hole, JitExpr
+from llvm_passes.instructions import Instruction, Resolve, compute, constant, global_address
+from llvm_passes.layout import Layout, integer_bits
+from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol, SymbolTable, declaration
+from llvm_passes.text import NAME, closing, split_top, unquote
+
+
+@dataclass(frozen=True, slots=True)
+class FoldOptions:
+    """What the caller knows beyond the IR.
+
+    `hole_ranges` bounds holes more tightly than their types (inclusive; signed where low < 0). `assume` gives the value of
+    JIT-time expressions: folding the same text under `{condition: 1}` and `{condition: 0}` makes its two versions.
+    `hole_signs` says which integer holes C declares as signed (it decides nothing here; it is carried in `Hole.signed`).
+    """
+
+    hole_ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    assume: Mapping[JitExpr, int] = field(default_factory=dict)
+    hole_signs: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedFunction:
+    """One function after folding. `conditions` are the JIT-time values that branches, switches and selects still test."""
+
+    text: str
+    symbols: Mapping[str, JitSymbol]
+    conditions: tuple[JitExpr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedModule:
+    """A module after folding; `symbols` by name over all functions, `conditions` by function."""
+
+    ir: str
+    symbols: Mapping[str, JitSymbol]
+    conditions: Mapping[str, tuple[JitExpr, ...]]
+
+
+def fold(ir_text: str, options: FoldOptions | None = None) -> FoldedModule:
+    """Fold every function of a module whose values all have names (see `codegen.prepare`) and that has no debug information."""
+    options = options or FoldOptions()
+    tables: dict[str, SymbolTable] = {}
+    text, conditions = fold_into(ir_text, options, tables)
+    symbols = {name: symbol for table in tables.values() for name, symbol in table.symbols.items()}
+    return FoldedModule(with_declarations(text, symbols), symbols, conditions)
+
+
+def with_declarations(text: str, symbols: Mapping[str, JitSymbol]) -> str:
+    """`text` with a declaration for each symbol that it uses and does not declare yet."""
+    used = set(re.findall(rf"@({SYMBOL_PREFIX}\w+)", text))
+    declared = set(re.findall(rf"^@({SYMBOL_PREFIX}\w+) =", text, re.M))
+    return text + "".join(declaration(name, symbols[name]) + "\n" for name in symbols if name in used - declared)
+
+
+def fold_into(
+    ir_text: str, options: FoldOptions, tables: dict[str, SymbolTable]
+) -> tuple[str, dict[str, tuple[JitExpr, ...]]]:
+    """Fold a module's text, adding to one symbol table per function; symbols are not declared yet."""
+    types = {match[1]: match[0] for match in re.finditer(rf"^%({NAME}) = type .*$", ir_text, re.M)}
+    layout = Layout(types)
+    conditions: dict[str, tuple[JitExpr, ...]] = {}
+    pieces: list[str] = []
+    position = 0
+    for start, end, name in function_spans(ir_text):
+        text = ir_text[start:end]
+        if "@__sg_hole_" in text or f"@{SYMBOL_PREFIX}" in text:
+            table = tables.setdefault(name, SymbolTable(name, options.hole_ranges))
+            folded = fold_function(text, layout, table, options)
+            if folded.conditions:
+                conditions[name] = folded.conditions
+            pieces += [ir_text[position:start], folded.text]
+            position = end
+    pieces.append(ir_text[position:])
+    return "".join(pieces), conditions
+
+
+def function_spans(ir_text: str) -> Iterator[tuple[int, int, str]]:
+    """(start, end, name) of every function definition: `ir_text[start:end]` is `define … }`."""
+    end = 0
+    while (start := ir_text.find("\ndefine ", end)) >= 0 or (end == 0 and ir_text.startswith("define ")):
+        start = start + 1 if start >= 0 else 0
+        end = ir_text.index("\n}", start) + 2
+        match = re.compile(rf"@({NAME})\(").search(ir_text, start)
+        assert match is not None
+        yield start, end, unquote(match[1])
+
+
+def fold_function(text: str, layout: Layout, table: SymbolTable, options: FoldOptions) -> FoldedFunction:
+    """Fold one function's text."""
+    return _Fold(text, layout, table, options).run()
+
+
+class _Fold:
+    def __init__(self, text: str, layout: Layout, table: SymbolTable, options: FoldOptions) -> None:
+        self.body = Body(text)
+        self.layout = layout
+        self.table = table
+        self.options = options
+        self.jit: dict[str, JitExpr] = {}
+        self.types: dict[str, str] = {}
+        self.conditions: dict[JitExpr, None] = {}
+
+    def run(self) -> FoldedFunction:
+        self._replace_nested_constants()
+        self._spread()
+        if self.jit:
+            markers = self._anchors()
+            move_addends(self.body, self.jit, frozenset(markers), self.table, self.layout)
+            self._substitute(markers)
+        return FoldedFunction(self.body.text(), self.table.symbols, tuple(self.conditions))
+
+    def _resolve(self, token: str) -> JitExpr:
+        return self.table.value(token) or global_address(token)
+
+    def _spread(self) -> None:
+        """Find every JIT-time value: start at holes, go on through users until nothing changes."""
+        pending = [index for index, line in self.body.mentions("@__sg_hole_")]
+        pending += [index for index, line in self.body.mentions(f"@{SYMBOL_PREFIX}")]
+        while pending:
+            index = pending.pop()
+            instruction = self.body.instruction(index)
+            if instruction is None or instruction.name in self.jit:
+                continue
+            expression = self._value(instruction)
+            if expression is None:
+                continue
+            assumed = self.options.assume.get(expression)
+            self.jit[instruction.name] = Const(expression.bits, assumed) if assumed is not None else expression
+            self.types[instruction.name] = instruction.type
+            pending.extend(self.body.users(instruction.name))
+
+    def _value(self, instruction: Instruction) -> JitExpr | None:
+        if instruction.opcode == "hole":
+            return self._hole(instruction)
+        operands: list[JitExpr] = []
+        for type_text, token in instruction.operands:
+            value = (
+                self.jit.get(token[1:]) if token[0] == "%" else constant(type_text, token, self.layout, self._resolve)
+            )
+            if value is None:
+                return None
+            operands.append(value)
+        return compute(instruction, operands, self.layout)
+
+    def _hole(self, instruction: Instruction) -> Hole | None:
+        name = instruction.element
+        signed = self.options.hole_signs.get(name, "signext" in instruction.flags)
+        match instruction.type:
+            case "ptr":
+                return Hole(name, 64, kind="pointer")
+            case "double":
+                return Hole(name, 64, kind="double")
+            case "float":
+                return Hole(name, 32, kind="float")
+        bits = integer_bits(instruction.type)
+        return None if bits is None else Hole(name, bits, signed)
+
+    def _anchors(self) -> set[str]:
+        """The JIT-time values that need a marker: pointers that memory is accessed through, in the end, at a fixed base.
+
+        A constant offset from such a pointer stays a run-time `getelementptr`: fields of one object share one marker.
+        """
+        anchored = {name for name in self.jit if self._is_base(name)}
+        pending = list(anchored)
+        while pending:
+            name = pending.pop()
+            base = self._constant_offset_base(name)
+            related = [base] if base else []
+            related += [other for other in self._users_by_constant_offset(name) if other not in anchored]
+            for other in related:
+                if other not in anchored:
+                    anchored.add(other)
+                    pending.append(other)
+        for name in list(anchored):
+            if self._constant_offset_base(name):
+                anchored.discard(name)
+                del self.jit[name]
+        return anchored
+
+    def _constant_offset_base(self, name: str) -> str | None:
+        """The JIT-time pointer that `name` is a constant offset from, if any."""
+        instruction = self.body.definition(name)
+        if instruction is None or instruction.opcode != "getelementptr":
+            return None
+        base = instruction.operands[0][1]
+        known = all(token.lstrip("-").isdigit() for _, token in instruction.operands[1:])
+        return base[1:] if known and base[0] == "%" else None
+
+    def _users_by_constant_offset(self, name: str) -> Iterator[str]:
+        for index in self.body.users(name):
+            instruction = self.body.instruction(index)
+            if instruction and instruction.name in self.jit and self._constant_offset_base(instruction.name) == name:
+                yield instruction.name
+
+    def _is_base(self, name: str) -> bool:
+        """Whether a use of `name` may end as the base of a memory access."""
+        type_text = self.types[name]
+        if type_text not in ("ptr", "i64"):
+            return False
+        for index in self.body.users(name):
+            instruction = self.body.instruction(index)
+            if instruction is not None and instruction.name in self.jit:
+                continue
+            line = self.body.lines[index]
+            if type_text == "ptr" and not _is_plain_use(line, name):
+                return True
+            # an integer merged with run-time integers that become a pointer again: the optimiser looks through that
+            if type_text == "i64" and self.body.has_inttoptr and re.match(r"  %\S+ = (?:phi|select) ", line):
+                return True
+        return False
+
+    def _substitute(self, markers: set[str]) -> None:
+        """Write constants and markers in place of JIT-time values; their own instructions disappear."""
+        body = self.body
+        own = {body.definitions[name]: name for name in self.jit}
+        for index in sorted({*own, *body.users_of_any(self.jit)}):
+            name = own.get(index)
+            if name is None:
+                line = body.lines[index]
+                body.lines[index] = body.replace(line, lambda name, line=line: self._constant_for(name, markers, line))
+            elif name in markers:
+                symbol = self.table.marker(self.jit[name])
+                assembly = f'asm "movabsq $${symbol}, $0", "=r"()'
+                body.lines[index] = f"  %{name} = call {self.types[name]} {assembly} nounwind memory(none)"
+            else:
+                body.delete(index)
+
+    def _constant_for(self, name: str, markers: set[str], line: str) -> str | None:
+        expression = self.jit.get(name)
+        if expression is None or name in markers:
+            return None
+        if line.startswith(("  br ", "  switch ")) or " = select i1 %" + name + "," in line:
+            self.conditions[expression] = None
+        return self.table.constant(self.types[name], expression)
+
+    def _replace_nested_constants(self) -> None:
+        """Give a symbol of its own to each constant expression that the optimiser has built around symbols."""
+        for index, line in list(self.body.mentions(f"@{SYMBOL_PREFIX}")):
+            if "asm " not in line and _NESTED.search(line):
+                self.body.lines[index] = _replace_constants(line, self.table, self.layout, self._resolve)
+
+
+_NESTED = re.compile(r"\b(add|sub|xor|trunc|inttoptr|getelementptr)((?: (?:nuw|nsw|inbounds|nusw))*) \(")
+
+
+def has_leftovers(text: str) -> bool:
+    """Whether the clean-up after folding has left arithmetic between symbols and constants that folds again."""
+    return any(SYMBOL_PREFIX in match[0] for match in _LEFTOVER.finditer(text))
+
+
+_CONSTANT_OPERAND = r"(?:-?\d+|true|false|null|ptrtoint \(ptr @\w+ to i\d+\)|@\w+)"
+_LEFTOVER = re.compile(
+    rf"\b(?:add|sub|xor|trunc|inttoptr|getelementptr)(?: (?:nuw|nsw|inbounds|nusw))* \([^\n]*{SYMBOL_PREFIX}"
+    rf"|^  %\S+ = [a-z]+(?: [a-z]+)* (?:i\d+|ptr) {_CONSTANT_OPERAND}(?:, (?:i\d+ |ptr )?{_CONSTANT_OPERAND})*(?: to \w+)?$"
+    rf"|^  %\S+ = (?:tail )?call \w+ @llvm\.[\w.]+\((?:(?:noundef )?i\d+ {_CONSTANT_OPERAND}(?:, |\)))+$",
+    re.M,
+)
+
+
+def _replace_constants(line: str, table: SymbolTable, layout: Layout, resolve: Resolve) -> str:
+    """`line` with each outermost constant expression over symbols replaced by one symbol's constant."""
+    pieces, position = [], 0
+    while match := _NESTED.search(line, position):
+        end = closing(line, match.end() - 1) + 1
+        expression_text = line[match.start() : end]
+        type_text = _type_of(match[1], line[match.end() : end - 1])
+        value = constant(type_text, expression_text, layout, resolve) if SYMBOL_PREFIX in expression_text else None
+        pieces.append(line[position : match.start()])
+        pieces.append(expression_text if value is None else table.constant(type_text, value))
+        position = end
+    return "".join(pieces) + line[position:]
+
+
+def _type_of(opcode: str, body: str) -> str:
+    match opcode:
+        case "getelementptr":
+            return "ptr"
+        case "trunc" | "inttoptr":
+            return body.rpartition(" to ")[2]
+    return body.partition(" ")[0]
+
+
+_CALL = re.compile(r"^  (?:%\S+ = )?(?:(?:musttail|tail|notail) )?call ")
+_STORED_OR_COMPARED = re.compile(r"^  (?:store |ret |%\S+ = icmp )")
+
+
+def _is_plain_use(line: str, name: str) -> bool:
+    """Whether `line` uses the pointer %name as a value only: stored, compared, returned, passed to a real function."""
+    token = re.compile(rf"%{re.escape(name)}(?![-\w$.])")
+    if line.startswith("  store "):
+        return not token.search(split_top(line)[1])
+    if _CALL.match(line):
+        callee = re.search(rf"[@%]({NAME})\(", line)
+        return callee is not None and callee[0][0] == "@" and not callee[1].startswith("llvm.")
+    return bool(_STORED_OR_COMPARED.match(line))

@@ -1,0 +1,55 @@
+"""The whole way of one chunk of functions through LLVM; runs in a worker process."""
+
+from __future__ import annotations
+
+import re
+
+from llvm_passes import backend
+from llvm_passes.assembly import data_used_by, split_assembly
+from llvm_passes.callees import callees_of
+from llvm_passes.codegen import CodegenOptions, CompiledFunction
+from llvm_passes.cold import mark
+from llvm_passes.fold import fold_into, function_spans, has_leftovers, with_declarations
+from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol, SymbolTable
+
+_SYMBOL = re.compile(rf"{SYMBOL_PREFIX}\w+")
+
+
+def generate(text: str, names: tuple[str, ...], options: CodegenOptions) -> list[CompiledFunction]:
+    """Compile the functions `names` of a module without debug information. Raises backend.LlvmError."""
+    backend.check_options()
+    marked = mark(backend.name_values(text))
+    tables: dict[str, SymbolTable] = {}
+    folded, conditions = fold_into(marked, options.fold, tables)
+    module = backend.clean_up(with_declarations(folded, _symbols(tables)))
+    cleaned = str(module)
+    if has_leftovers(cleaned):  # the clean-up has combined symbols with constants: fold those too
+        folded, conditions = fold_into(cleaned, options.fold, tables)
+        module = backend.clean_up(with_declarations(folded, _symbols(tables)))
+        cleaned = str(module)
+    assembly, data = split_assembly(backend.emit(module))
+    before = {name: marked[start:end] for start, end, name in function_spans(marked)}
+    after = {name: cleaned[start:end] for start, end, name in function_spans(cleaned)}
+    direct, indirect = callees_of(cleaned, after)
+    symbols = _symbols(tables)
+    compiled = []
+    for name in names:
+        used = dict.fromkeys(_SYMBOL.findall(assembly[name]))
+        compiled.append(
+            CompiledFunction(
+                name,
+                before[name],
+                after[name],
+                assembly[name],
+                {symbol: symbols[symbol] for symbol in used},
+                data_used_by(assembly[name], data),
+                direct[name],
+                indirect[name],
+                conditions.get(name, ()),
+            )
+        )
+    return compiled
+
+
+def _symbols(tables: dict[str, SymbolTable]) -> dict[str, JitSymbol]:
+    return {name: symbol for table in tables.values() for name, symbol in table.symbols.items()}

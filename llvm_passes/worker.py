@@ -1,0 +1,40 @@
+"""A worker process: reads one pickled Request from stdin, writes the pickled answer to stdout, and ends.
+
+What LLVM prints goes to stderr, so that stdout carries the answer only.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import traceback
+
+from llvm_passes.codegen import CompiledFunction, Failure, Request
+
+
+def main() -> None:
+    """Answer one request."""
+    answer_to = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    request = pickle.load(sys.stdin.buffer)
+    assert isinstance(request, Request)
+    with answer_to:
+        pickle.dump(answer(request), answer_to, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def answer(request: Request) -> list[CompiledFunction] | Failure:
+    """Compile the chunk; LLVM's complaints come back as a Failure."""
+    from llvm_passes.backend import LlvmError
+    from llvm_passes.generate import generate
+
+    try:
+        return generate(request.text, request.names, request.options)
+    except LlvmError as error:
+        return Failure(str(error))
+    except Exception:  # the parent reports it, with the stencil's name
+        return Failure(traceback.format_exc(), internal=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""A constant on the left of a commutative operation moves to the right, where it is an immediate.
+
+    mov eax, E                                       mov eax, E
+    ...                                              ...
+    add eax, esi      →      lea eax, [rsi + E]      xor eax, esi      →      mov eax, esi ; xor eax, E
+
+Also for and, or; `lea` only where the flags of the addition are dead and E fits a displacement; the other form only
+if it is no longer than what it replaces (with E in its widest field).
+
+Why it is safe: between the two nothing touches the register. The operation overwrites all of it (32- and 64-bit forms
+only), so only E's value at the operation's width counts. a + b, a & b, a | b, a ^ b and their flags are the same in
+either order. `lea` adds modulo 2⁶⁴; of that a 32-bit destination keeps, and clears, the same bits as a 32-bit
+addition.
+"""
+
+from dataclasses import replace
+
+from stencilgen.layout.liveness import ALL_FLAGS
+from stencilgen.peephole.constants import constant_load, fits_displacement, immediate, longest, mentions
+from stencilgen.peephole.rule import Edit, Rule, Site
+from x86_64 import Instruction, Memory, Register
+
+__all__ = ["RULE"]
+
+COMMUTES = frozenset(["ADD", "AND", "OR", "XOR"])
+
+
+def rewrite(site: Site, position: int) -> Edit | None:
+    load = constant_load(site.instructions[position])
+    if load is None:
+        return None
+    defined = site.usages[position].changes
+    at = site.next_touch(position, defined)
+    if at is None:
+        return None
+    use = site.instructions[at]
+    if use.mnemonic not in COMMUTES or site.usages[at].overwrites & defined != defined:
+        return None
+    target, source = use.operands
+    assert isinstance(target, Register)
+    if mentions(source, load.register.whole):
+        return None
+    constant = immediate(load, 8 * target.size)
+    if constant is None:
+        return None
+    if (
+        use.mnemonic == "ADD"
+        and isinstance(source, Register)
+        and fits_displacement(constant)
+        and site.dead_after(at, ALL_FLAGS)
+    ):
+        after: tuple[Instruction, ...] = (
+            Instruction("LEA", (target, Memory(base=source.whole, displacement=constant))),
+        )
+    else:
+        after = (Instruction("MOV", (target, source)), replace(use, operands=(target, constant)))
+    before = (site.instructions[position], use)
+    if sum(map(longest, after)) > sum(map(longest, before)):
+        return None
+    return {position: (), at: after}
+
+
+RULE = Rule("commute_constant", frozenset({"MOV"}), rewrite)

@@ -1,0 +1,90 @@
+"""Runs the rules over a stencil's blocks until none fires.
+
+The key idea: rules look and propose, the driver alone changes. It applies one edit, works out anew what is live in
+that block, and starts over there; when all blocks are quiet, liveness of the whole stencil is computed again, because
+code that went may have been the last reader of a register in another block. Within a pass the blocks' live-out sets
+stay as they were: they may be larger than need be, never smaller, since no rule makes anything live at the start of a
+block.
+
+It ends because every edit makes the code shorter, or turns an instruction into a form that no rule turns back.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from stencilgen.layout.code import Code
+from stencilgen.layout.liveness import Liveness, backward, usage_of
+from stencilgen.peephole import (
+    absolute_address,
+    commute_constant,
+    compare_memory,
+    constant_count,
+    dead_code,
+    fold_constant,
+    forward_store,
+    multiply_constant,
+    self_move,
+    self_test,
+)
+from stencilgen.peephole.rule import Edit, Rule, Site
+
+__all__ = ["RULES", "optimize"]
+
+RULES: tuple[Rule, ...] = (
+    self_move.RULE,
+    absolute_address.RULE,
+    fold_constant.RULE,
+    multiply_constant.RULE,
+    commute_constant.RULE,
+    constant_count.RULE,
+    forward_store.RULE,
+    compare_memory.RULE,
+    self_test.RULE,
+    dead_code.RULE,
+)
+"""In the order in which they are tried on an instruction."""
+
+
+def optimize(code: Code, rules: Sequence[Rule] = RULES) -> tuple[Code, Mapping[str, int]]:
+    """Apply the rules wherever they hold. Returns the new code and how often each rule fired (0 included)."""
+    by_mnemonic: dict[str, list[Rule]] = {}
+    for rule in rules:
+        for mnemonic in rule.heads:
+            by_mnemonic.setdefault(mnemonic, []).append(rule)
+    fired: Counter[str] = Counter({rule.name: 0 for rule in rules})
+    while True:
+        before = fired.total()
+        liveness = Liveness(code)
+        blocks = []
+        for block in code.blocks:
+            site = Site(list(block.instructions), liveness.usages[block.name], liveness.live_after(block.name))
+            unchanged = fired.total()
+            _run(site, liveness.live_out[block.name], by_mnemonic, fired)
+            blocks.append(
+                block if fired.total() == unchanged else replace(block, instructions=tuple(site.instructions))
+            )
+        if fired.total() == before:
+            return code, dict(fired)
+        code = replace(code, blocks=tuple(blocks))
+
+
+def _run(site: Site, live_out: int, by_mnemonic: Mapping[str, Sequence[Rule]], fired: Counter[str]) -> None:
+    """Apply rules to one block until none fires."""
+    position = 0
+    while position < len(site.instructions):
+        for rule in by_mnemonic.get(site.instructions[position].mnemonic, ()):
+            edit = rule.rewrite(site, position)
+            if edit is not None:
+                fired[rule.name] += 1
+                _apply(edit, site)
+                site.live_after = backward(site.usages, live_out)
+                position = -1
+                break
+        position += 1
+
+
+def _apply(edit: Edit, site: Site) -> None:
+    for position in sorted(edit, reverse=True):
+        site.instructions[position : position + 1] = edit[position]
+        site.usages[position : position + 1] = map(usage_of, edit[position])

@@ -1,0 +1,55 @@
+"""A constant goes into the only instruction that uses it.
+
+    mov  ecx, E
+    ...
+    add  rax, rcx      →      ... ; add rax, E
+
+Also for adc, sub, sbb, and, or, xor, cmp, test, mov, and for memory as the destination (`add [m], rcx`).
+
+Why it is safe: between the two nothing touches the register (that would be its next use), and control does not leave.
+`mov` sets no flags, and the use sets the same flags from the same numbers. After the use the register is dead. The
+immediate has the use's width, at which the register's content must be the constant for every value in its range: `mov
+ecx, E` defines 64 bits, but E must not be negative then; a 64-bit operation sign-extends an immediate of 32 bits; of
+a wider constant, a narrow use may see only values that fit it.
+"""
+
+from dataclasses import replace
+
+from stencilgen.peephole.constants import Load, constant_load, immediate, is_low_part, mentions
+from stencilgen.peephole.rule import Edit, Rule, Site
+from x86_64 import Instruction, Register
+
+__all__ = ["RULE"]
+
+TAKES_IMMEDIATE = frozenset(["ADC", "ADD", "AND", "CMP", "MOV", "OR", "SBB", "SUB", "TEST", "XOR"])
+"""Two operands of one width, the second of which may be an immediate."""
+
+
+def rewrite(site: Site, position: int) -> Edit | None:
+    load = constant_load(site.instructions[position])
+    if load is None:
+        return None
+    defined = site.usages[position].changes
+    at = site.next_touch(position, defined)
+    if at is None or not site.dead_after(at, defined):
+        return None
+    use = site.instructions[at]
+    folded = with_immediate(use, load) if use.mnemonic in TAKES_IMMEDIATE else None
+    return None if folded is None else {position: (), at: (folded,)}
+
+
+def with_immediate(use: Instruction, load: Load) -> Instruction | None:
+    target, source = use.operands
+    whole = load.register.whole
+    if use.mnemonic == "TEST" and is_low_part(target, whole):
+        target, source = source, target  # a & b has the flags of b & a
+    if not is_low_part(source, whole) or mentions(target, whole):
+        return None
+    assert isinstance(source, Register)
+    bits = 8 * source.size
+    widest = 64 if use.mnemonic == "MOV" and isinstance(target, Register) else 32
+    constant = immediate(load, bits, widest=widest)
+    return None if constant is None else replace(use, operands=(target, constant))
+
+
+RULE = Rule("fold_constant", frozenset({"MOV"}), rewrite)

@@ -29,8 +29,9 @@
 #error "stencils are compiled by `stencilgen build`; editors take the flags from its compile_commands.json"
 #endif
 
-/* STENCIL(NAME) { body }: one micro-op. `extern STENCIL(name);` declares a function that TAIL_CALL may go to. */
-#define STENCIL(NAME) __attribute__((preserve_none)) __UINT64_TYPE__ NAME(STENCIL_STATE)
+/* STENCIL(NAME) { body }: one micro-op. `extern STENCIL(name);` declares a function that TAIL_CALL may go to.
+ * The name stands in parentheses so that a stencil may be called JUMP or RETURN, like the macros below. */
+#define STENCIL(NAME) __attribute__((preserve_none)) __UINT64_TYPE__(NAME)(STENCIL_STATE)
 
 /* HOLE(type, name): a value known when a trace is assembled: any integer type, bool, pointer, float or double.
  * stencilgen.toml says where the emit function finds it. The value is converted to `type` as by a cast.

@@ -6,6 +6,7 @@ compile_stencil(stencil)    C source of its emit function, for `stencilgen/emit.
 compile_file(file)          C source of a whole file
 """
 
+from dasc.compiler import PRELUDE, CompiledStencil, compile_file, compile_stencil
 from dasc.errors import CompileError, DascError
 from dasc.model import (
     EXIT,
@@ -21,11 +22,15 @@ from dasc.model import (
     Stencil,
     Value,
 )
+from dasc.reader import parse
+from dasc.writer import write, write_stencil
 
 __all__ = [
     "EXIT",
     "NEXT",
+    "PRELUDE",
     "CompileError",
+    "CompiledStencil",
     "Constants",
     "DascError",
     "DropFrame",
@@ -37,4 +42,9 @@ __all__ = [
     "Relocation",
     "Stencil",
     "Value",
+    "compile_file",
+    "compile_stencil",
+    "parse",
+    "write",
+    "write_stencil",
 ]

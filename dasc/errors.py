@@ -29,16 +29,21 @@ class DascError(Exception):
         # Tabs stay tabs under the caret, so that it lines up whatever a terminal makes of them.
         indent = "".join("\t" if character == "\t" else " " for character in at.source_line[: at.column - 1])
         underline = "^" + "~" * (len(at.text) - 1)
-        picture = f"{at.file}:{at.line}:{at.column}: error: {self.cause}\n{margin}{at.source_line}\n      | {indent}{underline}"
-        return f"{picture}\n  → {self.remedy}" if self.remedy else picture
+        lines = [
+            f"{at.file}:{at.line}:{at.column}: error: {self.cause}",
+            margin + at.source_line,
+            f"      | {indent}{underline}",
+        ]
+        return "\n".join([*lines, f"  → {self.remedy}"] if self.remedy else lines)
 
 
 class CompileError(Exception):
     """A stencil that has no code: an operand that fits no encoding, a jump that reaches no label."""
 
-    def __init__(self, stencil: str, source: str, cause: str, remedy: str = "") -> None:
+    def __init__(self, cause: str, remedy: str = "", stencil: str = "", source: str = "") -> None:
         place = f"{source}: " if source else ""
-        super().__init__(f"{place}stencil {stencil}: {cause}" + (f"\n  → {remedy}" if remedy else ""))
+        subject = f"stencil {stencil}: " if stencil else ""
+        super().__init__(f"{place}{subject}{cause}" + (f"\n  → {remedy}" if remedy else ""))
         self.cause = cause
         self.remedy = remedy
 

@@ -61,10 +61,7 @@ def holders(symbolic: Symbolic, low: int, high: int, bits: int) -> Ranges:
     low, high = max(low, -modulus // 2), min(high, modulus // 2 - 1)
     addend = symbolic.addend % modulus
     return union(
-        *(
-            _clip(Interval(low - addend + turn * modulus, high - addend + turn * modulus), *widest)
-            for turn in range(-1, 3)
-        )
+        *(_clip(Interval(low - addend + turn * modulus, high - addend + turn * modulus), *widest) for turn in range(3))
     )
 
 
@@ -80,7 +77,8 @@ def condition(name: str, accepted: Ranges, known: Ranges) -> str | None:
     if intersection(accepted, known) == known:
         return None
     hull = Interval(known[0].low, known[-1].high)
-    return " || ".join(_between(name, interval, hull) for interval in intersection(accepted, (hull,)))
+    parts = [_between(name, interval, hull) for interval in intersection(accepted, (hull,))]
+    return parts[0] if len(parts) == 1 else " || ".join(f"({part})" if "&&" in part else part for part in parts)
 
 
 def _between(name: str, interval: Interval, hull: Interval) -> str:
@@ -90,7 +88,7 @@ def _between(name: str, interval: Interval, hull: Interval) -> str:
     above, below = f"{name} >= {literal(low)}", f"{name} <= {literal(high)}"
     if low == hull.low:
         return below
-    return above if high == hull.high else f"({above} && {below})"
+    return above if high == hull.high else f"{above} && {below}"
 
 
 def literal(value: int) -> str:

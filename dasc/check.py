@@ -1,0 +1,154 @@
+"""What every stencil must obey, whoever made it: a person who edits text, or a program that builds values.
+
+The reader turns a problem into an error at the line it is about, the writer and the compiler into a `CompileError`.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Literal
+
+from dasc.errors import CompileError
+from dasc.model import EXIT, NEXT, InstructionLine, LabelHole, LabelLine, Line, Stencil, is_identifier
+from x86_64 import REGISTERS, Address, Instruction, Label, Masked, Memory, Symbol, Symbolic
+
+__all__ = ["Problem", "names_in", "problems", "references", "require_sound"]
+
+RESERVED = {register.name for register in REGISTERS} | {"as", "Dst", "hot", "cold", "extern", "mov64", "drop_frame"}
+"""Names that a value cannot have: they mean something else in the text, or in the emit function."""
+
+_GENERATED = re.compile(r"(label|jump)_\w+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a stencil, and where: `part` of it and the index therein."""
+
+    cause: str
+    remedy: str = ""
+    part: Literal["name", "source", "frame", "parameters", "values", "hot", "cold"] = "name"
+    index: int = 0
+
+
+def require_sound(stencil: Stencil) -> None:
+    """Raise a `CompileError` for the first problem, if there is one."""
+    for problem in problems(stencil):
+        raise CompileError(problem.cause, problem.remedy, stencil.name, stencil.source)
+
+
+def problems(stencil: Stencil) -> Iterator[Problem]:
+    """Everything that is wrong with a stencil."""
+    yield from _head_problems(stencil)
+    yield from _value_problems(stencil)
+    yield from _label_problems(stencil)
+    yield from _instruction_problems(stencil)
+
+
+def _head_problems(stencil: Stencil) -> Iterator[Problem]:
+    if not is_identifier(stencil.name):
+        yield Problem(f"`{stencil.name}` is not an identifier", "name stencils by letters, digits and underscores")
+    if stencil.source != stencil.source.strip() or "\n" in stencil.source:
+        yield Problem("its source must be one line without white space around it", part="source")
+    if stencil.frame < 0:
+        yield Problem(f"a frame of {stencil.frame} bytes", "0 means no frame", "frame")
+    for index, parameter in enumerate(stencil.parameters):
+        if not _is_expression(parameter) or not names_in(parameter):
+            yield Problem(f"`{parameter}` does not declare a parameter", "write it as in C", "parameters", index)
+
+
+def _value_problems(stencil: Stencil) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, value in enumerate(stencil.values):
+        name = value.symbol.name
+        if not is_identifier(name) or name in RESERVED or _GENERATED.fullmatch(name):
+            yield Problem(f"a value cannot be called `{name}`", "name values E0, E1 and so on", "values", index)
+        if name in seen:
+            yield Problem(f"`{name}` is declared twice", "each value needs a name of its own", "values", index)
+        if not _is_expression(value.expression):
+            yield Problem(f"`{value.expression}` is not an expression on one line", part="values", index=index)
+        if value.bits not in (8, 16, 32, 64):
+            yield Problem(f"a value of {value.bits} bits", "the widths are 8, 16, 32 and 64", "values", index)
+        seen.add(name)
+
+
+def _label_problems(stencil: Stencil) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for part, index, line in _lines(stencil):
+        if not isinstance(line, LabelLine):
+            continue
+        name = line.label.name
+        if isinstance(line.label, LabelHole) or line.label.addend or not re.fullmatch(r"\w+", name, re.ASCII):
+            yield Problem(f"`{name}` cannot name a line", "name lines by numbers: =>L(1):", part, index)
+        elif line.label in (NEXT, EXIT):
+            yield Problem(f"{name} is not a line of the stencil", "the runtime knows where it is", part, index)
+        elif name in seen:
+            yield Problem(f"two lines are called =>L({name}):", "give one of them another number", part, index)
+        seen.add(name)
+
+
+def _instruction_problems(stencil: Stencil) -> Iterator[Problem]:
+    symbols = {value.symbol.name: value.symbol for value in stencil.values}
+    labels = {line.label.name for _, _, line in _lines(stencil) if isinstance(line, LabelLine)}
+    for part, index, line in _lines(stencil):
+        if not isinstance(line, InstructionLine):
+            continue
+        for operand in references(line.instruction):
+            if problem := _reference_problem(operand, symbols, labels):
+                yield Problem(*problem, part, index)
+
+
+def _reference_problem(
+    operand: Symbol | Address | Label, symbols: dict[str, Symbol], labels: set[str]
+) -> tuple[str, str] | None:
+    match operand:
+        case Symbol(name=name) if symbols.get(name) != operand:
+            return (
+                f"`{name}` with this range is not a value of the stencil",
+                "declare each value once, and use it as declared",
+            )
+        case Address(name=name) if not _is_expression(name) or re.search(r"[+-]\d+\s*$", name):
+            return f"`{name}` is not an lvalue on one line", "put what is added to an address into its addend"
+        case LabelHole(name=name) if not _is_expression(name):
+            return f"`{name}` is not an expression on one line", ""
+        case Label(name=name) if (
+            not isinstance(operand, LabelHole) and name not in labels and operand not in (NEXT, EXIT)
+        ):
+            known = ", ".join(f"L({label})" for label in sorted(labels))
+            return (
+                f"no line of this stencil is called =>L({name}):",
+                f"its labels are {known}" if labels else "it has no labels",
+            )
+    return None
+
+
+def references(instruction: Instruction) -> Iterator[Symbol | Address | Label]:
+    """The symbols, addresses and labels in an instruction's operands."""
+    for operand in instruction.operands:
+        if isinstance(operand, Masked):
+            operand = operand.operand
+        places = (operand.target, operand.displacement) if isinstance(operand, Memory) else (operand,)
+        for place in places:
+            if isinstance(place, Symbolic):
+                yield place.symbol
+            elif isinstance(place, Address | Label):
+                yield place
+
+
+def _lines(stencil: Stencil) -> Iterator[tuple[Literal["hot", "cold"], int, Line]]:
+    for index, line in enumerate(stencil.hot):
+        yield "hot", index, line
+    for index, line in enumerate(stencil.cold):
+        yield "cold", index, line
+
+
+def _is_expression(text: str) -> bool:
+    """One line of C without comments and statements, its brackets balanced."""
+    depths = list(accumulate((character in "([{") - (character in ")]}") for character in text))
+    balanced = not depths or (min(depths) >= 0 and depths[-1] == 0)
+    return balanced and text == text.strip() != "" and not re.search(r"//|/\*|[;\n\\]", text)
+
+
+def names_in(text: str) -> list[str]:
+    """The identifiers in a piece of C, in order."""
+    return re.findall(r"(?<![\w.])[A-Za-z_]\w*", text, re.ASCII)

@@ -1,0 +1,110 @@
+"""From a stencil to the C source of its emit function, in four steps that each have a module:
+
+select     line → piece: which encodings, which tests; `ranges` has the arithmetic
+branches   short or long jumps
+layout     which distances are constants, which are computed, and when
+c_text     pieces → C
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dasc.check import references, require_sound
+from dasc.compiler.branches import OutOfReach, settle
+from dasc.compiler.c_text import emit_function
+from dasc.compiler.layout import Layout
+from dasc.compiler.pieces import Piece, longest
+from dasc.compiler.select import EXIT_STUB, select
+from dasc.constants import c_constants
+from dasc.errors import CompileError
+from dasc.model import EXIT, NEXT, Constants, DropFrame, File, InstructionLine, LabelLine, Line, Stencil
+from x86_64 import Control, Label
+
+__all__ = ["PRELUDE", "CompiledStencil", "compile_file", "compile_stencil"]
+
+PRELUDE = """\
+#include <stencilgen/emit.h>
+#ifdef SG_DEBUG
+#include <assert.h>
+#endif
+"""
+"""What the emit functions need before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledStencil:
+    """An emit function and what the runtime must know about it.
+
+    c_source: the C11 function `emit_NAME`, after a comment; needs `PRELUDE` before it
+    max_hot, max_cold: bytes that it emits at most
+    frame: bytes of stack that its code needs below the return address
+    continues: its code may go on to the next micro-op
+    exits: it has an exit stub
+    """
+
+    name: str
+    c_source: str
+    max_hot: int
+    max_cold: int
+    frame: int
+    continues: bool
+    exits: bool
+
+
+def compile_stencil(stencil: Stencil) -> CompiledStencil:
+    """The emit function of a stencil. Raises `CompileError`."""
+    require_sound(stencil)
+    exits = _refers_to(stencil, EXIT)
+    try:
+        hot = settle(_pieces(stencil, stencil.hot, NEXT), {NEXT: True})
+        cold = settle([EXIT_STUB] * exits + _pieces(stencil, stencil.cold, EXIT), {EXIT: False})
+    except OutOfReach as error:
+        cause = f"`{error}` can jump no further than 128 bytes, and its target may be further away"
+        raise CompileError(cause, "move the two closer together", stencil.name, stencil.source) from None
+    max_hot, max_cold = sum(map(longest, hot)), sum(map(longest, cold))
+    source = emit_function(stencil, Layout(hot, cold), max_hot, max_cold)
+    continues = _refers_to(stencil, NEXT) or _falls_through(stencil.hot)
+    return CompiledStencil(stencil.name, source, max_hot, max_cold, stencil.frame, continues, exits)
+
+
+def compile_file(file: File, name: str = "") -> str:
+    """The C source of a whole file; `name` is what it is generated from. Raises `CompileError`."""
+    origin = f" from {name}" if name else ""
+    runtime = "#include <stencilgen/jit.h>\n" if file.rodata.relocations else ""
+    parts = [f"/* Emit functions, generated{origin} by `python -m dasc`. */\n{PRELUDE}{runtime}"]
+    if file.preamble:
+        parts.append("".join(f"{line}\n" for line in file.preamble))
+    if file.rodata != Constants():
+        parts.append(c_constants(file.rodata))
+    for stencil in file.stencils:
+        compiled = compile_stencil(stencil)
+        limits = {"max_hot": compiled.max_hot, "max_cold": compiled.max_cold, "frame": compiled.frame}
+        parts.append(compiled.c_source)
+        parts.append(
+            f"enum {{ {', '.join(f'sg_{key}_{stencil.name} = {value}' for key, value in limits.items())} }};\n"
+        )
+    return "\n".join(parts)
+
+
+def _pieces(stencil: Stencil, lines: Sequence[Line], edge: Label) -> list[Piece]:
+    local = frozenset({edge, *(line.label for line in lines if isinstance(line, LabelLine))})
+    ends = [index for index, line in enumerate(lines) if not isinstance(line, LabelLine)]
+    in_cold = edge == EXIT
+    return [select(stencil, line, local, in_cold or index == ends[-1]) for index, line in enumerate(lines)]
+
+
+def _refers_to(stencil: Stencil, label: Label) -> bool:
+    lines = (*stencil.hot, *stencil.cold)
+    return any(label in references(line.instruction) for line in lines if isinstance(line, InstructionLine))
+
+
+def _falls_through(lines: Sequence[Line]) -> bool:
+    match lines[-1:]:
+        case [InstructionLine(instruction)]:
+            return instruction.effects.control not in _NO_SUCCESSOR
+        case [LabelLine() | DropFrame()] | []:
+            return True
+    raise AssertionError(lines[-1:])
+
+
+_NO_SUCCESSOR = {Control.JUMP, Control.RETURN, Control.INDIRECT_JUMP, Control.TRAP}

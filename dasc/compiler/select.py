@@ -1,0 +1,224 @@
+"""One line of a stencil to one piece: which encodings are possible, and how the emit function tells which to use.
+
+The key idea: the tests compare against what is known. The declared range of a symbol removes encodings that it never
+needs and tests that it always passes. A value that no encoding could hold is refused, in words, by a check before the
+instruction; so the last encoding needs no test and the cursor stays safe whatever the values are.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from dasc.compiler.layout import is_label
+from dasc.compiler.pieces import Alternative, Branch, Choice, Fixed, Helper, Mark, Piece
+from dasc.compiler.ranges import Ranges, condition, declared, holders, intersection, union
+from dasc.errors import CompileError
+from dasc.model import DropFrame, InstructionLine, LabelHole, LabelLine, Line, Stencil
+from dasc.syntax import format_line
+from x86_64 import (
+    Address,
+    AssemblyError,
+    Encoding,
+    Field,
+    Instruction,
+    Label,
+    Memory,
+    Register,
+    Symbol,
+    Symbolic,
+)
+
+__all__ = ["EXIT_STUB", "address_value", "select", "symbolic_value"]
+
+# Bytes that the runtime's helpers emit at most; see the enum at the head of stencilgen/emit.h.
+_LOAD, _CALL, _DROP_FRAME, _JUMP_LABEL = 10, 6, 7, 5
+_EXIT_STUB = 18 + 3  # its jump is aligned to 4 bytes
+
+EXIT_STUB = Helper("exit stub", "sg_exit_stub(as, {p})", _EXIT_STUB)
+
+
+def select(stencil: Stencil, line: Line, local: frozenset[Label], last: bool) -> Piece:
+    """The piece for one line. local: labels within the same section; last: no code of the section follows."""
+    text = format_line(line).removeprefix("|").strip()
+    match line:
+        case LabelLine(label):
+            return Mark(text, label)
+        case DropFrame():
+            return Helper(text, "sg_drop_frame(as, {p})", _DROP_FRAME)
+        case InstructionLine(instruction, flags_dead):
+            return _Selection(stencil, text.partition("  //")[0], instruction, flags_dead).piece(local, last)
+
+
+def address_value(address: Address) -> str:
+    """A C expression of type uintptr_t."""
+    base = f"(uintptr_t)&{address.name}"
+    return (
+        f"{base} + {address.addend}u"
+        if address.addend > 0
+        else f"{base} - {-address.addend}u"
+        if address.addend
+        else base
+    )
+
+
+def symbolic_value(symbolic: Symbolic, bits: int) -> str:
+    """A C expression of type uint8_t … uint64_t: the low bits of symbol + addend, computed without overflow."""
+    name, addend = symbolic.symbol.name, symbolic.addend
+    if not addend:
+        return f"(uint{bits}_t){name}"
+    return f"(uint{bits}_t)((uint64_t){name} {'+' if addend > 0 else '-'} {abs(addend)}u)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    stencil: Stencil
+    text: str
+    instruction: Instruction
+    flags_dead: bool
+
+    def piece(self, local: frozenset[Label], last: bool) -> Piece:
+        instruction = self.instruction
+        match instruction.mnemonic, instruction.operands:
+            case "CALL", (Address() as address,):
+                return Helper(self.text, f"sg_call(as, {{p}}, {address_value(address)})", _CALL)
+            case "JMP", (Address() as address,):
+                return Helper(self.text, f"sg_jump(as, {{p}}, {address_value(address)})", _CALL)
+            case "JMP", (LabelHole(expression),) if last:
+                return Helper(self.text, f"sg_jump_label(as, {{p}}, (uint64_t)({expression}))", _JUMP_LABEL)
+            case "MOV", (Register(kind="r64") as register, Address() as address):
+                return self.load(register, f"(uint64_t)({address_value(address)})")
+            case "LEA", (Register(kind="r64") as register, Memory(target=Address() as address)) if not _is_constant(
+                address
+            ):
+                return self.load(register, f"(uint64_t)({address_value(address)})")
+            case "MOV", (Register(kind="r64") as register, Symbolic() as symbolic) if _needs_64_bits(symbolic):
+                return self.load(register, symbolic_value(symbolic, 64))
+        encodings = self.encodings()
+        target = instruction.operands[0] if instruction.operands else None
+        if isinstance(target, Label) and target in local:
+            return self.branch(target, encodings)
+        return self.choice([encoding for encoding in encodings if all(_reaches(field) for field in encoding.fields)])
+
+    def load(self, register: Register, value: str) -> Helper:
+        flags_dead = "true" if self.flags_dead else "false"
+        return Helper(self.text, f"sg_load(as, {{p}}, {register.number}, {value}, {flags_dead})", _LOAD)
+
+    def encodings(self) -> list[Encoding]:
+        try:
+            encodings = list(self.instruction.encodings())
+        except AssemblyError as error:
+            raise self.error(str(error)) from None
+        match self.instruction.mnemonic, self.instruction.operands:
+            case "MOV", (Register(kind="r32" | "r64") as register, (int() | Symbolic()) as value) if self.flags_dead:
+                return [*_zeroing(register, value), *encodings]
+        return encodings
+
+    def branch(self, target: Label, encodings: Iterable[Encoding]) -> Branch:
+        by_size = {encoding.fields[0].size: encoding for encoding in encodings}
+        return Branch(self.text, target, by_size.get(1), by_size.get(4), self.instruction.mnemonic != "JMP")
+
+    def choice(self, encodings: list[Encoding]) -> Fixed | Choice:
+        if not encodings:
+            remedy = "jump over a jump to it, or keep the two in the same section, close together"
+            raise self.error(f"`{self.text}` can jump no further than 128 bytes", remedy)
+        if any(isinstance(field.operand, LabelHole) and field.trailing for field in encodings[0].fields):
+            raise self.error(
+                f"`{self.text}` holds both a position in the trace and a constant", "load its address by a lea first"
+            )
+        needs = [_needs(encoding) for encoding in encodings]
+        known = {}
+        checks = []
+        for symbol in sorted({symbol for need in needs for symbol in need}, key=lambda symbol: symbol.name):
+            possible = declared(symbol)
+            known[symbol] = intersection(possible, union(*(need.get(symbol, possible) for need in needs)))
+            if not known[symbol]:
+                raise self.error(
+                    f"`{self.text}`: no encoding holds a value of {symbol.name}'s range {symbol.low}..{symbol.high}"
+                )
+            if known[symbol] != possible:
+                checks.append(self.check(symbol, known[symbol], possible))
+        alternatives = []
+        for encoding, need in zip(encodings, needs, strict=True):
+            if all(intersection(known[symbol], accepted) for symbol, accepted in need.items()):
+                tests = [condition(symbol.name, accepted, known[symbol]) for symbol, accepted in need.items()]
+                tests += map(_multiple, encoding.fields)
+                test = _conjunction([test for test in tests if test is not None])
+                alternatives.append(Alternative(test, encoding))
+                if test is None:
+                    break
+        else:
+            raise self.error(f"`{self.text}`: its encodings do not hold all values together")
+        if len(alternatives) == 1:
+            return Fixed(self.text, alternatives[0].encoding, tuple(checks))
+        if any(is_label(field.operand) for alternative in alternatives for field in alternative.encoding.fields):
+            raise self.error(
+                f"`{self.text}` holds both a label and a JIT-time value", "load the label's address by a lea first"
+            )
+        return Choice(self.text, tuple(alternatives), tuple(checks))
+
+    def check(self, symbol: Symbol, accepted: Ranges, possible: Ranges) -> str:
+        """A statement that records an error when the value fits no encoding."""
+        test = condition(symbol.name, accepted, possible)
+        expression = next(value.expression for value in self.stencil.values if value.symbol == symbol)
+        spans = " or ".join(f"{low}..{high}" for low, high in accepted)
+        words = f"{_quoted(expression)} is %lld, but `{_quoted(self.text)}` holds {spans} only"
+        return f'if (!({test})) {{\n    sg_fail(as, "{words}", (long long){symbol.name});\n}}'
+
+    def error(self, cause: str, remedy: str = "") -> CompileError:
+        return CompileError(cause, remedy, self.stencil.name, self.stencil.source)
+
+
+def _is_constant(address: Address) -> bool:
+    """Whether it is one of the context's own constants, which are near wherever the code is."""
+    return address.name.startswith("SG_RODATA(")
+
+
+def _needs_64_bits(symbolic: Symbolic) -> bool:
+    """Whether some value takes a movabs."""
+    narrow = union(holders(symbolic, -(1 << 31), (1 << 32) - 1, 64))
+    return intersection(declared(symbolic.symbol), narrow) != declared(symbolic.symbol)
+
+
+def _zeroing(register: Register, value: int | Symbolic) -> tuple[Encoding, ...]:
+    """`xor r32, r32`, for the value 0."""
+    small = register.resize(4)
+    code = bytes(Instruction("XOR", (small, small)).encode())
+    if isinstance(value, int):
+        return (Encoding(code),) if value == 0 else ()
+    bits = register.size * 8
+    if not intersection(declared(value.symbol), holders(value, 0, 0, bits)):
+        return ()
+    return (Encoding(code, (Field(len(code), 0, "immediate", value, 0, 0, bits),)),)
+
+
+def _reaches(field: Field) -> bool:
+    """Whether a distance to anywhere in the near region fits."""
+    return not isinstance(field.operand, Address | Label) or field.size == 4
+
+
+def _needs(encoding: Encoding) -> Mapping[Symbol, Ranges]:
+    """For each symbol the values for which this encoding can be used."""
+    needs: dict[Symbol, Ranges] = {}
+    for field in encoding.fields:
+        if isinstance(field.operand, Symbolic):
+            symbol = field.operand.symbol
+            accepted = holders(field.operand, field.low, field.high, field.bits)
+            needs[symbol] = intersection(needs[symbol], accepted) if symbol in needs else accepted
+    return needs
+
+
+def _multiple(field: Field) -> str | None:
+    """The test that a value can be stored divided by the field's scale."""
+    if field.scale == 1 or not isinstance(field.operand, Symbolic):
+        return None
+    return f"{symbolic_value(field.operand, 64)} % {field.scale} == 0"
+
+
+def _quoted(text: str) -> str:
+    """Text as it stands in a format string."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+
+
+def _conjunction(tests: list[str]) -> str | None:
+    if len(tests) < 2:
+        return tests[0] if tests else None
+    return " && ".join(f"({test})" if "||" in test else test for test in tests)

@@ -1,0 +1,236 @@
+"""`.dasc` text to values: the inverse of the writer, for files that people edit.
+
+Outside of functions stand directives, lines of C (the preamble) and the constants; a function with a `// @stencil`
+comment is a stencil. Whatever cannot be carried over faithfully is an error that says where and what to do instead.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Never
+
+from dasc.check import problems
+from dasc.errors import Text
+from dasc.lines import CLine, Directive, LabelPosition, SourceLine, Statement, read_lines
+from dasc.model import Constants, DropFrame, File, InstructionLine, LabelLine, Line, Relocation, Stencil, Value
+from dasc.syntax import FLAGS_DEAD, parse_address, parse_instruction, parse_label, split_commas
+from x86_64 import AssemblyError, Symbol
+
+__all__ = ["parse"]
+
+_STENCIL = re.compile(
+    r"static\s+void\s+emit_(?P<name>\w+)\s*\((?P<parameters>.*)\)\s*//\s*@stencil\s+frame\s+(?P<frame>\d+)(,\s*(?P<source>.*?))?\s*",
+    re.ASCII,
+)
+_VALUE = re.compile(
+    r"\s*const\s+int64_t\s+(?P<name>\w+)\s*=\s*(?P<expression>.*?)\s*;"
+    r"\s*//\s*@value\s+(?P<low>-?\d+)\.\.(?P<high>-?\d+)\s+(?P<bits>\d+)\s*",
+    re.ASCII,
+)
+_RODATA = re.compile(r"static\s+const\s+uint8_t\s+sg_rodata\s*\[\s*\]\s*=\s*\{\s*//\s*@rodata\s*")
+_RELOCATION = re.compile(r"//\s*@relocation\s+(?P<offset>\d+)\s+(?P<address>.*?)\s*")
+
+
+def parse(text: str, file: str = "<text>") -> File:
+    """The value of a `.dasc` file's text. `file` is what errors call it. Raises `DascError` for a mistake."""
+    return _Reader(read_lines(text, file)).file()
+
+
+class _Reader:
+    """Reads a file from its first line to its last."""
+
+    def __init__(self, lines: Iterator[SourceLine]) -> None:
+        self.lines = lines
+        self.preamble: list[str] = []
+        self.data = b""
+        self.relocations: list[Relocation] = []
+        self.stencils: list[Stencil] = []
+
+    def file(self) -> File:
+        for line in self.lines:
+            match line:
+                case Directive(name=name) if handler := _DIRECTIVES.get(name):
+                    handler(line, self.lines)
+                case Statement(text=Text(text="")):
+                    pass
+                case CLine(text):
+                    self.c_line(text)
+                case _:
+                    _unexpected(line)
+        preamble = "\n".join(self.preamble).strip("\n").split("\n")
+        return File(
+            preamble=tuple(preamble) if preamble != [""] else (),
+            rodata=Constants(self.data, tuple(self.relocations)),
+            stencils=tuple(self.stencils),
+        )
+
+    def c_line(self, text: Text) -> None:
+        """A line of C outside of stencils."""
+        if match := _STENCIL.fullmatch(text.text):
+            self.stencils.append(_StencilReader(text, match, self.lines).stencil())
+        elif _RODATA.fullmatch(text.text):
+            self.data = _read_data(text, self.lines)
+        elif match := _RELOCATION.fullmatch(text.text):
+            self.relocations.append(Relocation(int(match["offset"]), parse_address(text.cut(*match.span("address")))))
+        elif "@stencil" in text.text:
+            raise text.error(
+                "this is not the head of a stencil",
+                "write: static void emit_NAME(sg_assembler *Dst, …)  // @stencil frame 0, file.c:1",
+            )
+        elif not self.stencils and not self.data:
+            self.preamble.append(text.text.rstrip())
+        elif text.text.strip() and not text.text.lstrip().startswith("//"):
+            raise text.error("C code between or after stencils is not carried over", "move it above the first stencil")
+
+
+def _read_data(head: Text, lines: Iterator[SourceLine]) -> bytes:
+    data = bytearray()
+    for line in lines:
+        text = line.text.strip()
+        if text.text == "};":
+            return bytes(data)
+        for byte in split_commas(text):
+            if byte.text and not re.fullmatch(r"0x[0-9a-fA-F]{1,2}", byte.text):
+                raise byte.error(f"`{byte.text}` is not a byte", "write it as 0x00 to 0xff")
+            data += bytes([int(byte.text, 16)]) if byte.text else b""
+    raise head.error("these constants have no end", "close them by a line `};`")
+
+
+class _StencilReader:
+    """Reads one stencil, remembering where each of its parts stands for the sake of errors."""
+
+    def __init__(self, head: Text, match: re.Match[str], lines: Iterator[SourceLine]) -> None:
+        self.head = head
+        self.lines = lines
+        self.match = match
+        self.values: list[Value] = []
+        self.code: dict[str, list[Line]] = {"hot": [], "cold": []}
+        self.section = ""
+        self.places: dict[str, list[Text]] = {
+            "name": [head.cut(*match.span("name"))],
+            "frame": [head.cut(*match.span("frame"))],
+            "source": [head.cut(*match.span("source"))] if match["source"] else [head],
+            "parameters": split_commas(head.cut(*match.span("parameters"))),
+            "values": [],
+            "hot": [],
+            "cold": [],
+        }
+
+    def stencil(self) -> Stencil:
+        assembler, *parameters = self.places["parameters"] or [self.head]
+        if re.fullmatch(r"sg_assembler\s*\*\s*Dst", assembler.text) is None:
+            raise assembler.error("the first parameter must be the assembler", "write: sg_assembler *Dst")
+        self.places["parameters"] = parameters
+        self.body()
+        stencil = Stencil(
+            name=self.match["name"],
+            source=self.match["source"] or "",
+            frame=int(self.match["frame"]),
+            parameters=tuple(parameter.text for parameter in parameters),
+            values=tuple(self.values),
+            hot=tuple(self.code["hot"]),
+            cold=tuple(self.code["cold"]),
+        )
+        for problem in problems(stencil):
+            raise self.places[problem.part][problem.index].error(problem.cause, problem.remedy)
+        return stencil
+
+    def body(self) -> None:
+        opened = False
+        for line in self.lines:
+            text = line.text.strip()
+            if text.text == "}":
+                return
+            if not opened and text.text == "{":
+                opened = True
+            elif text.text and not text.text.startswith("//"):
+                self.line(line)
+        raise self.head.error("this stencil has no end", "close it by a line `}`")
+
+    def line(self, line: SourceLine) -> None:
+        match line:
+            case Directive(name="hot" | "cold", arguments=Text(text="")):
+                self.section = line.name
+            case CLine(text):
+                self.value(text)
+            case LabelPosition(text, target):
+                self.place(text, LabelLine(parse_label(target)))
+            case Statement(text=Text(text="drop_frame") as text):
+                self.place(text, DropFrame())
+            case Statement(text=text, comment=comment):
+                self.place(text, self.instruction(text, FLAGS_DEAD in comment.split()))
+            case _:
+                _unexpected(line)
+
+    def value(self, text: Text) -> None:
+        match = _VALUE.fullmatch(text.text)
+        if match is None:
+            remedy = "a stencil computes values only: const int64_t E0 = …;  // @value LOW..HIGH BITS"
+            raise text.strip().error("this line of C cannot be compiled", remedy)
+        try:
+            symbol = Symbol(match["name"], int(match["low"]), int(match["high"]))
+        except AssemblyError as error:
+            raise text.cut(match.start("low"), match.end("high")).error(str(error), "write it as LOW..HIGH") from None
+        self.values.append(Value(symbol, match["expression"], int(match["bits"])))
+        self.places["values"].append(text.strip())
+
+    def place(self, text: Text, line: Line) -> None:
+        if not self.section:
+            raise text.error("is this code hot or cold?", "write |.hot or |.cold before it")
+        self.code[self.section].append(line)
+        self.places[self.section].append(text)
+
+    def instruction(self, text: Text, flags_dead: bool) -> InstructionLine:
+        symbols = {value.symbol.name: value.symbol for value in self.values}
+        try:
+            instruction = parse_instruction(text, symbols)
+            instruction.encodings()
+        except AssemblyError as error:
+            raise text.error(str(error)) from None
+        return InstructionLine(instruction, flags_dead)
+
+
+# ---- Directives outside of stencils ----
+
+
+def _arch(line: Directive, lines: Iterator[SourceLine]) -> None:
+    if line.arguments.text != "x64":
+        raise line.arguments.error(f"architecture `{line.arguments.text}` is not supported", "write |.arch x64")
+
+
+def _section(line: Directive, lines: Iterator[SourceLine]) -> None:
+    if [name.text for name in split_commas(line.arguments)] != ["hot", "cold"]:
+        raise line.arguments.error("a stencil has a hot and a cold section", "write |.section hot, cold")
+
+
+def _actionlist(line: Directive, lines: Iterator[SourceLine]) -> None:
+    """Names a table of DynASM's own encoding engine: nothing to do here."""
+
+
+def _macro(line: Directive, lines: Iterator[SourceLine]) -> None:
+    if line.arguments.text != "drop_frame":
+        raise line.arguments.error("the only macro is drop_frame", "write out what this macro stands for")
+    for inner in lines:
+        if isinstance(inner, Directive) and inner.name == "endmacro":
+            return
+    raise line.text.error("this macro has no end", "close it by |.endmacro")
+
+
+_DIRECTIVES: dict[str, Callable[[Directive, Iterator[SourceLine]], None]] = {
+    "arch": _arch,
+    "section": _section,
+    "actionlist": _actionlist,
+    "macro": _macro,
+}
+
+
+def _unexpected(line: SourceLine) -> Never:
+    match line:
+        case Directive(name=name) if name not in ("hot", "cold"):
+            known = ", ".join(f".{name}" for name in _DIRECTIVES)
+            raise line.text.error(
+                f"unknown directive `.{name}`", f"the directives are .hot and .cold in a stencil, {known} outside"
+            )
+        case _:
+            raise line.text.error(
+                "this line stands in the wrong place", "code belongs into a function with a // @stencil comment"
+            )

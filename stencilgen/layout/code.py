@@ -8,13 +8,12 @@ without repairing jumps, and jumps are written once, when the blocks are laid ou
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dasc import LabelHole
 from x86_64 import Instruction, Label, Register
 
 __all__ = ["Block", "Branch", "Code", "Convention", "End", "Jump", "Return", "TailCall", "Target", "Unreachable"]
 
-Target = Label | LabelHole
-"""A block by its name (a `Label`), a boundary (`Label("NEXT")`, `Label("EXIT")`), or a position in the trace (`LabelHole`)."""
+Target = Label
+"""A block by its name, a boundary (`NEXT`, `EXIT`), or a position in the trace (a `LabelHole`)."""
 
 
 @dataclass(frozen=True, slots=True)

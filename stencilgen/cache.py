@@ -1,0 +1,59 @@
+"""Results of earlier builds, by the fingerprint of what they were made from.
+
+One file, replaced as a whole. A cache that cannot be read (another version, a cut-off write) is an empty one: all it
+costs is time.
+"""
+
+import os
+import pickle
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Cache"]
+
+
+class Cache:
+    """A dictionary that outlives the process. `enabled=False` neither reads nor writes the file."""
+
+    def __init__(self, path: Path, *, enabled: bool = True) -> None:
+        self._path = path
+        self._enabled = enabled
+        self._entries: dict[str, Any] = self._load() if enabled else {}
+        self._changed = False
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            entries = pickle.loads(self._path.read_bytes())
+        except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError, KeyError):
+            return {}
+        return entries if isinstance(entries, dict) else {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def __getitem__(self, key: str) -> Any:
+        return self._entries[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._entries[key] = value
+        self._changed = True
+
+    def save(self, keep: Iterable[str] | None) -> None:
+        """Write what changed; with `keep`, forget every entry that is not among these keys."""
+        if not self._enabled:
+            return
+        if keep is not None:
+            wanted = set(keep)
+            if len(wanted) < len(self._entries):
+                self._entries = {key: value for key, value in self._entries.items() if key in wanted}
+                self._changed = True
+        if not self._changed:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            partial.write_bytes(pickle.dumps(self._entries, protocol=pickle.HIGHEST_PROTOCOL))
+            partial.replace(self._path)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""From laid-out stencils to files: JIT-time expressions in C, the `.dasc` file, the generated header."""

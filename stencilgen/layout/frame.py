@@ -1,0 +1,131 @@
+"""The stencil's own frame → its share of the trace's frame.
+
+A trace makes one frame, as large as its micro-ops need, so each stencil's own prologue and epilogue go:
+
+    subq $24, %rsp                      ⇒       (frame = 24)
+    ... movq %rdi, 8(%rsp) ...                  ... movq %rdi, 8(%rsp) ...
+    addq $24, %rsp
+    jmp  __sg_continue                          jmp NEXT
+
+Why this is safe: LLVM addresses every slot relative to the rsp *after* the prologue, and in the trace rsp has just this
+distance to its own slots everywhere. Shrink wrapping may put the prologue into a few blocks only; the other blocks do not
+touch rsp (this is checked, by following the depth of the stack along every path), and for them nothing changes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from dasc import LabelHole
+from stencilgen.errors import Diagnostic, UserError
+from stencilgen.layout.blocks import BOUNDARIES, successors
+from stencilgen.layout.code import Block, Branch, Code, End, Jump, Return, TailCall, Target
+from x86_64 import Instruction, Memory, Register, rax, rsp
+
+__all__ = ["strip_frame"]
+
+
+def strip_frame(code: Code, *, file: str | None = None, line: int = 0) -> Code:
+    """Remove every prologue and epilogue; the result's `frame` says how many bytes the stencil needs.
+
+    Raises UserError (at the stencil's file and line) for code that moves rsp in any other way.
+    """
+
+    def reject(why: str) -> UserError:
+        remedy = "move the variable-sized or over-aligned local into a function of the VM"
+        return UserError([Diagnostic(f"stencil {code.name}: {why}", remedy, file, line)])
+
+    by_name = {block.name: block for block in code.blocks}
+    depth_at: dict[str, int] = {code.blocks[0].name: 0}
+    stripped: dict[str, Block] = {}
+    frame = 0
+    work = [code.blocks[0].name]
+    while work:
+        block = by_name[work.pop()]
+        if block.name in stripped:
+            continue
+        depth, kept = depth_at[block.name], []
+        for instruction in block.instructions:
+            change = _stack_change(instruction)
+            if change is None:
+                if _moves_rsp(instruction):
+                    raise reject(f"moves the stack pointer: {instruction}")
+                if depth == 0 and _uses_rsp(instruction):
+                    raise reject(f"uses the stack outside of its frame: {instruction}")
+                kept.append(instruction)
+                continue
+            if _carries_value(instruction, code, block):
+                raise reject(f"keeps a value on the stack in passing: {instruction}")
+            if depth and change > 0:
+                raise reject(f"makes a frame inside its frame: {instruction}")
+            depth += change
+            if depth < 0 or (change < 0 and depth):
+                raise reject(f"leaves a part of its frame: {instruction}")
+            frame = max(frame, depth)
+        if depth and _leaves(block.end):
+            raise reject("leaves with its frame in place")
+        for target in successors(block.end):
+            if target.name in BOUNDARIES:
+                continue
+            if depth_at.setdefault(target.name, depth) != depth:
+                raise reject("has a frame on one way to a place and none on another")
+            work.append(target.name)
+        stripped[block.name] = replace(block, instructions=tuple(kept))
+    return replace(code, blocks=tuple(stripped[block.name] for block in code.blocks), frame=frame)
+
+
+def _leaves(end: End) -> bool:
+    match end:
+        case Return() | TailCall():
+            return True
+        case Jump(target):
+            return _is_boundary(target)
+        case Branch(_, target, otherwise):
+            return _is_boundary(target) or _is_boundary(otherwise)
+        case _:
+            return False
+
+
+def _is_boundary(target: Target) -> bool:
+    return isinstance(target, LabelHole) or target.name in BOUNDARIES
+
+
+_STACK_CHANGES: Mapping[str, int] = {"SUB": 1, "ADD": -1}
+
+
+def _stack_change(instruction: Instruction) -> int | None:
+    """Bytes by which a frame instruction grows the stack (negative: shrinks); None for any other instruction.
+
+    `push rax` and `pop rcx` are how LLVM makes and drops 8 bytes; what they store and load is never used.
+    """
+    match instruction.mnemonic, instruction.operands:
+        case ("SUB" | "ADD") as mnemonic, (register, int() as size) if register == rsp:
+            return size * _STACK_CHANGES[mnemonic]
+        case "PUSH", (_,):
+            return 8
+        case "POP", (_,):
+            return -8
+        case _:
+            return None
+
+
+def _carries_value(instruction: Instruction, code: Code, block: Block) -> bool:
+    """Whether a push or pop does more than to make or drop 8 bytes."""
+    if instruction.mnemonic not in ("PUSH", "POP"):
+        return False
+    (operand,) = instruction.operands
+    if not isinstance(operand, Register):
+        return True
+    return instruction.mnemonic == "POP" and (operand in code.live_out or (isinstance(block.end, Return) and operand == rax))
+
+
+def _moves_rsp(instruction: Instruction) -> bool:
+    """Calls do move rsp, but put it back."""
+    if instruction.mnemonic == "CALL":
+        return False
+    return any(register.whole == rsp for register in instruction.effects.writes)
+
+
+def _uses_rsp(instruction: Instruction) -> bool:
+    if any(isinstance(o, Memory) and rsp in (o.base, o.index) for o in instruction.operands):
+        return True
+    return rsp in instruction.operands

@@ -1,0 +1,200 @@
+"""One stencil from LLVM's assembly text to a laid-out stencil.
+
+This is the middle of the pipeline, and reads like it: text → statements → control-flow graph → frame stripped →
+peepholes → hot and cold lines. Here, and only here, the two worlds meet: JIT-time expressions of the IR become opaque
+symbols of the assembler, and their texts in C.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from dasc import EXIT, NEXT, InstructionLine, LabelHole, Line, Stencil, Value
+from llvm_passes.symbols import JitSymbol
+from stencilgen.assembly import Data, read_function
+from stencilgen.config import Config
+from stencilgen.emit.constants import constant_name, reachable
+from stencilgen.emit.expressions import HoleSource, render
+from stencilgen.errors import UserError
+from stencilgen.layout.blocks import build_code
+from stencilgen.layout.code import Convention
+from stencilgen.layout.conventions import INDIRECT, LIBCALL
+from stencilgen.layout.frame import strip_frame
+from stencilgen.layout.liveness import Liveness
+from stencilgen.layout.placement import place, thread_jumps
+from stencilgen.peephole import optimize
+from x86_64 import Address, Instruction, Label, Memory, Register, Symbol, Symbolic
+
+__all__ = ["Lowered", "Source", "hole_sources", "label_holes", "lower"]
+
+_LABEL_PREFIX = "__sg_label_"
+_BOUNDARIES = {"__sg_continue": NEXT, "__sg_exit": EXIT}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One stencil as LLVM made it, and what must be known of its surroundings.
+
+    file, line: where the author wrote it; data: the constants in reach; conventions: of the functions it calls.
+    """
+
+    name: str
+    file: str
+    line: int
+    assembly: str
+    symbols: Mapping[str, JitSymbol]
+    data: Mapping[str, Data]
+    conventions: Mapping[str, Convention]
+    live_out: frozenset[Register]
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A laid-out stencil.
+
+    constants: what it refers to as `SG_RODATA(name)`, by that name; externs: VM symbols it refers to by address;
+    rules: how often each peephole rule fired; expressions: what each value stands for, in the notation of the IR.
+    """
+
+    stencil: Stencil
+    constants: Mapping[str, Data]
+    externs: frozenset[str]
+    rules: Mapping[str, int]
+    expressions: Mapping[str, str]
+
+
+def hole_sources(config: Config) -> dict[str, HoleSource]:
+    """Where each hole's value comes from."""
+    return {
+        name: HoleSource(hole.value, hole.type, (hole.range[0], hole.range[1]) if hole.range else None)
+        for name, hole in config.holes.items()
+        if hole.kind == "value"
+    }
+
+
+def label_holes(config: Config) -> dict[str, LabelHole]:
+    """What the boundary functions of label holes stand for, by name."""
+    return {
+        f"{_LABEL_PREFIX}{name}": LabelHole(hole.value) for name, hole in config.holes.items() if hole.kind == "label"
+    }
+
+
+def lower(source: Source, config: Config) -> Lowered:
+    """Lower one stencil. UserError, at the stencil's file and line, for what cannot be carried in a trace."""
+    try:
+        return _lower(source, config)
+    except UserError as error:
+        raise UserError(
+            [d if d.file else replace(d, file=source.file, line=source.line) for d in error.diagnostics]
+        ) from None
+
+
+def _lower(source: Source, config: Config) -> Lowered:
+    names = _Names(source)
+    function = read_function(source.name, source.assembly, names.resolve)
+    conventions = {name: LIBCALL for name in names.externs} | dict(source.conventions)
+    code = build_code(function, source.live_out, conventions, INDIRECT, label_holes(config))
+    code = thread_jumps(strip_frame(code, file=source.file, line=source.line))
+    code, rules = optimize(code)
+    code = thread_jumps(code)
+    hot, cold = place(code, Liveness(code))
+    used = _symbols_in((*hot, *cold))
+    sources = hole_sources(config)
+    values = tuple(
+        Value(symbol, render(jit.expression, sources), 64)
+        for symbol, jit in names.symbols.values()
+        if symbol.name in used
+    )
+    stencil = Stencil(
+        name=source.name,
+        source=f"{source.file}:{source.line}" if source.file else "",
+        frame=code.frame,
+        parameters=(f"const {config.instruction.type} *instruction",),
+        values=values,
+        hot=hot,
+        cold=cold,
+    )
+    constants = reachable(names.constants.values(), source.data)
+    return Lowered(
+        stencil=stencil,
+        constants=_renamed(constants, source.data),
+        externs=_externs((*hot, *cold)) | _data_externs(constants),
+        rules=rules,
+        expressions={symbol.name: str(jit.expression) for symbol, jit in names.symbols.values() if symbol.name in used},
+    )
+
+
+class _Names:
+    """What the names in a stencil's assembly stand for; gathers what was met."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.symbols: dict[str, tuple[Symbol, JitSymbol]] = {}
+        self.constants: dict[str, str] = {}
+        self.externs: set[str] = set()
+
+    def resolve(self, name: str) -> Symbol | Address | Label:
+        if name in self._source.symbols:
+            return self._symbol(name)
+        if name in _BOUNDARIES:
+            return _BOUNDARIES[name]
+        if name.startswith((".LBB", f"{self._source.name}.cold", _LABEL_PREFIX)):
+            return Label(name)
+        if name in self._source.data:
+            new_name = constant_name(name, self._source.data)
+            self.constants[new_name] = name
+            return Address(f"SG_RODATA({new_name})")
+        if not re.fullmatch(r"[\w.$]+", name):
+            raise UserError(f"stencil {self._source.name}: cannot refer to the symbol '{name}'")
+        self.externs.add(name)
+        return Address(name)
+
+    def _symbol(self, name: str) -> Symbol:
+        if name not in self.symbols:
+            jit = self._source.symbols[name]
+            short = f"{'W' if jit.wide else 'E'}{len(self.symbols)}"
+            self.symbols[name] = (Symbol(short, jit.low, jit.high), jit)
+        return self.symbols[name][0]
+
+
+def _operands(lines: tuple[Line, ...]) -> list[object]:
+    """Every operand, and every part of a memory operand, of these lines."""
+    found: list[object] = []
+    for line in lines:
+        if isinstance(line, InstructionLine):
+            for operand in line.instruction.operands:
+                found.append(operand)
+                if isinstance(operand, Memory):
+                    found += (operand.displacement, operand.target)
+    return found
+
+
+def _symbols_in(lines: tuple[Line, ...]) -> set[str]:
+    return {operand.symbol.name for operand in _operands(lines) if isinstance(operand, Symbolic)}
+
+
+def _externs(lines: tuple[Line, ...]) -> frozenset[str]:
+    names = (operand.name for operand in _operands(lines) if isinstance(operand, Address))
+    return frozenset(name for name in names if not name.startswith("SG_RODATA("))
+
+
+def _data_externs(constants: Mapping[str, Data]) -> frozenset[str]:
+    return frozenset(r.symbol for item in constants.values() for r in item.relocations if r.symbol not in constants)
+
+
+def _renamed(constants: Mapping[str, Data], data: Mapping[str, Data]) -> dict[str, Data]:
+    """The constants under the names that their content gives them."""
+    new = {name: constant_name(name, data) for name in constants}
+    return {
+        new[name]: replace(
+            item,
+            name=new[name],
+            relocations=tuple(replace(r, symbol=new.get(r.symbol, r.symbol)) for r in item.relocations),
+        )
+        for name, item in constants.items()
+    }
+
+
+def instructions_of(lines: tuple[Line, ...]) -> list[Instruction]:
+    """The instructions among lines."""
+    return [line.instruction for line in lines if isinstance(line, InstructionLine)]

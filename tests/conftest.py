@@ -1,0 +1,36 @@
+"""Fixtures that every room's tests may use."""
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-goldens", action="store_true", help="write what the tests compare with golden files into these files")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str | Path, str], None]:
+    """`golden(path, text)`: the text must equal the golden file at `path`, relative to `goldens/` beside the test.
+
+    `pytest --update-goldens` writes the files instead; review the difference with git before you commit it.
+    """
+    directory = request.path.parent / "goldens"
+    update = request.config.getoption("--update-goldens")
+
+    def compare(path: str | Path, text: str) -> None:
+        file = directory / path
+        if update:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+            return
+        if not file.exists():
+            pytest.fail(f"{file} does not exist: create it by pytest --update-goldens, and review it")
+        expected = file.read_text(encoding="utf-8")
+        if text != expected:
+            lines = difflib.unified_diff(expected.splitlines(), text.splitlines(), str(file), "this run", lineterm="")
+            pytest.fail("\n".join([*lines, "", "if this is what it should be: pytest --update-goldens"]), pytrace=False)
+
+    return compare

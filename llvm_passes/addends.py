@@ -27,7 +27,7 @@ from llvm_passes.layout import Layout, UnknownType, integer_bits
 from llvm_passes.symbols import SymbolTable
 
 _MAXIMUM_DEPTH = 12
-_AFFINE = frozenset("add sub or shl mul sext zext trunc getelementptr".split())
+_AFFINE = frozenset(["add", "sub", "or", "shl", "mul", "sext", "zext", "trunc", "getelementptr"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ class _Mover:
         width = widening.bits if widening else bits
         if opcode in ("shl", "mul"):
             factor = constant(operands[1][0], operands[1][1], self.layout, self._address)
-            if not isinstance(factor, Const) or opcode == "shl" and factor.value >= bits:
+            if not isinstance(factor, Const) or (opcode == "shl" and factor.value >= bits):
                 raise CannotSplit
             multiplier = 1 << factor.value if opcode == "shl" else to_signed(factor.value, bits)
             if widening and widening.opcode == "zext":

@@ -8,7 +8,7 @@ the constant pool entry `.LCPI7_0` of F becomes `.LCPI_F_0`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _FUNCTION = re.compile(r"^\t\.section\t\.text\.([^,\n]+),[^\n]*\n.*?^\t\.size\t\1, \.Lfunc_end(\d+)-\1$", re.M | re.S)
@@ -76,10 +76,10 @@ def _data_objects(text: str) -> dict[str, DataObject]:
     return found
 
 
-def data_used_by(assembly: str, data: Mapping[str, DataObject]) -> tuple[DataObject, ...]:
-    """The constants that `assembly` refers to, and those that these refer to, in order of first use."""
+def data_used_by(texts: Iterable[str], data: Mapping[str, DataObject]) -> tuple[DataObject, ...]:
+    """The constants that `texts` (assembly, or names) refer to, and those that these refer to, in order of first use."""
     used: dict[str, DataObject] = {}
-    pending = [assembly]
+    pending = list(texts)
     while pending:
         for name in _NAMES.findall(pending.pop(0)):
             if name in data and name not in used:

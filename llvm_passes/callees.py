@@ -14,8 +14,23 @@ from dataclasses import dataclass
 from llvm_passes.text import NAME, closing, split_top, split_words, unquote, without_metadata
 
 CONVENTIONS = frozenset(
-    "ccc fastcc coldcc preserve_mostcc preserve_allcc preserve_nonecc tailcc swiftcc swifttailcc ghccc anyregcc "
-    "x86_64_sysvcc win64cc x86_vectorcallcc x86_regcallcc".split()
+    [
+        "ccc",
+        "fastcc",
+        "coldcc",
+        "preserve_mostcc",
+        "preserve_allcc",
+        "preserve_nonecc",
+        "tailcc",
+        "swiftcc",
+        "swifttailcc",
+        "ghccc",
+        "anyregcc",
+        "x86_64_sysvcc",
+        "win64cc",
+        "x86_vectorcallcc",
+        "x86_regcallcc",
+    ]
 )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from llvm_passes.holes import EXIT
 from llvm_passes.text import NAME
 
 ENTRY_COUNT = 1000
@@ -18,49 +19,28 @@ UNLIKELY, LIKELY = 1, 2000
 
 STENCIL_ATTRIBUTES = 'noredzone nounwind "frame-pointer"="reserved" "no-jump-tables"="true"'
 
-# attributes that a compiler's defaults may bring along and that would undo the above or add code to the frame
+# what a compiler's defaults or the author may have set, and what would undo the above, add code to the frame, or (cold,
+# minsize) move or pessimise the whole stencil
 _UNWANTED = re.compile(
     r' (?:"frame-pointer"="[^"]*"|"no-jump-tables"="[^"]*"|"probe-stack"="[^"]*"|"stack-protector-buffer-size"="\d+"'
-    r"|uwtable(?:\(\w+\))?|ssp(?:strong|req)?|minsize|optnone|noinline)(?![-\w])"
+    r"|uwtable(?:\(\w+\))?|ssp(?:strong|req)?|minsize|optnone|noinline|cold|hot|nounwind|noredzone)(?![-\w])"
 )
 _GROUP = re.compile(r"^attributes (#\d+) = \{(.*)\}$", re.M)
-_DEFINE = re.compile(r"^define (?:dso_local )?(.*?)(?: section \"[^\"]*\")?(?: !prof !\d+)? \{$", re.M)
-_COLD_DECLARATION = re.compile(rf"^(?:declare|define) .*?@({NAME})\(.*?\).*?(#\d+)", re.M)
+_DEFINE = re.compile(
+    r"^define (?:dso_local )?(?:hidden )?(.*?)( #\d+)?(?: section \"[^\"]*\")?(?: !prof !\d+)? \{$", re.M
+)
+_DECLARATION = re.compile(rf"^(?:declare|define) .*?@({NAME})\(.*(#\d+)", re.M)
 _LABEL = re.compile(rf"^({NAME}):")
 _TARGET = re.compile(rf"label %({NAME})")
-_CALL = re.compile(rf" call .*?(?:@({NAME}))?\(.*?(#\d+)?$")
-
-ALWAYS_COLD = frozenset({"__sg_exit"})
-
-
-def mark(text: str) -> str:
-    """A module's text with attributes, entry counts and branch weights on every function it defines."""
-    cold_groups = {match[1] for match in _GROUP.finditer(text) if re.search(r"\b(?:cold|noreturn)\b", match[2])}
-    cold_functions = ALWAYS_COLD | {m[1] for m in _COLD_DECLARATION.finditer(text) if m[2] in cold_groups}
-    text = _GROUP.sub(lambda match: f"attributes {match[1]} = {{{_UNWANTED.sub('', match[2])}}}", text)
-    first = 1 + max((int(number) for number in re.findall(r"^!(\d+) =", text, re.M)), default=-1)
-    entry, first_cold, second_cold = (f"!{first + number}" for number in range(3))
-    weights = _Weights(cold_functions, frozenset(cold_groups), f", !prof {first_cold}", f", !prof {second_cold}")
-    pieces, position = [], 0
-    for match in _DEFINE.finditer(text):
-        end = text.index("\n}", match.end())
-        pieces.append(text[position : match.start()])
-        pieces.append(
-            f"define dso_local hidden {match[1].replace(' hidden ', ' ')} {STENCIL_ATTRIBUTES} !prof {entry} {{"
-        )
-        pieces.append(_weigh(text[match.end() : end], weights))
-        position = end
-    pieces.append(text[position:])
-    pieces.append(f'\n{entry} = !{{!"function_entry_count", i64 {ENTRY_COUNT}}}')
-    pieces.append(f'\n{first_cold} = !{{!"branch_weights", i32 {UNLIKELY}, i32 {LIKELY}}}')
-    pieces.append(f'\n{second_cold} = !{{!"branch_weights", i32 {LIKELY}, i32 {UNLIKELY}}}\n')
-    return "".join(pieces)
+_CALLEE = re.compile(rf"@({NAME})\(")
 
 
 @dataclass(frozen=True, slots=True)
-class _Weights:
-    cold_functions: frozenset[str]
-    cold_groups: frozenset[str]
+class _Marks:
+    """What tells a cold call: the callee's name or the call's attribute group; and the weights' metadata."""
+
+    functions: frozenset[str]
+    groups: frozenset[str]
     first_is_cold: str
     second_is_cold: str
 
@@ -73,22 +53,45 @@ class _Block:
     """The line of a two-way branch that has no weights yet."""
 
 
-def _weigh(body: str, weights: _Weights) -> str:
+def mark(text: str) -> str:
+    """A module's text with attributes, entry counts and branch weights on every function it defines."""
+    groups = {match[1]: match[2].rstrip() for match in _GROUP.finditer(text)}
+    cold_groups = frozenset(group for group, content in groups.items() if re.search(r" (?:cold|noreturn)\b", content))
+    cold_functions = frozenset({EXIT} | {match[1] for match in _DECLARATION.finditer(text) if match[2] in cold_groups})
+    first = 1 + max((int(number) for number in re.findall(r"^!(\d+) =", text, re.M)), default=-1)
+    entry, first_cold, second_cold = (f"!{first + number}" for number in range(3))
+    marks = _Marks(cold_functions, cold_groups, f", !prof {first_cold}", f", !prof {second_cold}")
+    pieces, position = [], 0
+    for match in _DEFINE.finditer(text):
+        end = text.index("\n}", match.end())
+        own = _UNWANTED.sub("", groups.get((match[2] or "").strip(), ""))
+        header = f"define dso_local hidden {match[1]}{own} {STENCIL_ATTRIBUTES} !prof {entry} {{"
+        pieces += [text[position : match.start()], header, _weigh(text[match.end() : end], marks)]
+        position = end
+    pieces.append(text[position:])
+    pieces.append(f'\n{entry} = !{{!"function_entry_count", i64 {ENTRY_COUNT}}}')
+    pieces.append(f'\n{first_cold} = !{{!"branch_weights", i32 {UNLIKELY}, i32 {LIKELY}}}')
+    pieces.append(f'\n{second_cold} = !{{!"branch_weights", i32 {LIKELY}, i32 {UNLIKELY}}}\n')
+    return "".join(pieces)
+
+
+def _weigh(body: str, marks: _Marks) -> str:
+    """A function's body with weights on the branches that lead to cold code on one side only."""
     if "br i1 " not in body:
         return body
     lines = body.split("\n")
-    blocks = _blocks(lines, weights)
+    blocks = _blocks(lines, marks)
     _spread(blocks)
     for block in blocks.values():
         if block.branch < 0:
             continue
         first, second = (blocks[name].cold for name in block.successors)
         if first != second:
-            lines[block.branch] += weights.first_is_cold if first else weights.second_is_cold
+            lines[block.branch] += marks.first_is_cold if first else marks.second_is_cold
     return "\n".join(lines)
 
 
-def _blocks(lines: list[str], weights: _Weights) -> dict[str, _Block]:
+def _blocks(lines: list[str], marks: _Marks) -> dict[str, _Block]:
     blocks: dict[str, _Block] = {}
     block = _Block()
     for index, line in enumerate(lines):
@@ -104,9 +107,8 @@ def _blocks(lines: list[str], weights: _Weights) -> dict[str, _Block]:
         elif line == "  unreachable":
             block.cold = True
         elif " call " in line:
-            group = line.rsplit(" ", 1)[-1]
-            callee = re.search(rf"@({NAME})\(", line)
-            if group in weights.cold_groups or callee and callee[1] in weights.cold_functions:
+            callee = _CALLEE.search(line)
+            if line.rsplit(" ", 1)[-1] in marks.groups or (callee and callee[1] in marks.functions):
                 block.cold = True
     return blocks
 

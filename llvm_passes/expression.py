@@ -224,7 +224,7 @@ def operation(opcode: str, bits: int, *operands: JitExpr) -> JitExpr:
         return _cast(opcode, bits, operands[0])
     if len(operands) == 2 and type(operands[1]) is Const:
         value = operands[1].value
-        if value == 0 and opcode in _ZERO_IS_IDENTITY or value == 1 and opcode in _ONE_IS_IDENTITY:
+        if (value == 0 and opcode in _ZERO_IS_IDENTITY) or (value == 1 and opcode in _ONE_IS_IDENTITY):
             return operands[0]
         if opcode == "sub":
             opcode, operands = "add", (operands[0], Const(bits, -value))

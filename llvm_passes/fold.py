@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 
 from llvm_passes.addends import move_addends
 from llvm_passes.body import Body
-from llvm_passes.expression import Const, Hole, JitExpr
+from llvm_passes.expression import Const, JitExpr
+from llvm_passes.holes import HOLE_PREFIX, hole
 from llvm_passes.instructions import Instruction, Resolve, compute, constant, global_address
-from llvm_passes.layout import Layout, integer_bits
+from llvm_passes.layout import Layout
 from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol, SymbolTable, declaration
 from llvm_passes.text import NAME, closing, split_top, unquote
 
@@ -31,12 +32,10 @@ class FoldOptions:
 
     `hole_ranges` bounds holes more tightly than their types (inclusive; signed where low < 0). `assume` gives the value of
     JIT-time expressions: folding the same text under `{condition: 1}` and `{condition: 0}` makes its two versions.
-    `hole_signs` says which integer holes C declares as signed (it decides nothing here; it is carried in `Hole.signed`).
     """
 
     hole_ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     assume: Mapping[JitExpr, int] = field(default_factory=dict)
-    hole_signs: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def fold_into(
     position = 0
     for start, end, name in function_spans(ir_text):
         text = ir_text[start:end]
-        if "@__sg_hole_" in text or f"@{SYMBOL_PREFIX}" in text:
+        if f"@{HOLE_PREFIX}" in text or f"@{SYMBOL_PREFIX}" in text:
             table = tables.setdefault(name, SymbolTable(name, options.hole_ranges))
             folded = fold_function(text, layout, table, options)
             if folded.conditions:
@@ -135,7 +134,7 @@ class _Fold:
 
     def _spread(self) -> None:
         """Find every JIT-time value: start at holes, go on through users until nothing changes."""
-        pending = [index for index, line in self.body.mentions("@__sg_hole_")]
+        pending = [index for index, line in self.body.mentions(f"@{HOLE_PREFIX}")]
         pending += [index for index, line in self.body.mentions(f"@{SYMBOL_PREFIX}")]
         while pending:
             index = pending.pop()
@@ -152,7 +151,7 @@ class _Fold:
 
     def _value(self, instruction: Instruction) -> JitExpr | None:
         if instruction.opcode == "hole":
-            return self._hole(instruction)
+            return hole(instruction.element, instruction.type, instruction.flags)
         operands: list[JitExpr] = []
         for type_text, token in instruction.operands:
             value = (
@@ -162,19 +161,6 @@ class _Fold:
                 return None
             operands.append(value)
         return compute(instruction, operands, self.layout)
-
-    def _hole(self, instruction: Instruction) -> Hole | None:
-        name = instruction.element
-        signed = self.options.hole_signs.get(name, "signext" in instruction.flags)
-        match instruction.type:
-            case "ptr":
-                return Hole(name, 64, kind="pointer")
-            case "double":
-                return Hole(name, 64, kind="double")
-            case "float":
-                return Hole(name, 32, kind="float")
-        bits = integer_bits(instruction.type)
-        return None if bits is None else Hole(name, bits, signed)
 
     def _anchors(self) -> set[str]:
         """The JIT-time values that need a marker: pointers that memory is accessed through, in the end, at a fixed base.

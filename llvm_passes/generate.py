@@ -9,6 +9,7 @@ from llvm_passes.assembly import data_used_by, split_assembly
 from llvm_passes.callees import callees_of
 from llvm_passes.codegen import CodegenOptions, CompiledFunction
 from llvm_passes.cold import mark
+from llvm_passes.expression import SymbolAddress, walk
 from llvm_passes.fold import fold_into, function_spans, has_leftovers, with_declarations
 from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol, SymbolTable
 
@@ -42,13 +43,18 @@ def generate(text: str, names: tuple[str, ...], options: CodegenOptions) -> list
                 after[name],
                 assembly[name],
                 {symbol: symbols[symbol] for symbol in used},
-                data_used_by(assembly[name], data),
+                data_used_by([*_addresses(symbols, used), assembly[name]], data),
                 direct[name],
                 indirect[name],
                 conditions.get(name, ()),
             )
         )
     return compiled
+
+
+def _addresses(symbols: dict[str, JitSymbol], used: dict[str, None]) -> list[str]:
+    """The names whose addresses the used symbols' expressions hold."""
+    return [node.name for name in used for node in walk(symbols[name].expression) if isinstance(node, SymbolAddress)]
 
 
 def _symbols(tables: dict[str, SymbolTable]) -> dict[str, JitSymbol]:

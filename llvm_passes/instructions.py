@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llvm_passes.expression import Const, ExpressionTooLarge, JitExpr, SymbolAddress, add, operation, scale
+from llvm_passes.holes import HOLE_PREFIX
 from llvm_passes.layout import Layout, UnknownType, integer_bits
 from llvm_passes.text import NAME, closing, split_top, unquote, without_metadata
-
-HOLE_PREFIX = "__sg_hole_"
 
 _LINE = re.compile(rf"^  %({NAME}) = (?:(?:tail|notail) )?([a-z]\w*) (.*)$")
 _FLAGS = re.compile(r"(?:(?:nuw|nsw|exact|disjoint|nneg|samesign|inbounds|nusw|inrange\([^)]*\)) )*")
@@ -25,11 +24,32 @@ _CALL = re.compile(rf"^(.*?)([\w.]+) @({NAME})\((.*)\)[^()]*(?:\([^()]*\)[^()]*)
 _INTRINSIC = re.compile(r"llvm\.([a-z.]+?)\.i\d+(?:\.i\d+)?$|llvm\.(ptrmask)\.p0\.i64$")
 _HOLE = re.compile(rf"^(.*?)(\w+) @{HOLE_PREFIX}(\w+)\(\)")
 
-BINARY = frozenset("add sub mul udiv sdiv urem srem shl lshr ashr and or xor".split())
-CASTS = frozenset("zext sext trunc ptrtoint inttoptr ptrtoaddr bitcast".split())
+BINARY = frozenset(["add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "shl", "lshr", "ashr", "and", "or", "xor"])
+CASTS = frozenset(["zext", "sext", "trunc", "ptrtoint", "inttoptr", "ptrtoaddr", "bitcast"])
 INTRINSICS = frozenset(
-    "umin umax smin smax abs ctpop ctlz cttz bswap bitreverse fshl fshr "
-    "uadd.sat usub.sat sadd.sat ssub.sat ushl.sat sshl.sat ucmp scmp ptrmask".split()
+    [
+        "umin",
+        "umax",
+        "smin",
+        "smax",
+        "abs",
+        "ctpop",
+        "ctlz",
+        "cttz",
+        "bswap",
+        "bitreverse",
+        "fshl",
+        "fshr",
+        "uadd.sat",
+        "usub.sat",
+        "sadd.sat",
+        "ssub.sat",
+        "ushl.sat",
+        "sshl.sat",
+        "ucmp",
+        "scmp",
+        "ptrmask",
+    ]
 )
 WITH_EXTRA_FLAG = frozenset({"abs", "ctlz", "cttz"})  # their second operand only says what is poison
 

@@ -146,13 +146,21 @@ def _name_constants_by_content(module: Module) -> Module:
     return Module(
         module.header,
         module.types,
-        {renamed_text(f"@{name}")[1:]: renamed_text(line) for name, line in module.globals.items()},
+        {
+            renamed_text(f"@{name}")[1:]: renamed_text(_visible_in_assembly(line) if name in constants else line)
+            for name, line in module.globals.items()
+        },
         module.declarations,
         {name: renamed_text(text) for name, text in module.functions.items()},
         module.attributes,
         module.metadata,
         module.named_metadata,
     )
+
+
+def _visible_in_assembly(line: str) -> str:
+    """A private constant made internal: its label in assembly is then its name."""
+    return line.replace(" private ", " internal ", 1)
 
 
 def _quote(name: str) -> str:

@@ -23,8 +23,9 @@ _METADATA_SUFFIX = re.compile(r"(?:, ![a-zA-Z_.]+ ![^,]*)+$")
 _BRACKETS = re.compile(r'[(\[{"]')
 
 KEPT_METADATA = frozenset(
-    "prof tbaa tbaa.struct range noalias alias.scope nonnull noundef align dereferenceable dereferenceable_or_null "
-    "invariant.load invariant.group unpredictable nontemporal absolute_symbol".split()
+    {"prof", "tbaa", "tbaa.struct", "range", "noalias", "alias.scope", "nonnull", "noundef", "align", "unpredictable"}
+    | {"dereferenceable", "dereferenceable_or_null", "invariant.load", "invariant.group", "nontemporal"}
+    | {"absolute_symbol"}
 )
 """Metadata kinds that code generation uses and that refer to no source location."""
 

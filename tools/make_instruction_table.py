@@ -71,7 +71,7 @@ HEADER = """\
 #             r8 r16 r32 r64 mm xmm ymm zmm k st sreg tmm bnd   any register of the class      al cl dx rax st0 fs … that very register
 #             r32-eax  any but eax (90 is nop)    k+1  pair of mask registers, named by the even one
 #             m m64    memory, of no or of this size            r32/m32  either          zmm/m512/b64  or a broadcast 64-bit element
-#             vm32x…   memory with a vector of 32-bit indices in an xmm…  sibmem  memory with SIB byte    mo64  64-bit absolute address
+#             vm32x…   memory with a vector of 32-bit indices in an xmm…  sibmem  memory with SIB byte, mib  without rip    mo64  64-bit absolute address
 #             1        the constant one          i8 i16 i32 i64 i4  immediate of the operand's full width
 #             i8s32    8-bit immediate, sign-extended to 32 bits       rel8 rel32  branch displacement
 #           access: r read, w write, x read and write, c conditional write, y read and conditional write, - neither (lea, nop)
@@ -143,6 +143,11 @@ def _reason_to_omit(code: str, info: iced.OpCodeInfo) -> str | None:
         (re.search(r"STI_D[C-F][CDE][08]$", code) is not None, "alias encoding of an x87 instruction"),
         (code in {"NOPW", "NOPQ"}, "nop with a useless prefix; xchg ax, ax is the two-byte one"),
         (code in {"FSTPNCE_STI"}, "alias encoding of an x87 instruction"),
+        (code in {"MOVSXD_R16_RM16", "MOVSXD_R32_RM32"}, "movsxd without REX.W is mov"),
+        (code == "BSWAP_R16", "the result is undefined"),
+        (code == "UD0", "without operands its length depends on the processor"),
+        (code in {"TPAUSE_R64", "UMWAIT_R64", "VMOVW_XMM_R64M16"} or code.startswith("EVEX_VMOVW") and "R64" in code, "REX.W has no effect"),
+        (stem in {"VERR", "VERW"} and "_RM16" not in code, "no assembler accepts the wider operand"),
         (code.startswith("CL1INVMB"), "not in any product"),
     )
     return next((reason for omit, reason in rules if omit), None)
@@ -176,8 +181,8 @@ def _operands(info: iced.OpCodeInfo) -> list[Operand | None]:
             result.append(Operand(f"mo{size * 8}", "A", name))
         elif name.startswith("MEM_VSIB"):
             result.append(Operand("vm" + name[8:].lower(), "M", name))
-        elif name == "SIBMEM" or name == "MEM_MIB":
-            result.append(Operand("sibmem", "M", name))
+        elif name in {"SIBMEM", "MEM_MIB"}:
+            result.append(Operand("sibmem" if name == "SIBMEM" else "mib", "M", name))
         elif name in {"MEM", "MEM_MPX"}:
             result.append(Operand(memory, "M", name))
         elif name.endswith(("_OR_MEM", "_OR_MEM_MPX")):
@@ -338,9 +343,9 @@ def _effects(info: iced.OpCodeInfo, operands: list[Operand | None]) -> Iterator[
         yield control
     if info.can_use_op_mask_register:
         yield "{k!}" if info.require_op_mask_register else "{kz}" if info.can_use_zeroing_masking else "{k}"
-    if info.can_use_rounding_control:
+    if info.can_use_rounding_control and not info.ignores_rounding_control:
         yield "{er}"
-    elif info.can_suppress_all_exceptions:
+    elif info.can_suppress_all_exceptions and not info.ignores_rounding_control:
         yield "{sae}"
 
 
@@ -351,7 +356,7 @@ def _encoding(info: iced.OpCodeInfo) -> str:
             digit = re.search(r":(\d\d\d):bbb", token)
             tokens.append(f"/{int(digit[1], 2)}" if digit else "/r")
         elif token == "/vsib":
-            tokens.append("/r")
+            tokens += [] if tokens[-1][0] == "/" else ["/r"]
         elif (
             token in {"o32", "a64"}
             or (token == "o64" and info.default_op_size64)
@@ -371,7 +376,21 @@ def _encoding(info: iced.OpCodeInfo) -> str:
     return " ".join(tokens)
 
 
-def _rows() -> Iterator[tuple[tuple[str, int, int], str]]:
+# Forms whose operand-size prefix changes nothing: written without it, as assemblers do.
+W_IGNORED = re.compile(r"V?(EXTRACTPS|MOVMSKP[SD]|PEXTR[BW]|PINSR[BW]|PMOVMSKB)")
+
+
+def _without_useless_prefix(mnemonic: str, encoding: str, kinds: list[str]) -> str:
+    if W_IGNORED.fullmatch(mnemonic):
+        return encoding.replace(" o64", "").replace(".W1", ".W0")
+    if mnemonic == "MOV" and "sreg" in kinds:
+        return encoding.replace("o64 ", "").replace("o16 ", "") if kinds[0] == "sreg" else encoding.replace("o64 ", "")
+    if mnemonic in {"VERR", "VERW"}:
+        return encoding.replace("o16 ", "")
+    return encoding
+
+
+def _rows() -> Iterator[tuple[tuple[str, int, int, int], str]]:
     for value, code in CODES:
         info = iced.OpCodeInfo(value)
         if _reason_to_omit(code, info):
@@ -407,11 +426,15 @@ def _rows() -> Iterator[tuple[tuple[str, int, int], str]]:
                 mnemonic,
                 " ".join(f"{o.kind}:{a}" for o, a in variant) or "-",
                 "".join(o.place for o, _ in variant) or "-",
-                _encoding(info),
+                _without_useless_prefix(mnemonic, _encoding(info), [o.kind for o, _ in variant]),
                 features,
                 " ".join(effects) or "-",
             )
-            yield (mnemonic, family, value), " | ".join(columns)
+            # Of equally long encodings prefer the one without REX.W, and a sign-extended immediate.
+            later = mnemonic in {"MOVQ", "VMOVQ"} and any(o.kind.startswith("r64") for o, _ in variant)
+            later -= features == "FMA4" and ".W1" in columns[3]  # as assemblers do
+            short = any(o.kind.startswith("i8s") for o, _ in variant)
+            yield (mnemonic, family, int(later) - short, value), " | ".join(columns)
 
 
 def _omissions() -> Iterator[str]:

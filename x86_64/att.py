@@ -21,7 +21,7 @@ from x86_64 import table
 from x86_64.errors import AssemblyError, OperandError, ParseError
 from x86_64.instruction import Instruction
 from x86_64.intel import PREFIXES, signed_text, unresolved
-from x86_64.operands import Address, Label, Masked, Memory, Operand, Rounding, Symbol, Symbolic
+from x86_64.operands import Address, Label, Masked, Memory, Operand, Rounding, Symbol, Symbolic, in_text_order
 from x86_64.registers import Register
 from x86_64.selection import matches, memory_sizes
 
@@ -39,6 +39,7 @@ _SPECIAL = {  # AT&T name: the table's name, bytes of the memory operand
     "fucompi": ("FUCOMIP", 0), "fcomi": ("FCOMI", 0), "fucomi": ("FUCOMI", 0), "pushf": ("PUSHFQ", 0), "popf": ("POPFQ", 0),
     "iret": ("IRETD", 0), "iretl": ("IRETD", 0), "iretw": ("IRETW", 0), "lretl": ("RETF", 0), "lretq": ("RETFQ", 0), "lretw": ("RETFW", 0),
     "lret": ("RETF", 0), "ud2a": ("UD2", 0), "ud2b": ("UD1", 0),
+    "pcmpestriq": ("PCMPESTRI64", 0), "pcmpestrmq": ("PCMPESTRM64", 0), "vpcmpestriq": ("VPCMPESTRI64", 0), "vpcmpestrmq": ("VPCMPESTRM64", 0),
 }  # fmt: skip
 _SUFFIX = {"b": 1, "w": 2, "l": 4, "q": 8}
 _VECTOR_SUFFIX = {"x": 16, "y": 32, "z": 64}
@@ -324,7 +325,8 @@ def parse_att(line: str, resolve: Resolve = unresolved) -> Instruction:
 _ATT_NAMES = {"CBW": "cbtw", "CWDE": "cwtl", "CDQE": "cltq", "CWD": "cwtd", "CDQ": "cltd", "CQO": "cqto", "MOVSXD": "movslq",
               "PUSHFQ": "pushfq", "POPFQ": "popfq", "RETF": "lretl", "RETFQ": "lretq", "RETFW": "lretw", "FCOMIP": "fcompi",
               "FUCOMIP": "fucompi", "IRETD": "iretl", "MOVSD": "movsl", "CMPSD": "cmpsl", "STOSD": "stosl", "LODSD": "lodsl",
-              "SCASD": "scasl", "INSD": "insl", "OUTSD": "outsl"}  # fmt: skip
+              "SCASD": "scasl", "INSD": "insl", "OUTSD": "outsl", "PCMPESTRI64": "pcmpestriq",
+              "PCMPESTRM64": "pcmpestrmq", "VPCMPESTRI64": "vpcmpestriq", "VPCMPESTRM64": "vpcmpestrmq"}  # fmt: skip
 
 
 def _value_text(value: int | Symbolic | Address | Label) -> str:
@@ -404,7 +406,9 @@ def format_att(instruction: Instruction) -> str:
     """One line of AT&T syntax, without indentation."""
     branch = any(kind.startswith("rel") for kind in instruction.forms[0].kinds)
     indirect = instruction.mnemonic in ("CALL", "JMP")
-    operands = instruction.operands if instruction.mnemonic in _SAME_ORDER else instruction.operands[::-1]
+    operands = in_text_order(instruction.operands)
+    if instruction.mnemonic not in _SAME_ORDER:
+        operands = operands[::-1]
     words = " ".join([*(p.lower() for p in instruction.prefixes), _suffixed(instruction)])
     text = ", ".join(_operand_text(o, branch, indirect) for o in operands)
     return f"{words} {text}" if text else words

@@ -25,7 +25,7 @@ _IMMEDIATES = {  # kind: bytes in the code, bits of the operand
     "i8": (1, 8), "i16": (2, 16), "i32": (4, 32), "i64": (8, 64),
     "i8s16": (1, 16), "i8s32": (1, 32), "i8s64": (1, 64), "i32s64": (4, 64),
 }  # fmt: skip
-_ROUNDING = {Rounding.RN_SAE: 0, Rounding.RD_SAE: 1, Rounding.RU_SAE: 2, Rounding.RZ_SAE: 3}
+_ROUNDING = {Rounding.RN_SAE: 0, Rounding.RD_SAE: 1, Rounding.RU_SAE: 2, Rounding.RZ_SAE: 3, Rounding.SAE: 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +101,13 @@ class Draft(NamedTuple):
 
 
 class _Mode(NamedTuple):
-    """ModRM.mod and .rm, SIB, displacement, and the register numbers' high bits."""
+    """ModRM.mod and .rm (−1: no ModRM byte), SIB, displacement, and the numbers of the registers that prefixes extend."""
 
     modrm: int
     sib: bytes
     displacement: Part | None
-    index: int
-    base: int
+    index_number: int
+    base_number: int
 
 
 def signed(value: int, bits: int) -> int:
@@ -146,8 +146,9 @@ def _displacements(value: int | Symbolic, scale: int, optional: bool) -> Iterato
     yield 2, Part("displacement", 4, value, 64, *_signed_limits(4))
 
 
-def _modes(memory: Memory, scale: int, every: bool) -> Iterator[_Mode]:
-    """All ways to write an address; with `every`, also the needlessly long ones (a SIB byte that says nothing)."""
+def _modes(memory: Memory, scale: int, every: bool, sib: bool = False) -> Iterator[_Mode]:
+    """All ways to write an address; with `every`, also the needlessly long ones (a SIB byte that says nothing); with `sib`, only ways
+    with a SIB byte."""
     displacement, base, index = memory.displacement, memory.base, memory.index
     if memory.target is not None:
         yield _Mode(5, b"", Part("relative", 4, memory.target, 64, *_signed_limits(4)), 0, 0)
@@ -168,7 +169,7 @@ def _modes(memory: Memory, scale: int, every: bool) -> Iterator[_Mode]:
         return
     low = base.number & 7
     for mod, part in _displacements(displacement, scale, low != 5):
-        if index is None and low != 4:
+        if index is None and low != 4 and not sib:
             yield _Mode(mod << 6 | low, b"", part, 0, base.number)
         else:
             yield _Mode(mod << 6 | 4, bytes([selector | low]), part, high, base.number)
@@ -195,7 +196,7 @@ def drafts(
     rex_needed, high_byte = False, ""
     for position, operand in enumerate(operands):
         if isinstance(operand, Rounding):
-            rounding = _ROUNDING.get(operand, form.length)
+            rounding = _ROUNDING[operand]
             continue
         kind, place = form.kinds[position], form.places[position]
         if isinstance(operand, Masked):
@@ -247,7 +248,7 @@ def drafts(
         wide = memory.displacement
         modes = iter([_Mode(-1, b"", Part("displacement", 8, wide, 64, *_signed_limits(8)), 0, 0)])
     elif memory is not None:
-        modes = _modes(memory, scale, every)
+        modes = _modes(memory, scale, every, "sibmem" in form.kinds)
     elif form.modrm >= 0:
         # A register as ModRM.rm has its fourth bit where an index would have it (EVEX.X) and its third as a base.
         modes = iter([_Mode(0xC0 | rm & 7, b"", None, rm >> 4 << 3, rm)])
@@ -272,7 +273,7 @@ def drafts(
     if form.in_opcode:
         opcode[-1] += opcode_register & 7
     for mode in modes:
-        r, x, b = reg >> 3 & 1, mode.index >> 3 & 1, mode.base >> 3 & 1
+        r, x, b = reg >> 3 & 1, mode.index_number >> 3 & 1, mode.base_number >> 3 & 1
         head = bytearray(opening)
         if form.family == "legacy":
             if form.prefix:
@@ -286,7 +287,8 @@ def drafts(
                 head.append(0x40 | rex)
             head += _ESCAPES[form.map]
         elif form.family == "EVEX":
-            v_high = mode.index >> 4 & 1 if memory is not None and memory.index is not None else vvvv >> 4
+            # EVEX.V' extends the vector of indices, if there is one (then nothing is in vvvv).
+            v_high = (mode.index_number if memory is not None else 0) >> 4 & 1 | vvvv >> 4
             head.append(0x62)
             head.append((r ^ 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | (reg >> 4 ^ 1) << 4 | form.map)
             head.append(form.w << 7 | (~vvvv & 15) << 3 | 4 | _PP[form.prefix])

@@ -18,7 +18,7 @@ from typing import NoReturn, TypeAlias
 
 from x86_64.errors import AssemblyError, OperandError, ParseError
 from x86_64.instruction import Instruction
-from x86_64.operands import SIZE_KEYWORDS, Address, Label, Masked, Memory, Operand, Rounding, Symbol, Symbolic, address
+from x86_64.operands import SIZE_KEYWORDS, Address, Label, Masked, Memory, Operand, Rounding, Symbol, Symbolic, address, in_text_order
 from x86_64.registers import Register
 
 Resolve: TypeAlias = Callable[[str], Symbol | Address | Label]
@@ -92,7 +92,7 @@ def format_intel(instruction: Instruction) -> str:
     """One line of Intel syntax, in lower case, without indentation."""
     branch = any(kind.startswith("rel") for kind in instruction.forms[0].kinds)
     words = " ".join([*(p.lower() for p in instruction.prefixes), instruction.mnemonic.lower()])
-    operands = ", ".join(_operand_text(o, branch) for o in instruction.operands)
+    operands = ", ".join(_operand_text(o, branch) for o in in_text_order(instruction.operands))
     return f"{words} {operands}" if operands else words
 
 

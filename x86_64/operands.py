@@ -209,6 +209,17 @@ class Rounding(Enum):
     SAE = "sae"
 
 
+def in_text_order(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
+    """Operands as assembly text has them: a rounding mode stands before a trailing immediate or general-register source."""
+    if not operands or not isinstance(operands[-1], Rounding):
+        return operands
+    *others, rounding = operands
+    position = len(others)
+    while position > 2 and (isinstance(others[position - 1], int) or getattr(others[position - 1], "kind", "") in ("r32", "r64")):
+        position -= 1
+    return (*others[:position], rounding, *others[position:])
+
+
 @dataclass(frozen=True, slots=True)
 class SizeKeyword:
     """`dword[rax + 8]` is a Memory of 4 bytes."""

@@ -56,7 +56,7 @@ def _accepts_memory(kind: str, size: int | None, broadcast: int, vector: str, pl
                 return True
         elif vector:
             continue
-        elif part == "sibmem":
+        elif part in ("sibmem", "mib"):
             if place == "" and not broadcast:
                 return True
         elif part.startswith("mo"):

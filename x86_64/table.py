@@ -57,7 +57,7 @@ class Form:
 
 
 _MAPS = {"0F": 1, "0F38": 2, "0F3A": 3, "MAP5": 5, "MAP6": 6, "X8": 8, "X9": 9, "XA": 10}
-_LENGTHS = {"128": 0, "256": 1, "512": 2}
+_LENGTHS = {"128": 0, "256": 1, "512": 2, "L0": 0, "L1": 1, "LZ": 0, "LIG": 0}
 _ENCODED = re.compile(r"ib|iw|id|io|cb|cd|mo|/is[45]")
 
 

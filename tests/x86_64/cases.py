@@ -1,0 +1,115 @@
+"""Instructions that exercise every form of the table: low and high registers, every kind of address, the edges of immediates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from x86_64 import Instruction, Masked, Memory, OperandError, Operand, Register, Rounding, mnemonics
+from x86_64.registers import REGISTERS, fs, gs, r9, r12, r13, r14, rax, rbp, rbx, rcx, rip, rsi, rsp
+from x86_64.table import Form, forms
+
+_BY_KIND = {(r.kind, r.number): r for r in REGISTERS}
+_COUNT = {"r8": 16, "r16": 16, "r32": 16, "r64": 16, "xmm": 16, "ymm": 16, "zmm": 16, "mm": 8, "k": 8, "tmm": 8, "bnd": 4, "st": 8, "sreg": 6}
+
+ADDRESSES = (
+    Memory(rbx),
+    Memory(r13),
+    Memory(rsp, displacement=8),
+    Memory(rbp, rcx, 2, -128),
+    Memory(r12, r9, 4, 0x12345),
+    Memory(r14, rax, 8, 127),
+    Memory(rax, displacement=-129),
+    Memory(None, rsi, 8, 64),
+    Memory(displacement=0x11223344),
+    Memory(rip, displacement=0x1000),
+    Memory(r9, displacement=128, segment=fs),
+)  # fmt: skip
+_IMMEDIATES = {
+    "i8": (3, -128, 127), "i16": (3, -32768, 32767), "i32": (3, -(1 << 31), (1 << 31) - 1, 128), "i64": (1 << 40, -(1 << 63), (1 << 63) - 1),
+    "i8s16": (3, -128, 127), "i8s32": (3, -128, 127), "i8s64": (3, -128, 127), "i32s64": (3, -(1 << 31), (1 << 31) - 1, 128), "i4": (3, 0, 15),
+    "1": (1,), "rel8": (0, -128, 127), "rel32": (200, -200, (1 << 31) - 300),
+}  # fmt: skip
+VARIANTS = len(ADDRESSES)
+
+
+def _register(kind: str, position: int, variant: int, evex: bool) -> Register:
+    """Different registers for the operands of one instruction; higher ones in later variants."""
+    vector = kind in ("xmm", "ymm", "zmm")
+    count = 32 if vector and evex else _COUNT[kind]
+    number = (1 + position * 3 + variant * (5 if vector else 3)) % count
+    if kind == "sreg":
+        return (fs, gs)[variant % 2]
+    if kind == "r8" and variant == 2:
+        return _BY_KIND["r8h", 4 + position % 4]
+    return _BY_KIND[kind, number]
+
+
+def _memory(kind: str, variant: int) -> Memory:
+    address = ADDRESSES[variant]
+    size = None if kind in ("m", "sibmem", "mib") or kind.startswith("vm") else int(kind.lstrip("mo")) // 8
+    if kind.startswith("mo"):
+        return Memory(displacement=0x1122334455667788, size=size)
+    if kind.startswith("vm"):
+        vector = {"x": "xmm", "y": "ymm", "z": "zmm"}[kind[-1]]
+        base = address.base if address.base is not rip else rbx
+        return Memory(base, _BY_KIND[vector, 6 + variant % 9], address.scale, address.displacement, None, address.segment)
+    if kind in ("sibmem", "mib") and (address.base is None or address.base is rip):
+        address = ADDRESSES[2]
+    return Memory(address.base, address.index, address.scale, address.displacement, size, address.segment)
+
+
+def _operand(kind: str, position: int, variant: int, form: Form) -> Operand:
+    evex = form.family == "EVEX"
+    if kind in _IMMEDIATES:
+        values = _IMMEDIATES[kind]
+        return values[variant % len(values)]
+    if kind == "k+1":
+        return _BY_KIND["k", 4]
+    if kind == "r32-eax":
+        return _BY_KIND["r32", 1 + variant]
+    first, *rest = kind.split("/")
+    if first[0] == "m" and first != "mm" or first.startswith(("vm", "sibmem", "mib")):
+        return _memory(first, variant)
+    if first in _COUNT:
+        if rest and variant % 2:
+            return _memory(rest[0], variant)
+        return _register(first, position, variant, evex)
+    return Register.named(first)
+
+
+def instructions(form: Form) -> Iterator[Instruction]:
+    """Instructions that the form accepts (another form may be the one chosen to encode them)."""
+    explicit_memory = any(k[0] == "m" and k != "mm" or "/m" in k or k[0] in "vs" for k in form.kinds)
+    count = VARIANTS if explicit_memory else 4
+    for variant in range(count):
+        operands: list[Operand] = [_operand(k, p, variant, form) for p, k in enumerate(form.kinds)]
+        words = form.effects.split()
+        if "{k!}" in words or (variant >= 2 and ("{k}" in words or "{kz}" in words)):
+            zeroing = variant % 3 == 2 and "{kz}" in words and isinstance(operands[0], Register)
+            operands[0] = Masked(operands[0], _BY_KIND["k", 1 + variant % 7], zeroing)  # type: ignore[arg-type]
+        registers_only = not any(isinstance(o, Memory) or isinstance(o, Masked) and isinstance(o.operand, Memory) for o in operands)
+        if registers_only and variant % 4 == 2 and "{er}" in words:
+            operands.append(list(Rounding)[variant // 4 % 4])
+        elif registers_only and variant % 4 == 2 and "{sae}" in words:
+            operands.append(Rounding.SAE)
+        broadcast = next((i for i, k in enumerate(form.kinds) if "/b" in k), None)
+        if broadcast is not None and variant in (3, 5) and isinstance(operands[broadcast], Memory):
+            _, memory, element = form.kinds[broadcast].split("/")
+            plain = operands[broadcast]
+            assert isinstance(plain, Memory)
+            operands[broadcast] = Memory(
+                plain.base, plain.index, plain.scale, plain.displacement, int(element[1:]) // 8, plain.segment,
+                broadcast=int(memory[1:]) // int(element[1:]),
+            )  # fmt: skip
+        try:
+            instruction = Instruction(form.mnemonic, tuple(operands))
+            instruction.encode()
+        except OperandError as error:
+            assert "ah" in str(error) or "beside" in str(error), error
+            continue
+        yield instruction
+
+
+def all_instructions() -> list[Instruction]:
+    result = dict.fromkeys(i for name in sorted(mnemonics()) for form in forms(name) for i in instructions(form))
+    return list(result)

@@ -237,7 +237,7 @@ def _signature(header: str) -> Iterator[tuple[str, str]]:
     """(what, remedy) for each fault of a stencil's parameters and result."""
     match = _DEFINE.match(header)
     assert match is not None
-    if not match[1].rstrip().endswith("preserve_nonecc i64"):
+    if not re.search(r"\bpreserve_nonecc (?:\w+ )*i64$", match[1].rstrip()):  # 'noundef' and its like may stand between
         yield "is not a preserve_none function that returns a 64-bit integer", "declare it with STENCIL(name)"
     pieces = split_top(header[match.end() : closing(header, match.end() - 1)])
     integers = floats = 0

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dasc import EXIT, NEXT, InstructionLine, LabelHole, Line, Stencil, Value
+from llvm_passes.expression import holes_of
 from llvm_passes.symbols import JitSymbol
 from stencilgen.assembly import Data, read_function
 from stencilgen.config import Config
@@ -61,6 +62,7 @@ class Lowered:
     externs: frozenset[str]
     rules: Mapping[str, int]
     expressions: Mapping[str, str]
+    holes: tuple[str, ...]
 
 
 def hole_sources(config: Config) -> dict[str, HoleSource]:
@@ -90,16 +92,21 @@ def lower(source: Source, config: Config) -> Lowered:
 
 
 def _lower(source: Source, config: Config) -> Lowered:
-    names = _Names(source)
+    labels = label_holes(config)
+    names = _Names(source, labels)
     function = read_function(source.name, source.assembly, names.resolve)
     conventions = {name: LIBCALL for name in names.externs} | dict(source.conventions)
-    code = build_code(function, source.live_out, conventions, INDIRECT, label_holes(config))
+    code = build_code(function, source.live_out, conventions, INDIRECT, labels)
     code = thread_jumps(strip_frame(code, file=source.file, line=source.line))
     code, rules = optimize(code)
     code = thread_jumps(code)
     hot, cold = place(code, Liveness(code))
     used = _symbols_in((*hot, *cold))
     sources = hole_sources(config)
+    for hole in sorted(names.holes() - sources.keys()):
+        raise UserError(
+            f"stencil {source.name}: HOLE(…, {hole}) reads a label as a value", remedy=f"write JUMP({hole}) to go there"
+        )
     values = tuple(
         Value(symbol, render(jit.expression, sources), 64)
         for symbol, jit in names.symbols.values()
@@ -120,6 +127,7 @@ def _lower(source: Source, config: Config) -> Lowered:
         constants=_renamed(constants, source.data),
         externs=_externs((*hot, *cold)) | _data_externs(constants),
         rules=rules,
+        holes=tuple(sorted(names.holes() | names.labels)),
         expressions={symbol.name: str(jit.expression) for symbol, jit in names.symbols.values() if symbol.name in used},
     )
 
@@ -127,18 +135,33 @@ def _lower(source: Source, config: Config) -> Lowered:
 class _Names:
     """What the names in a stencil's assembly stand for; gathers what was met."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, labels: Mapping[str, LabelHole]) -> None:
         self._source = source
+        self._labels = labels
         self.symbols: dict[str, tuple[Symbol, JitSymbol]] = {}
         self.constants: dict[str, str] = {}
         self.externs: set[str] = set()
+        self.labels: set[str] = set()
+
+    def holes(self) -> frozenset[str]:
+        """The holes whose values were met."""
+        return frozenset(hole for _, jit in self.symbols.values() for hole in holes_of(jit.expression))
 
     def resolve(self, name: str) -> Symbol | Address | Label:
         if name in self._source.symbols:
             return self._symbol(name)
         if name in _BOUNDARIES:
             return _BOUNDARIES[name]
-        if name.startswith((".LBB", f"{self._source.name}.cold", _LABEL_PREFIX)):
+        if name.startswith(_LABEL_PREFIX) and name not in self._labels:
+            hole = name.removeprefix(_LABEL_PREFIX)
+            raise UserError(
+                f"stencil {self._source.name}: JUMP({hole}), but the hole {hole} is not a label",
+                remedy=f'write {hole} = {{ value = …, kind = "label" }} in [holes]',
+            )
+        if name.startswith(_LABEL_PREFIX):
+            self.labels.add(name.removeprefix(_LABEL_PREFIX))
+            return Label(name)
+        if name.startswith((".LBB", f"{self._source.name}.cold")):
             return Label(name)
         if name in self._source.data:
             new_name = constant_name(name, self._source.data)
@@ -193,8 +216,3 @@ def _renamed(constants: Mapping[str, Data], data: Mapping[str, Data]) -> dict[st
         )
         for name, item in constants.items()
     }
-
-
-def instructions_of(lines: tuple[Line, ...]) -> list[Instruction]:
-    """The instructions among lines."""
-    return [line.instruction for line in lines if isinstance(line, InstructionLine)]

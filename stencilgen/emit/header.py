@@ -7,7 +7,7 @@ fits the sources.
 """
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stencilgen.config import Config
@@ -65,7 +65,6 @@ class HeaderContent:
     externs: Sequence[Extern]
     layouts: Sequence[Layout]
     state: Sequence[StateParameter]
-    holes: Sequence[str]
     fingerprint: str
 
 
@@ -290,8 +289,3 @@ static inline sg_exit sg_enter(const sg_jit *jit, const sg_code *code{parameters
 def _declare(parameter: StateParameter) -> str:
     space = "" if parameter.type.endswith("*") else " "
     return f"{parameter.type}{space}{parameter.name}"
-
-
-def externs_of(names: Iterable[str], functions: Mapping[str, bool]) -> list[Extern]:
-    """Extern declarations for these symbols, sorted; what is not known to be an object is a function."""
-    return [Extern(name, functions.get(name, True)) for name in sorted(set(names))]

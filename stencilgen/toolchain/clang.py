@@ -7,7 +7,6 @@ installed on the machine.
 
 import functools
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -20,7 +19,7 @@ from stencilgen.config import Config
 from stencilgen.errors import UserError
 from stencilgen.paths import stencil_include
 
-__all__ = ["OLDEST", "NEWEST", "Clang", "compile_to_ir", "find_clang", "stencil_flags", "write_compile_commands", "ziglang"]
+__all__ = ["OLDEST", "NEWEST", "Clang", "compile_to_ir", "find_clang", "compile_commands", "included_files", "state_names", "stencil_flags", "ziglang"]
 
 OLDEST, NEWEST = 19, 22
 """The Clang versions whose IR llvmlite's LLVM reads and that know `preserve_none`."""
@@ -173,9 +172,23 @@ def _relative(path: Path, directory: Path) -> str:
     return str(path.relative_to(directory)) if path.is_relative_to(directory) else str(path)
 
 
-def write_compile_commands(config: Config, clang: Clang, path: Path) -> None:
-    """compile_commands.json, from which clangd and editors learn how stencils are compiled."""
-    commands = [
+def included_files(config: Config, clang: Clang) -> frozenset[Path]:
+    """The VM's own header of the instruction type, and all that it includes except for system headers."""
+    header = f'#include "{config.instruction.header}"\n'
+    flags = [flag for flag in stencil_flags(config, clang) if not flag.startswith("-W")]
+    command = [*clang.command, *flags, "-I", str(config.directory), "-x", "c", "-MM", "-MT", "_", "-"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=config.directory, errors="replace", input=header)
+    if result.returncode != 0:
+        raise UserError(
+            f"the header of the instruction type does not compile:\n{result.stderr.strip()}", file=config.path
+        )
+    names = result.stdout.replace("\\\n", " ").split()[1:]
+    return frozenset((config.directory / name).resolve() for name in names if name != "-")
+
+
+def compile_commands(config: Config, clang: Clang) -> list[dict[str, object]]:
+    """The content of compile_commands.json, from which clangd and editors learn how stencils are compiled."""
+    return [
         {
             "directory": str(config.directory),
             "file": _relative(source, config.directory),
@@ -188,4 +201,3 @@ def write_compile_commands(config: Config, clang: Clang, path: Path) -> None:
         }
         for source in config.sources
     ]
-    path.write_text(json.dumps(commands, indent=2) + "\n")

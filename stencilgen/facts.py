@@ -1,0 +1,105 @@
+"""What the pipeline knows of the stencils besides their code: where they stand, their state, the VM's structs.
+
+Read once from the module's debug information, and checked: a module whose stencils do not agree on the machine state, or
+contain what a trace cannot carry, is refused here, before anything is generated.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from llvm_passes.checks import check, stencil_names
+from llvm_passes.debug_info import DebugInfo, StencilSource, Structure, read_debug_info
+from llvm_passes.module import Module
+from stencilgen.config import Config
+from stencilgen.emit.header import Layout, StateParameter
+from stencilgen.errors import Diagnostic, UserError
+
+__all__ = ["Facts", "examine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """stencils: in the order of the sources; objects: external symbols that are data, not functions."""
+
+    stencils: dict[str, StencilSource]
+    state: tuple[StateParameter, ...]
+    structures: tuple[Structure, ...]
+    objects: frozenset[str]
+
+
+def examine(
+    module: Module, config: Config, state_names: Sequence[str], only: Collection[str] | None = None
+) -> Facts:
+    """Read and check a module. UserError, with all problems at once, each at its file and line."""
+    names = stencil_names(module)
+    if not names:
+        raise UserError("there is no stencil in it", remedy="write STENCIL(NAME) { ... }", file=config.sources[0])
+    if only is not None:
+        for unknown in [name for name in only if name not in names]:
+            near = get_close_matches(unknown, names, n=3)
+            remedy = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names[:10])} …"
+            raise UserError(f"there is no stencil '{unknown}'", remedy=remedy)
+        names = [name for name in names if name in only]
+    debug = read_debug_info(module)
+    problems = [
+        Diagnostic(f"stencil {p.stencil}: {p.what}", p.remedy, p.file, p.line)
+        for p in check(module, names, holes=config.holes.keys())
+    ]
+    problems += _strangers(module, debug, config)
+    state = _state(debug.stencils[names[0]], state_names)
+    for name in names[1:]:
+        other = _state(debug.stencils[name], state_names)
+        if other != state:
+            where = debug.stencils[name].position
+            problems.append(
+                Diagnostic(
+                    f"stencil {name}: its machine state is not that of {names[0]}",
+                    "define STENCIL_STATE alike in all sources",
+                    where.file,
+                    where.line,
+                )
+            )
+    if problems:
+        raise UserError(problems)
+    objects = frozenset(name for name, line in module.globals.items() if "external" in line.split("=", 1)[1][:40])
+    return Facts({name: debug.stencils[name] for name in names}, state, debug.structures, objects)
+
+
+def _state(source: StencilSource, names: Sequence[str]) -> tuple[StateParameter, ...]:
+    return tuple(
+        StateParameter(name, parameter.type, {"float": "f", "double": "d"}.get(parameter.type.split()[-1], "i"))
+        for name, parameter in zip(names, source.parameters, strict=True)
+    )
+
+
+def _strangers(module: Module, debug: DebugInfo, config: Config) -> list[Diagnostic]:
+    """Functions that are defined beside the stencils, and that the VM would therefore not have."""
+    stencils = set(stencil_names(module))
+    found = []
+    for name, text in module.functions.items():
+        header = text.split("\n", 1)[0]
+        if name in stencils or header.startswith(("define internal", "define private", "define available_externally")):
+            continue
+        source = debug.stencils.get(name)
+        file, line = (source.position.file, source.position.line) if source else (config.sources[0], 0)
+        found.append(
+            Diagnostic(
+                f"the function {name} is defined in the stencils' own source, and so does not exist in the VM",
+                "make it `static inline`, or define it in the VM",
+                file,
+                line,
+            )
+        )
+    return found
+
+
+def layouts(structures: Sequence[Structure], files: Collection[Path], directory: Path) -> list[Layout]:
+    """The structs that are declared in one of `files`, as Clang laid them out, by name."""
+    seen: dict[str, Layout] = {}
+    for structure in structures:
+        if (directory / structure.position.file).resolve() in files and structure.name not in seen:
+            offsets = tuple((member.name, member.offset) for member in structure.members)
+            seen[structure.name] = Layout(structure.name, structure.size, offsets)
+    return [seen[name] for name in sorted(seen)]

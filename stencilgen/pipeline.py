@@ -1,0 +1,331 @@
+"""C stencils → emit functions: the whole way, one stage after the other.
+
+    stencils.c ─clang→ IR ─llvm_passes→ folded IR ─LLVM→ assembly ─lower→ .dasc ─compile→ C ─render→ jit_stencils.h
+
+The key idea: stages are pure functions from one value to the next, and a stencil's way does not depend on its neighbours.
+So the work is spread over processes, and the result for each stencil is kept under the fingerprint of what it is made
+from: building again does only what changed.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache as memoize
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import dasc
+import llvm_passes
+from llvm_passes.callees import Callee
+from llvm_passes.codegen import CodegenError, CompileOptions, CompiledFunction, compile_functions
+from llvm_passes.fold import FoldOptions
+from llvm_passes.module import Module, split_module
+from stencilgen.assembly import Data, read_data
+from stencilgen.cache import Cache
+from stencilgen.config import Config
+from stencilgen.emit.constants import pool
+from stencilgen.emit.dasc_file import dasc_file
+from stencilgen.emit.header import Emitter, Extern, HeaderContent, StateParameter, render_header
+from stencilgen.emit.listing import render_listing
+from stencilgen.errors import Diagnostic, UserError
+from stencilgen.facts import Facts, examine, layouts
+from stencilgen.layout.code import Convention
+from stencilgen.layout.conventions import convention, state_registers
+from stencilgen.lowering import Source, lower
+from stencilgen.output import write_files
+from stencilgen.statistics import statistics
+from stencilgen.toolchain.clang import Clang, compile_commands, compile_to_ir, find_clang, included_files, state_names
+from stencilgen.version import RUNTIME_ABI, VERSION
+
+__all__ = ["TARGETS", "Build", "BuiltStencil", "build", "build_directory", "fingerprint", "write_build"]
+
+TARGETS = ("x86_64-linux",)
+
+Progress = Callable[[str, int, int], None]
+"""progress(stage, done, total): what is being done, and how much of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltStencil:
+    """One stencil with everything that was made on its way, for `explain` and `--emit`.
+
+    stencil: as laid out; dasc, c_source: its texts; max_hot, max_cold: bytes that it emits at most; frame: bytes of
+    stack; ends: whether it never goes on to the next micro-op by falling through; rules: how often each peephole rule fired;
+    expressions: what each JIT-time value stands for; constants, externs: what it refers to outside of its code.
+    """
+
+    name: str
+    file: str
+    line: int
+    ir: str
+    folded_ir: str
+    assembly: str
+    stencil: dasc.Stencil
+    dasc: str
+    c_source: str
+    max_hot: int
+    max_cold: int
+    frame: int
+    ends: bool
+    rules: Mapping[str, int]
+    expressions: Mapping[str, str]
+    holes: tuple[str, ...]
+    constants: Mapping[str, Data]
+    externs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A finished build. `rebuilt` counts the stencils that did not come from the cache."""
+
+    config: Config
+    clang: Clang
+    stencils: tuple[BuiltStencil, ...]
+    header: str
+    dasc: str
+    listing: str
+    stats: dict[str, Any]
+    rebuilt: int
+    fingerprint: str
+    state: tuple[StateParameter, ...]
+
+
+def build(
+    config: Config,
+    *,
+    target: str = "x86_64-linux",
+    jobs: int | None = None,
+    only: Collection[str] | None = None,
+    cache: bool = True,
+    directory: Path | None = None,
+    progress: Progress = lambda stage, done, total: None,
+) -> Build:
+    """Build all stencils of a configuration, or `only` some of them (then the header holds just these).
+
+    jobs: processes to spread the work over (default: one a core). directory: where the cache is kept (default:
+    `build_directory`). UserError for every mistake in the stencils, the configuration or the set-up.
+    """
+    if target not in TARGETS:
+        raise UserError(f"there is no target '{target}'", remedy=f"use {' or '.join(TARGETS)}")
+    jobs = jobs or os.cpu_count() or 1
+    clang = find_clang()
+
+    progress("compile C", 0, 1)
+    module = compile_sources(config, clang, jobs)
+    facts = examine(module, config, state_names(config, clang, config.sources[0]), only)
+    progress("compile C", 1, 1)
+
+    keys = stencil_keys(config, module, facts)
+    store = Cache((directory or build_directory(config, target)) / "cache.pickle", enabled=cache)
+    missing = [name for name in facts.stencils if keys[name] not in store]
+    for stencil in compile_stencils(config, module, facts, missing, jobs, progress):
+        store[keys[stencil.name]] = stencil
+    stencils = tuple(located(store[keys[name]], facts) for name in facts.stencils)
+    store.save(keys.values() if only is None else None)
+
+    constants = pool({name: data for stencil in stencils for name, data in stencil.constants.items()})
+    mark = _digest(*keys.values(), *(f"{p.type} {p.name}" for p in facts.state))
+    header = render_header(
+        config,
+        HeaderContent(
+            emitters=[Emitter(s.name, s.c_source, s.max_hot, s.max_cold, s.frame, s.ends) for s in stencils],
+            pool=constants,
+            externs=externs(stencils, facts),
+            layouts=layouts(facts.structures, included_files(config, clang), config.directory),
+            state=facts.state,
+            fingerprint=mark,
+        ),
+    )
+    return Build(
+        config=config,
+        clang=clang,
+        stencils=stencils,
+        header=header,
+        dasc=dasc.write(dasc_file(config, [s.stencil for s in stencils], constants)),
+        listing="\n".join(render_listing(s.stencil, s.max_hot, s.max_cold) for s in stencils),
+        stats=statistics(stencils, constants),
+        rebuilt=len(missing),
+        fingerprint=mark,
+        state=facts.state,
+    )
+
+
+def fingerprint(config: Config) -> str:
+    """The fingerprint that a header generated now would carry. Costs a run of Clang."""
+    clang = find_clang()
+    module = compile_sources(config, clang, os.cpu_count() or 1)
+    facts = examine(module, config, state_names(config, clang, config.sources[0]))
+    return _digest(*stencil_keys(config, module, facts).values(), *(f"{p.type} {p.name}" for p in facts.state))
+
+
+def build_directory(config: Config, target: str = "x86_64-linux") -> Path:
+    """Where a build's files go unless the user says otherwise."""
+    return config.directory / "build" / target
+
+
+def write_build(build: Build, directory: Path) -> list[Path]:
+    """Write all results, each file as a whole or not at all. Returns their paths."""
+    return write_files(
+        directory,
+        {
+            "jit_stencils.h": build.header,
+            "stencils.dasc": build.dasc,
+            "listing.txt": build.listing,
+            "stats.json": build.stats,
+            "compile_commands.json": compile_commands(build.config, build.clang),
+        },
+    )
+
+
+# ---- The stages ----
+
+
+def compile_sources(config: Config, clang: Clang, jobs: int) -> Module:
+    """Every source through Clang, linked into one module of LLVM IR."""
+    with ThreadPoolExecutor(max_workers=jobs) as threads:
+        texts = list(threads.map(partial(compile_to_ir, config, clang), config.sources))
+    return split_module(texts[0] if len(texts) == 1 else llvm_passes.link(texts))
+
+
+def stencil_keys(config: Config, module: Module, facts: Facts) -> dict[str, str]:
+    """For each stencil a digest of all that its emit function is made from: code, state, configuration, and ourselves."""
+    kinds = "".join(parameter.kind for parameter in facts.state)
+    holes = config.model_dump_json(include={"holes", "instruction"})
+    common = _digest(VERSION, str(RUNTIME_ABI), _own_code(), kinds, holes)
+    return {name: _digest(common, module.fingerprint(name)) for name in facts.stencils}
+
+
+def compile_stencils(
+    config: Config, module: Module, facts: Facts, names: Sequence[str], jobs: int, progress: Progress
+) -> Iterable[BuiltStencil]:
+    """IR → emit functions, for these stencils."""
+    progress("generate code", 0, len(names))
+    if not names:
+        return
+    ranges = {name: (hole.range[0], hole.range[1]) for name, hole in config.holes.items() if hole.range}
+    try:
+        compiled = compile_functions(module, names, CompileOptions(fold=FoldOptions(hole_ranges=ranges)), jobs)
+    except CodegenError as error:
+        where = facts.stencils[error.stencil].position if error.stencil else None
+        what = f"stencil {error.stencil}: {error.message}" if error.stencil else error.message
+        remedy = "most often this is inline assembly that LLVM's assembler does not understand"
+        raise UserError([Diagnostic(what, remedy, where and where.file, where.line if where else 0)]) from None
+    progress("generate code", len(names), len(names))
+    live_out = "".join(parameter.kind for parameter in facts.state)
+    positions = {name: facts.stencils[name].position for name in names}
+    work = [(compiled[name], positions[name].file, positions[name].line, live_out) for name in names]
+    finish = partial(finish_stencil, config)
+    progress("assemble", 0, len(names))
+    if jobs == 1 or len(work) < _WORTH_PROCESSES:
+        results: Iterable[BuiltStencil] = map(finish, work)
+        yield from _counted(results, len(names), progress)
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as processes:
+            yield from _counted(processes.map(finish, work, chunksize=16), len(names), progress)
+
+
+_WORTH_PROCESSES = 64
+"""Fewer stencils than this are done before another process has started."""
+
+
+def _counted(results: Iterable[BuiltStencil], total: int, progress: Progress) -> Iterable[BuiltStencil]:
+    for done, result in enumerate(results, 1):
+        progress("assemble", done, total)
+        yield result
+
+
+def finish_stencil(config: Config, work: tuple[CompiledFunction, str, int, str]) -> BuiltStencil:
+    """One stencil from assembly text to its emit function."""
+    compiled, file, line, state = work
+    source = Source(
+        name=compiled.name,
+        file=file,
+        line=line,
+        assembly=compiled.assembly,
+        symbols=compiled.symbols,
+        data={item.label: read_data(item) for item in compiled.data},
+        conventions=_conventions(compiled.callees),
+        live_out=state_registers(state),
+    )
+    lowered = lower(source, config)
+    emitter = dasc.compile_stencil(lowered.stencil)
+    return BuiltStencil(
+        name=compiled.name,
+        file=file,
+        line=line,
+        ir=compiled.ir,
+        folded_ir=compiled.folded_ir,
+        assembly=compiled.assembly,
+        stencil=lowered.stencil,
+        dasc=dasc.write_stencil(lowered.stencil),
+        c_source=emitter.c_source,
+        max_hot=emitter.max_hot,
+        max_cold=emitter.max_cold,
+        frame=emitter.frame,
+        ends=not emitter.continues,
+        rules=lowered.rules,
+        expressions=lowered.expressions,
+        holes=lowered.holes,
+        constants=lowered.constants,
+        externs=lowered.externs,
+    )
+
+
+def _conventions(callees: Mapping[str, Callee]) -> dict[str, Convention]:
+    """What each callee reads and destroys. A convention that we do not know is treated like a call through a pointer."""
+    found = {}
+    for name, callee in callees.items():
+        known = convention(
+            callee.convention,
+            integers=callee.arguments.count("i") + 2 * callee.arguments.count("w"),
+            vectors=sum(callee.arguments.count(kind) for kind in "dfv"),
+            variadic=callee.variadic,
+            returns=not callee.noreturn,
+        )
+        if known is not None:
+            found[name] = known
+    return found
+
+
+def located(stencil: BuiltStencil, facts: Facts) -> BuiltStencil:
+    """The stencil at its present place: lines move in a source without changing the code of what stands in them."""
+    position = facts.stencils[stencil.name].position
+    if (stencil.file, stencil.line) == (position.file, position.line):
+        return stencil
+    moved = replace(stencil.stencil, source=f"{position.file}:{position.line}")
+    return replace(
+        stencil,
+        file=position.file,
+        line=position.line,
+        stencil=moved,
+        dasc=dasc.write_stencil(moved),
+        c_source=dasc.compile_stencil(moved).c_source,
+    )
+
+
+def externs(stencils: Sequence[BuiltStencil], facts: Facts) -> list[Extern]:
+    """What the stencils refer to by address. What the IR does not know is a function that LLVM calls by itself."""
+    names = sorted({name for stencil in stencils for name in stencil.externs})
+    return [Extern(name, function=name not in facts.objects) for name in names]
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+@memoize
+def _own_code() -> str:
+    """A digest of stencilgen itself, so that a changed generator finds nothing in an old cache."""
+    digest = hashlib.sha256()
+    for package in ("stencilgen", "dasc", "llvm_passes", "x86_64"):
+        root = Path(__file__).resolve().parent.parent / package
+        for path in sorted(root.rglob("*")):
+            if path.suffix in (".py", ".txt", ".h") and "data" not in path.relative_to(root).parts:
+                digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+

@@ -29,7 +29,7 @@ from stencilgen.peephole import (
 )
 from stencilgen.peephole.rule import Edit, Rule, Site
 
-__all__ = ["RULES", "optimize"]
+__all__ = ["RULES", "by_mnemonic", "improve", "optimize"]
 
 RULES: tuple[Rule, ...] = (
     self_move.RULE,
@@ -45,13 +45,13 @@ RULES: tuple[Rule, ...] = (
 )
 """In the order in which they are tried on an instruction."""
 
+Heads = Mapping[str, Sequence[Rule]]
+"""Mnemonic → the rules that look at such an instruction."""
+
 
 def optimize(code: Code, rules: Sequence[Rule] = RULES) -> tuple[Code, Mapping[str, int]]:
     """Apply the rules wherever they hold. Returns the new code and how often each rule fired (0 included)."""
-    by_mnemonic: dict[str, list[Rule]] = {}
-    for rule in rules:
-        for mnemonic in rule.heads:
-            by_mnemonic.setdefault(mnemonic, []).append(rule)
+    heads = by_mnemonic(rules)
     fired: Counter[str] = Counter({rule.name: 0 for rule in rules})
     while True:
         before = fired.total()
@@ -60,7 +60,7 @@ def optimize(code: Code, rules: Sequence[Rule] = RULES) -> tuple[Code, Mapping[s
         for block in code.blocks:
             site = Site(list(block.instructions), liveness.usages[block.name], liveness.live_after(block.name))
             unchanged = fired.total()
-            _run(site, liveness.live_out[block.name], by_mnemonic, fired)
+            improve(site, liveness.live_out[block.name], heads, fired)
             blocks.append(
                 block if fired.total() == unchanged else replace(block, instructions=tuple(site.instructions))
             )
@@ -69,11 +69,20 @@ def optimize(code: Code, rules: Sequence[Rule] = RULES) -> tuple[Code, Mapping[s
         code = replace(code, blocks=tuple(blocks))
 
 
-def _run(site: Site, live_out: int, by_mnemonic: Mapping[str, Sequence[Rule]], fired: Counter[str]) -> None:
-    """Apply rules to one block until none fires."""
+def by_mnemonic(rules: Sequence[Rule]) -> Heads:
+    """Which rules look at which instructions."""
+    heads: dict[str, list[Rule]] = {}
+    for rule in rules:
+        for mnemonic in rule.heads:
+            heads.setdefault(mnemonic, []).append(rule)
+    return heads
+
+
+def improve(site: Site, live_out: int, heads: Heads, fired: Counter[str]) -> None:
+    """Apply rules to one block, in place, until none fires. `live_out` is what is live at its end."""
     position = 0
     while position < len(site.instructions):
-        for rule in by_mnemonic.get(site.instructions[position].mnemonic, ()):
+        for rule in heads.get(site.instructions[position].mnemonic, ()):
             edit = rule.rewrite(site, position)
             if edit is not None:
                 fired[rule.name] += 1

@@ -1,0 +1,313 @@
+"""What each rule does, and what it must leave alone, as programs before and after.
+
+`E` is the JIT-time value; `E=None` takes the widest range that the width's immediate allows. Everything is live at the end except
+`dead`, so each line is the strongest claim. Placeholders {a} {b} {c} {d} {m} run over all of `widths`, see `programs.py`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .programs import FULL_RANGE, WIDTHS, Range, at_width
+
+LOW32 = (0, (1 << 31) - 1)
+UNSIGNED32 = (0, (1 << 32) - 1)
+WIDE = (0, (1 << 64) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`after` is None where the rule must not fire."""
+
+    rule: str
+    before: str
+    after: str | None
+    dead: str
+    symbol: Range
+
+
+def fires(
+    rule: str, before: str, after: str, *, dead: str = "", E: Range | None = None, widths: tuple[int, ...] = WIDTHS
+) -> Iterator[Case]:
+    widths = widths if "{" in before else (64,)
+    for bits in widths:
+        symbol = FULL_RANGE[bits] if E is None else E
+        yield Case(rule, at_width(before, bits), at_width(after, bits), dead, symbol)
+
+
+def stays(
+    rule: str, before: str, *, dead: str = "", E: Range | None = None, widths: tuple[int, ...] = WIDTHS
+) -> Iterator[Case]:
+    for case in fires(rule, before, "", dead=dead, E=E, widths=widths):
+        yield Case(case.rule, case.before, None, case.dead, case.symbol)
+
+
+def fold_constant() -> Iterator[Case]:
+    rule = "fold_constant"
+    for operation in ("add", "adc", "sub", "sbb", "and", "or", "xor", "cmp", "test", "mov"):
+        yield from fires(rule, f"mov {{c}}, E; {operation} {{a}}, {{c}}", f"{operation} {{a}}, E", dead="rcx")
+        yield from fires(rule, f"mov {{c}}, E; {operation} {{m}}, {{c}}", f"{operation} {{m}}, E", dead="rcx")
+        yield from fires(rule, f"mov {{c}}, -3; {operation} {{a}}, {{c}}", f"{operation} {{a}}, -3", dead="rcx")
+    yield from fires(rule, "mov {c}, E; test {c}, {a}", "test {a}, E", dead="rcx")
+    yield from fires(rule, "mov ecx, E; add rax, rcx", "add rax, E", dead="rcx", E=LOW32)
+    yield from fires(rule, "mov ecx, E; mov [rsi], rcx", "mov qword [rsi], E", dead="rcx", E=LOW32)
+    yield from fires(rule, "mov ecx, E; add rax, rcx", "add rax, E", dead="rcx", E=(7, 7))
+    yield from fires(rule, "mov ecx, 0x7fffffff; add rax, rcx", "add rax, 0x7fffffff", dead="rcx")
+    yield from fires(rule, "mov ecx, E; add [rsi], cl", "add byte [rsi], E", dead="rcx", E=(0, 255))
+    yield from fires(rule, "mov rcx, E; sub ax, cx", "sub ax, E", dead="rcx", E=(-5, 300))
+    yield from fires(rule, "mov ecx, 0x12345; mov [rsi], cx", "mov word [rsi], 0x2345", dead="rcx")
+    yield from fires(rule, "mov rcx, E; mov rax, rcx", "mov rax, E", dead="rcx", E=WIDE)
+    yield from fires(rule, "mov rcx, 0x123456789a; mov rax, rcx", "mov rax, 0x123456789a", dead="rcx")
+    yield from fires(rule, "mov cl, E; add al, cl", "add al, E", dead="cl", E=(0, 255))
+    yield from fires(
+        rule,
+        "mov ecx, E; mov rdx, [rsi]; add rdx, 1; mov [rsi], rdx; cmp rax, rcx",
+        "mov rdx, [rsi]; add rdx, 1; mov [rsi], rdx; cmp rax, E",
+        dead="rcx",
+        E=LOW32,
+    )
+    # the register's value is needed later, or in part
+    yield from stays(rule, "mov {c}, E; add {a}, {c}", dead="")
+    yield from stays(rule, "mov ecx, E; add eax, ecx", dead="cl ch", E=LOW32)
+    yield from stays(rule, "mov ecx, E; add al, cl; add dl, cl", dead="rcx", E=(0, 255))
+    # the register is changed in between, or in part
+    yield from stays(rule, "mov ecx, E; mov ch, 1; add eax, ecx", dead="rcx", E=LOW32)
+    yield from stays(rule, "mov cl, E; add eax, ecx", dead="rcx", E=(0, 255))
+    yield from stays(rule, "mov ecx, E; add al, ch", dead="rcx", E=(0, 255))
+    # the register is used otherwise too
+    yield from stays(rule, "mov rcx, E; add [rcx], rcx", dead="rcx", E=LOW32)
+    yield from stays(rule, "mov rcx, E; add rcx, rcx", dead="rcx", E=LOW32)
+    yield from stays(rule, "mov rcx, E; cmp rcx, rax", dead="rcx", E=LOW32)
+    # not every value fits
+    yield from stays(rule, "mov rcx, E; add rax, rcx", dead="rcx", E=(0, 1 << 31))
+    yield from stays(rule, "mov rcx, E; add rax, rcx", dead="rcx", E=(-(1 << 31) - 1, 0))
+    yield from stays(rule, "mov ecx, E; add rax, rcx", dead="rcx", E=UNSIGNED32)
+    yield from stays(rule, "mov ecx, E; add rax, rcx", dead="rcx", E=(-1, 5))
+    yield from stays(rule, "mov ecx, E+1; add rax, rcx", dead="rcx", E=(0, (1 << 31) - 1))
+    yield from stays(rule, "mov ecx, 0x80000000; add rax, rcx", dead="rcx")
+    yield from stays(rule, "mov ecx, -1; add rax, rcx", dead="rcx")
+    yield from stays(rule, "mov rcx, E; mov [rsi], rcx", dead="rcx", E=WIDE)
+    yield from stays(rule, "mov ecx, E; add al, cl", dead="rcx", E=(0, 256))
+    yield from stays(rule, "mov ecx, E; add ax, cx", dead="rcx", E=(-1, 1 << 15 | 1 << 16))
+    # instructions that have no immediate form, or control flow in between
+    yield from stays(rule, "mov ecx, E; xadd eax, ecx", dead="rcx", E=LOW32)
+    yield from stays(rule, "mov ecx, E; call f; add eax, ecx", dead="rcx", E=LOW32)
+
+
+def multiply_constant() -> Iterator[Case]:
+    rule, widths = "multiply_constant", (16, 32, 64)
+    yield from fires(rule, "mov {c}, E; imul {a}, {c}", "imul {a}, {a}, E", dead="rcx", widths=widths)
+    yield from fires(rule, "mov {c}, -7; imul {a}, {c}", "imul {a}, {a}, -7", dead="rcx", widths=widths)
+    yield from fires(rule, "mov ecx, E; imul rax, rcx", "imul rax, rax, E", dead="rcx", E=LOW32)
+    yield from fires(rule, "mov {c}, E; imul {c}, {a}", "imul {c}, {a}, E", widths=(32, 64))
+    yield from fires(rule, "mov {c}, E; imul {c}, {m}", "imul {c}, {m}, E", widths=(32, 64))
+    yield from fires(rule, "mov ecx, E; mov eax, [rsi]; imul rcx, rax", "mov eax, [rsi]; imul rcx, rax, E", E=LOW32)
+    # the upper part of rcx stays as `mov` left it
+    yield from stays(rule, "mov ecx, E; imul cx, ax", E=(0, 100))
+    yield from stays(rule, "mov rcx, E; imul rcx, rcx", E=LOW32)
+    yield from stays(rule, "mov rcx, E; imul rcx, [rcx + 8]", E=LOW32)
+    yield from stays(rule, "mov rcx, E; imul rax, rcx", E=LOW32)
+    yield from stays(rule, "mov rcx, E; imul rax, rcx", dead="rcx", E=(0, 1 << 31))
+    yield from stays(rule, "mov rcx, E; imul rcx", dead="rcx", E=LOW32)
+
+
+def commute_constant() -> Iterator[Case]:
+    rule = "commute_constant"
+    yield from fires(rule, "mov eax, E; add eax, esi", "lea eax, [rsi + E]", dead="flags", E=LOW32)
+    yield from fires(rule, "mov eax, -3; add eax, esi", "lea eax, [rsi - 3]", dead="flags")
+    yield from fires(rule, "mov rax, E; add rax, rsi", "lea rax, [rsi + E]", dead="flags")
+    yield from fires(rule, "mov eax, E; add rax, r12", "lea rax, [r12 + E]", dead="flags", E=LOW32)
+    yield from fires(rule, "mov rax, E; add eax, esi", "lea eax, [rsi + E]", dead="flags", E=LOW32)
+    for operation in ("add", "and", "or", "xor"):
+        after = f"{operation} {{a}}, E"
+        yield from fires(rule, f"mov {{a}}, E; {operation} {{a}}, {{b}}", f"mov {{a}}, {{b}}; {after}", widths=(32,))
+        yield from fires(rule, f"mov {{a}}, E; {operation} {{a}}, {{m}}", f"mov {{a}}, {{m}}; {after}", widths=(32,))
+        yield from fires(
+            rule,
+            f"mov {{d}}, E; {operation} {{d}}, {{b}}",
+            f"mov {{d}}, {{b}}; {operation} {{d}}, E",
+            E=(0, 127),
+            widths=(32, 64),
+        )
+    yield from fires(
+        rule, "mov ecx, E; mov edx, [rsi]; xor ecx, edx", "mov edx, [rsi]; mov ecx, edx; xor ecx, E", E=(0, 127)
+    )
+    # longer: outside of eax the operation needs 6 bytes with a large constant
+    yield from stays(rule, "mov edx, E; and edx, ebx", E=UNSIGNED32)
+    # lea would change flags' meaning
+    yield from stays(rule, "mov edx, E; add edx, ebx", dead="CF PF AF ZF OF", E=UNSIGNED32)
+    yield from stays(rule, "mov rax, E; sub rax, rsi", dead="flags", E=LOW32)
+    yield from stays(rule, "mov rax, E; add rax, rax", dead="flags", E=LOW32)
+    yield from stays(rule, "mov rax, E; add rax, [rax]", dead="flags", E=LOW32)
+    yield from stays(rule, "mov eax, E; add ax, si", dead="flags", E=(0, 100))
+    yield from stays(rule, "mov eax, E; add rax, rsi", dead="flags", E=UNSIGNED32)
+    yield from stays(rule, "mov rax, E; add rax, rsi", dead="flags", E=WIDE)
+    yield from stays(rule, "mov eax, 5; add eax, 6", dead="flags")
+
+
+def constant_count() -> Iterator[Case]:
+    rule = "constant_count"
+    for operation in ("shl", "shr", "sar", "rol", "ror"):
+        yield from fires(rule, f"mov ecx, E; {operation} {{a}}, cl", f"{operation} {{a}}, E", dead="rcx", E=(0, 63))
+        yield from fires(rule, f"mov ecx, E; {operation} {{m}}, cl", f"{operation} {{m}}, E", dead="rcx", E=(0, 255))
+    yield from fires(rule, "mov cl, 5; shl rax, cl", "shl rax, 5", dead="cl")
+    yield from fires(rule, "mov ecx, 0; shl eax, cl", "shl eax, 0", dead="rcx")
+    yield from fires(rule, "mov ecx, E; add rax, 1; shl rax, cl", "add rax, 1; shl rax, E", dead="rcx", E=(0, 63))
+    for operation in ("bt", "bts", "btr", "btc"):
+        before, after = f"mov {{c}}, E; {operation} {{a}}, {{c}}", f"{operation} {{a}}, E"
+        yield from fires(rule, before, after, dead="rcx", E=(0, 255), widths=(16, 32, 64))
+    yield from fires(rule, "mov ecx, E; bt rax, rcx", "bt rax, E", dead="rcx", E=(0, 63))
+    yield from stays(rule, "mov ecx, E; shl rax, cl", dead="rcx", E=(0, 256))
+    yield from stays(rule, "mov ecx, E; shl rax, cl", dead="rcx", E=(-1, 63))
+    yield from stays(rule, "mov ecx, E; shl rax, cl", dead="ch", E=(0, 63))
+    yield from stays(rule, "mov ecx, E; shl rcx, cl", E=(0, 63))
+    yield from stays(rule, "mov ecx, E; shl qword [rcx], cl", dead="rcx", E=(0, 63))
+    yield from stays(rule, "mov ecx, E; shld rax, rcx, cl", dead="rcx", E=(0, 63))
+    # a bit number in a register reaches beyond the memory operand
+    yield from stays(rule, "mov ecx, E; bt [rsi], ecx", dead="rcx", E=(0, 255))
+
+
+def absolute_address() -> Iterator[Case]:
+    rule = "absolute_address"
+    yield from fires(rule, "lea rax, [E]", "mov rax, E", E=FULL_RANGE[64])
+    yield from fires(rule, "lea rax, [E + 5]", "mov rax, E + 5", E=(-100, 100))
+    yield from fires(rule, "lea eax, [E]", "mov eax, E", E=LOW32)
+    yield from fires(rule, "lea rax, [0x1000]", "mov rax, 0x1000")
+    yield from fires(rule, "lea rax, [-8]", "mov rax, -8")
+    yield from fires(rule, "lea eax, [-8]", "mov eax, -8")
+    yield from stays(rule, "lea eax, [E]", E=(-1, 100))
+    yield from stays(rule, "lea ax, [E]", E=(0, 100))
+    yield from stays(rule, "lea rax, [rsi + E]", E=(0, 100))
+    yield from stays(rule, "lea rax, [rsi*8 + E]", E=(0, 100))
+    yield from stays(rule, "lea rax, [extern table]")
+
+
+def self_test() -> Iterator[Case]:
+    rule = "self_test"
+    for operation in ("and", "or", "xor"):
+        yield from fires(rule, f"{operation} {{a}}, {{b}}; test {{a}}, {{a}}", f"{operation} {{a}}, {{b}}")
+        yield from fires(rule, f"{operation} {{a}}, {{m}}; test {{a}}, {{a}}", f"{operation} {{a}}, {{m}}")
+    for operation in ("add", "adc", "sub", "sbb"):
+        before = f"{operation} {{a}}, {{b}}; test {{a}}, {{a}}"
+        yield from fires(rule, before, f"{operation} {{a}}, {{b}}", dead="CF OF")
+        yield from stays(rule, before, dead="OF")
+        yield from stays(rule, before, dead="CF")
+    for operation in ("inc", "dec", "neg"):
+        yield from fires(rule, f"{operation} {{a}}; test {{a}}, {{a}}", f"{operation} {{a}}", dead="CF OF")
+        yield from stays(rule, f"{operation} {{a}}; test {{a}}, {{a}}", dead="CF")
+    yield from fires(rule, "and eax, 7; mov rdx, rax; test eax, eax", "and eax, 7; mov rdx, rax")
+    yield from fires(rule, "and eax, ebx; sete dl; test eax, eax", "and eax, ebx; sete dl")
+    # another width has another sign bit
+    yield from stays(rule, "and rax, rbx; test eax, eax")
+    yield from stays(rule, "and eax, ebx; test rax, rax")
+    yield from stays(rule, "and eax, ebx; test al, al")
+    # another register, another result
+    yield from stays(rule, "and eax, ebx; test ebx, ebx")
+    yield from stays(rule, "and eax, ebx; test eax, ebx")
+    yield from stays(rule, "and eax, ebx; mov al, 1; test eax, eax")
+    yield from stays(rule, "and eax, ebx; inc edx; test eax, eax")
+    yield from stays(rule, "cmp eax, ebx; test eax, eax", dead="CF OF")
+    yield from stays(rule, "and [rsi], eax; test eax, eax")
+    # a shift by zero sets no flags; a product leaves ZF undefined
+    yield from stays(rule, "shl eax, E; test eax, eax", dead="CF OF", E=(0, 31))
+    yield from stays(rule, "imul eax, ebx; test eax, eax", dead="CF OF")
+
+
+def compare_memory() -> Iterator[Case]:
+    rule = "compare_memory"
+    yield from fires(rule, "mov {c}, {m}; test {c}, {c}", "cmp {m}, 0", dead="rcx")
+    yield from fires(rule, "mov {c}, {m}; cmp {c}, {a}", "cmp {m}, {a}", dead="rcx")
+    yield from fires(rule, "mov {c}, {m}; cmp {a}, {c}", "cmp {a}, {m}", dead="rcx")
+    yield from fires(rule, "mov {c}, {m}; cmp {c}, E", "cmp {m}, E", dead="rcx")
+    yield from fires(rule, "mov {c}, {m}; cmp {c}, -3", "cmp {m}, -3", dead="rcx")
+    yield from fires(rule, "mov {c}, {m}; test {c}, {a}", "test {m}, {a}", dead="rcx")
+    yield from fires(rule, "mov {c}, {m}; test {a}, {c}", "test {m}, {a}", dead="rcx")
+    yield from fires(rule, "mov {c}, {m}; test {c}, E", "test {m}, E", dead="rcx")
+    yield from fires(rule, "mov rcx, [rcx + 8]; test rcx, rcx", "cmp qword [rcx + 8], 0", dead="rcx")
+    yield from fires(rule, "mov rcx, [r12 + E]; cmp rcx, 1", "cmp qword [r12 + E], 1", dead="rcx", E=(0, 4000))
+    yield from fires(rule, "movzx ecx, byte [rsi]; test cl, cl", "cmp byte [rsi], 0", dead="rcx")
+    yield from fires(rule, "movzx ecx, word [rsi]; cmp cx, dx", "cmp word [rsi], dx", dead="rcx")
+    yield from fires(
+        rule, "mov rcx, [rsi]; lea rdx, [rax + 1]; cmp rcx, rdx", "lea rdx, [rax + 1]; cmp [rsi], rdx", dead="rcx"
+    )
+    # the value is needed
+    yield from stays(rule, "mov {c}, {m}; test {c}, {c}")
+    yield from stays(rule, "mov ecx, [rsi]; test cl, cl", dead="cl ch")
+    # other widths than that of the load
+    yield from stays(rule, "mov rcx, [rsi]; test cl, cl", dead="rcx")
+    yield from stays(rule, "mov ecx, [rsi]; test rcx, rcx", dead="rcx")
+    yield from stays(rule, "movzx ecx, byte [rsi]; test ecx, ecx", dead="rcx")
+    yield from stays(rule, "movsx ecx, byte [rsi]; test cl, cl", dead="rcx")
+    yield from stays(rule, "mov cx, [rsi]; test ch, ch", dead="rcx")
+    yield from stays(rule, "mov cl, [r12]; cmp cl, ah", dead="rcx")
+    # other operands made of it, or a second memory operand
+    yield from stays(rule, "mov rcx, [rsi]; cmp rcx, [rax]", dead="rcx")
+    yield from stays(rule, "mov rcx, [rsi]; cmp rcx, [rcx]", dead="rcx")
+    yield from stays(rule, "mov rcx, [rsi]; cmp rcx, rcx", dead="rcx")
+    yield from stays(rule, "mov cl, [rsi]; cmp cl, ch", dead="rcx")
+    # the load may not move
+    yield from stays(rule, "mov rcx, [rsi]; add rsi, 8; test rcx, rcx", dead="rcx")
+    yield from stays(rule, "mov rcx, [rsi]; mov [rdx], rax; test rcx, rcx", dead="rcx")
+    yield from stays(rule, "mov rcx, [rsi]; mov rax, [rdx]; test rcx, rcx", dead="rcx")
+    yield from stays(rule, "mov rcx, [rsi]; mfence; test rcx, rcx", dead="rcx")
+    yield from stays(rule, "mov rcx, [rsi]; call f; test rcx, rcx", dead="rcx")
+
+
+def self_move() -> Iterator[Case]:
+    rule = "self_move"
+    yield from fires(rule, "mov rax, rax", "")
+    yield from stays(rule, "mov eax, eax")
+    yield from stays(rule, "mov rax, rcx")
+    yield from stays(rule, "mov rax, [rax]")
+
+
+def dead_code() -> Iterator[Case]:
+    rule = "dead_code"
+    yield from fires(rule, "lea rax, [rsi + 8]", "", dead="rax")
+    yield from fires(rule, "cmp rax, rdx", "", dead="flags")
+    yield from fires(rule, "add rax, rdx", "", dead="rax flags")
+    yield from fires(rule, "mov al, 1; mov eax, 2", "mov eax, 2")
+    yield from fires(rule, "mov {a}, {b}", "", dead="rax")
+    yield from fires(rule, "sete al; xor eax, 1; and eax, 1", "", dead="rax flags")
+    yield from fires(rule, "mov ah, 1", "", dead="ah")
+    yield from stays(rule, "add rax, rdx", dead="rax")
+    yield from stays(rule, "add rax, rdx", dead="flags")
+    yield from stays(rule, "mov eax, 1", dead="al ah ax")
+    yield from stays(rule, "mov al, 1; mov ah, 2")
+    yield from stays(rule, "cmove ax, bx; cmove ax, dx", dead="flags")
+    yield from stays(rule, "mov rax, [rsi]", dead="rax")
+    yield from stays(rule, "test [rsi], eax", dead="flags")
+    yield from stays(rule, "mov [rsi], rax")
+    yield from stays(rule, "div rcx", dead="rax rdx flags")
+    yield from stays(rule, "call f", dead="rax flags")
+
+
+def forward_store() -> Iterator[Case]:
+    rule = "forward_store"
+    for bits, slot in ((8, "byte [rsp+8]"), (16, "word [rsp+8]"), (32, "dword [rsp+8]"), (64, "qword [rsp+8]")):
+        before = f"mov {slot}, {{c}}; mov {{a}}, {slot}"
+        yield from fires(rule, before, f"mov {slot}, {{c}}; mov {{a}}, {{c}}", widths=(bits,))
+    yield from fires(rule, "mov [rsp], cl; movzx eax, byte [rsp]", "mov [rsp], cl; movzx eax, cl")
+    yield from fires(rule, "mov [rsp], ecx; movsxd rax, dword [rsp]", "mov [rsp], ecx; movsxd rax, ecx")
+    yield from fires(
+        rule,
+        "mov [rsp], rcx; mov rdx, [rsi]; add rdx, 1; mov rax, [rsp]",
+        "mov [rsp], rcx; mov rdx, [rsi]; add rdx, 1; mov rax, rcx",
+    )
+    yield from stays(rule, "mov [rsp], rcx; mov rax, [rsp+8]")
+    yield from stays(rule, "mov [rsp], rcx; mov eax, [rsp]")
+    yield from stays(rule, "mov [rsp], rcx; mov cl, 1; mov rax, [rsp]")
+    yield from stays(rule, "mov [rsp], rcx; mov [rsi], rdx; mov rax, [rsp]")
+    yield from stays(rule, "mov [rsp], rcx; mov [rsp+4], edx; mov rax, [rsp]")
+    yield from stays(rule, "mov [rsp], rcx; add rsp, 8; mov rax, [rsp]")
+    yield from stays(rule, "mov [rsp], rcx; call f; mov rax, [rsp]")
+    # elsewhere memory may be volatile, and others may write it
+    yield from stays(rule, "mov [rsi], rcx; mov rax, [rsi]")
+    yield from stays(rule, "mov [rsp], ch; mov al, [rsp]")
+    yield from stays(rule, "mov [rsp], cl; mov ah, [rsp]")
+
+
+RULE_CASES = (
+    fold_constant, multiply_constant, commute_constant, constant_count, absolute_address, self_test, compare_memory,
+    self_move, dead_code, forward_store,
+)  # fmt: skip
+CASES: tuple[Case, ...] = tuple(case for cases in RULE_CASES for case in cases())

@@ -8,7 +8,9 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-goldens", action="store_true", help="write what the tests compare with golden files into these files")
+    parser.addoption(
+        "--update-goldens", action="store_true", help="write what the tests compare with golden files into these files"
+    )
 
 
 @pytest.fixture

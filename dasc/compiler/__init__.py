@@ -88,9 +88,9 @@ def compile_file(file: File, name: str = "") -> str:
 
 def _pieces(stencil: Stencil, lines: Sequence[Line], edge: Label) -> list[Piece]:
     local = frozenset({edge, *(line.label for line in lines if isinstance(line, LabelLine))})
-    ends = [index for index, line in enumerate(lines) if not isinstance(line, LabelLine)]
+    last = max((index for index, line in enumerate(lines) if not isinstance(line, LabelLine)), default=0)
     in_cold = edge == EXIT
-    return [select(stencil, line, local, in_cold or index == ends[-1]) for index, line in enumerate(lines)]
+    return [select(stencil, line, local, in_cold or index == last) for index, line in enumerate(lines)]
 
 
 def _refers_to(stencil: Stencil, label: Label) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from llvm_passes.checks import check, stencil_names
 from llvm_passes.debug_info import DebugInfo, StencilSource, Structure, read_debug_info
 from llvm_passes.module import Module
+from llvm_passes.text import closing, split_top
 from stencilgen.config import Config
 from stencilgen.emit.header import Layout, StateParameter
 from stencilgen.errors import Diagnostic, UserError
@@ -48,30 +49,39 @@ def examine(
         for p in check(module, names, holes=config.holes.keys())
     ]
     problems += _strangers(module, debug, config)
-    state = _state(debug.stencils[names[0]], state_names)
-    for name in names[1:]:
-        other = _state(debug.stencils[name], state_names)
-        if other != state:
-            where = debug.stencils[name].position
-            problems.append(
-                Diagnostic(
-                    f"stencil {name}: its machine state is not that of {names[0]}",
-                    "define STENCIL_STATE alike in all sources",
-                    where.file,
-                    where.line,
-                )
-            )
     if problems:
         raise UserError(problems)
+    state = _state(module, debug.stencils[names[0]], state_names)
+    for name in names[1:]:
+        other = _state(module, debug.stencils[name], state_names)
+        if other != state:
+            where = debug.stencils[name].position
+            raise UserError(
+                f"stencil {name}: its machine state is not that of {names[0]}",
+                remedy="define STENCIL_STATE alike in all sources",
+                file=where.file,
+                line=where.line,
+            )
     objects = frozenset(name for name, line in module.globals.items() if "external" in line.split("=", 1)[1][:40])
     return Facts({name: debug.stencils[name] for name in names}, state, debug.structures, objects)
 
 
-def _state(source: StencilSource, names: Sequence[str]) -> tuple[StateParameter, ...]:
+def _state(module: Module, source: StencilSource, names: Sequence[str]) -> tuple[StateParameter, ...]:
+    """Names and types as in C; the kind of register from the IR, which has seen through typedefs."""
+    kinds = [_KINDS.get(piece.split(" ", 1)[0], "i") for piece in _parameters(module.functions[source.name])]
     return tuple(
-        StateParameter(name, parameter.type, {"float": "f", "double": "d"}.get(parameter.type.split()[-1], "i"))
-        for name, parameter in zip(names, source.parameters, strict=True)
+        StateParameter(name, parameter.type, kind)
+        for name, parameter, kind in zip(names, source.parameters, kinds, strict=True)
     )
+
+
+def _parameters(function: str) -> list[str]:
+    """The parameters of a function definition in IR, each with its type first."""
+    start = function.index("(", function.index("@"))
+    return split_top(function[start + 1 : closing(function, start)])
+
+
+_KINDS = {"float": "f", "double": "d"}
 
 
 def _strangers(module: Module, debug: DebugInfo, config: Config) -> list[Diagnostic]:

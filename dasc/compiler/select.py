@@ -5,14 +5,14 @@ needs and tests that it always passes. A value that no encoding could hold is re
 instruction; so the last encoding needs no test and the cursor stays safe whatever the values are.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dasc.compiler.layout import is_label
 from dasc.compiler.pieces import Alternative, Branch, Choice, Fixed, Helper, Mark, Piece
 from dasc.compiler.ranges import Ranges, condition, declared, holders, intersection, union
 from dasc.errors import CompileError
-from dasc.model import DropFrame, InstructionLine, LabelHole, LabelLine, Line, Stencil
+from dasc.model import DropFrame, InstructionLine, LabelHole, LabelLine, Line, Stencil, is_identifier
 from dasc.syntax import format_line
 from x86_64 import (
     Address,
@@ -50,7 +50,7 @@ def select(stencil: Stencil, line: Line, local: frozenset[Label], last: bool) ->
 
 def address_value(address: Address) -> str:
     """A C expression of type uintptr_t."""
-    base = f"(uintptr_t)&{address.name}"
+    base = f"(uintptr_t)&SG_EXTERN({address.name})" if is_identifier(address.name) else f"(uintptr_t)&{address.name}"
     return (
         f"{base} + {address.addend}u"
         if address.addend > 0
@@ -109,7 +109,7 @@ class _Selection:
             raise self.error(str(error)) from None
         match self.instruction.mnemonic, self.instruction.operands:
             case "MOV", (Register(kind="r32" | "r64") as register, (int() | Symbolic()) as value) if self.flags_dead:
-                return [*_zeroing(register, value), *encodings]
+                return [*_zeroing(register, value, encodings), *encodings]
         return encodings
 
     def branch(self, target: Label, encodings: Iterable[Encoding]) -> Branch:
@@ -178,13 +178,13 @@ def _needs_64_bits(symbolic: Symbolic) -> bool:
     return intersection(declared(symbolic.symbol), narrow) != declared(symbolic.symbol)
 
 
-def _zeroing(register: Register, value: int | Symbolic) -> tuple[Encoding, ...]:
-    """`xor r32, r32`, for the value 0."""
+def _zeroing(register: Register, value: int | Symbolic, moves: Sequence[Encoding]) -> tuple[Encoding, ...]:
+    """`xor r32, r32`, when the value that `moves` put into the register may be 0."""
     small = register.resize(4)
     code = bytes(Instruction("XOR", (small, small)).encode())
     if isinstance(value, int):
         return (Encoding(code),) if value == 0 else ()
-    bits = register.size * 8
+    bits = moves[0].fields[0].bits
     if not intersection(declared(value.symbol), holders(value, 0, 0, bits)):
         return ()
     return (Encoding(code, (Field(len(code), 0, "immediate", value, 0, 0, bits),)),)

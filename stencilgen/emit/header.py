@@ -114,6 +114,7 @@ def _top(config: Config, content: HeaderContent) -> str:
 #include <stdint.h>
 #include <string.h>
 
+#define SG_EXTERN(name) sg_extern_##name
 #include <stencilgen/emit.h>
 #include <stencilgen/expression.h>
 #include <stencilgen/jit.h>
@@ -189,10 +190,11 @@ def _constants(pool: Pool) -> str:
 
 def _description(config: Config, content: HeaderContent) -> str:
     rows = "".join(
-        f'    [{opcode_name(config, e.name)}] = {{"{e.name}", emit_{e.name}, {e.max_hot}, {e.max_cold}, {e.frame},'
+        f'    [{opcode_name(config, e.name)}] = {{"{e.name}", (sg_emit_function)emit_{e.name}, {e.max_hot}, {e.max_cold}, {e.frame},'
         f" {'SG_OP_ENDS' if e.ends else '0'}}},\n"
         for e in content.emitters
     )
+    functions = "".join(f"    [{opcode_name(config, e.name)}] = emit_{e.name},\n" for e in content.emitters)
     kinds = ", ".join(f"'{parameter.kind}'" for parameter in content.state) or "0"
     rodata = "sg_rodata, sizeof sg_rodata" if content.pool.content else "NULL, 0"
     relocations = (
@@ -203,6 +205,9 @@ def _description(config: Config, content: HeaderContent) -> str:
 /* Every micro-op: its emit function, and the room it needs. */
 static const sg_op sg_ops[] = {{
 {rows}}};
+
+static void (*const sg_emitters[])(sg_assembler *as, const {instruction} *instruction) = {{
+{functions}}};
 
 static uint32_t sg_opcode(const void *element)
 {{
@@ -230,7 +235,7 @@ static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
     for (uint32_t i = 0; i < length; i++) {{
         const {instruction} *const instruction = &instructions[i];
         sg_begin_micro_op(as, i);
-        sg_ops[(uint32_t)({config.instruction.opcode})].emit(as, instruction);
+        sg_emitters[(uint32_t)({config.instruction.opcode})](as, instruction);
     }}
 }}
 

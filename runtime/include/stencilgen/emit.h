@@ -69,7 +69,8 @@ typedef struct sg_assembler {
     uint8_t *base;                       /* start of the region */
     uint8_t *exit_routine;               /* where exit stubs go */
     uint8_t *records;                    /* exit numbers count from here */
-    sg_exit_record *exits, *exits_limit; /* the next exit record to fill, and the end of their room */
+    sg_exit_record *exits;               /* the next exit record to fill */
+    uint32_t last_exit;                  /* 1 + index of the micro-op of the one before, or 0 */
     const uint8_t *hot_limit;            /* end of the hot part's reservation */
     sg_fixup *fixups;                    /* jumps to micro-ops not yet emitted */
     size_t fixup_count, fixup_capacity;
@@ -82,6 +83,12 @@ typedef struct sg_assembler {
 
 /* The VM's constant at this offset, as an lvalue: `&SG_RODATA(16)` is its address at run time. Needs `as` in scope. */
 #define SG_RODATA(offset) (as->rodata[offset])
+
+/* The function or object that `extern name` in a .dasc file refers to. A generated header that declares these symbols
+ * itself, under other names, defines this before. */
+#ifndef SG_EXTERN
+#define SG_EXTERN(name) name
+#endif
 
 /* Out of line; in src/assembler.c. */
 
@@ -233,10 +240,11 @@ static inline uint8_t *sg_drop_frame(const sg_assembler *as, uint8_t *p)
 static inline uint8_t *sg_exit_stub(sg_assembler *as, uint8_t *p)
 {
     sg_exit_record *const record = as->exits;
-    if (SG_UNLIKELY(record == as->exits_limit)) {
+    if (SG_UNLIKELY(as->last_exit == as->index + 1)) {
         sg_fail_exits(as);
         return p;
     }
+    as->last_exit = as->index + 1;
     as->exits = record + 1;
     p = sg_drop_frame(as, p);
     sg_put16(p, 0xBA41);

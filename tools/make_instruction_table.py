@@ -146,7 +146,11 @@ def _reason_to_omit(code: str, info: iced.OpCodeInfo) -> str | None:
         (code in {"MOVSXD_R16_RM16", "MOVSXD_R32_RM32"}, "movsxd without REX.W is mov"),
         (code == "BSWAP_R16", "the result is undefined"),
         (code == "UD0", "without operands its length depends on the processor"),
-        (code in {"TPAUSE_R64", "UMWAIT_R64", "VMOVW_XMM_R64M16"} or code.startswith("EVEX_VMOVW") and "R64" in code, "REX.W has no effect"),
+        (
+            code in {"TPAUSE_R64", "UMWAIT_R64", "VMOVW_XMM_R64M16"}
+            or (code.startswith("EVEX_VMOVW") and "R64" in code),
+            "REX.W has no effect",
+        ),
         (stem in {"VERR", "VERW"} and "_RM16" not in code, "no assembler accepts the wider operand"),
         (code.startswith("CL1INVMB"), "not in any product"),
     )
@@ -276,7 +280,7 @@ def _access(code: str, info: iced.OpCodeInfo, operands: list[Operand | None]) ->
         other = ACCESS[with_register.op_access(position)]
         if access != other:
             access = other if access == "-" else access
-        if access == "-" and operand and operand.kind[0] == "i" or operand and operand.place == "D":
+        if (access == "-" and operand and operand.kind[0] == "i") or (operand and operand.place == "D"):
             access = "r"
         result.append(access)
     return result

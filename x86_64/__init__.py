@@ -6,63 +6,76 @@
     MOVAPS(xmm0, xmm1).encode_options()                  # both opcodes
     VPSLLVD(ymm0, ymm1, [rsi + 8]).encode_length_options()
 
-An instruction knows all its encodings, its effects (registers and flags read and written, memory, control flow) and its text in Intel and
-AT&T syntax. Operands may be values that only a running JIT knows: `Instruction.encodings` then says which bytes are left open, and for
-which values. Everything is data in `table.txt`; 64-bit mode only.
+An instruction knows all its encodings, its effects (registers and flags read and written, memory, control flow) and
+its text in Intel and AT&T syntax. Operands may be values that only a running JIT knows: `Instruction.encodings` then
+says which bytes are left open, and for which values. All instructions are data, in `table.txt`; 64-bit mode only.
 """
 
-from __future__ import annotations
+from __future__ import annotations as _annotations
 
-from typing import Any
+from types import ModuleType as _ModuleType
+from typing import Any as _Any
 
-from x86_64 import registers as _registers
-from x86_64.att import format_att, parse_att
-from x86_64.effects import Control, Effects, Flags
-from x86_64.encoder import Encoding, Field
-from x86_64.errors import AssemblyError, OperandError, ParseError, RangeError
-from x86_64.instruction import LOCK, NOTRACK, REP, REPE, REPNE, Instruction, Mnemonic
-from x86_64.intel import format_intel, parse_intel
-from x86_64.operands import (
-    Address,
-    Label,
-    Masked,
-    Memory,
-    Operand,
-    Rounding,
-    Symbol,
-    Symbolic,
-    byte,
-    dword,
-    fword,
-    oword,
-    qword,
-    tbyte,
-    word,
-    yword,
-    zword,
-)
+from x86_64.att import format_att as format_att
+from x86_64.att import parse_att as parse_att
+from x86_64.effects import Control as Control
+from x86_64.effects import Effects as Effects
+from x86_64.effects import Flags as Flags
+from x86_64.encoder import Encoding as Encoding
+from x86_64.encoder import Field as Field
+from x86_64.errors import AssemblyError as AssemblyError
+from x86_64.errors import OperandError as OperandError
+from x86_64.errors import ParseError as ParseError
+from x86_64.errors import RangeError as RangeError
+from x86_64.instruction import LOCK as LOCK
+from x86_64.instruction import NOTRACK as NOTRACK
+from x86_64.instruction import REP as REP
+from x86_64.instruction import REPE as REPE
+from x86_64.instruction import REPNE as REPNE
+from x86_64.instruction import Instruction as Instruction
+from x86_64.instruction import Mnemonic as Mnemonic
+from x86_64.intel import format_intel as format_intel
+from x86_64.intel import parse_intel as parse_intel
+from x86_64.operands import Address as Address
+from x86_64.operands import Label as Label
+from x86_64.operands import Masked as Masked
+from x86_64.operands import Memory as Memory
+from x86_64.operands import Operand as Operand
+from x86_64.operands import Rounding as Rounding
+from x86_64.operands import Symbol as Symbol
+from x86_64.operands import Symbolic as Symbolic
+from x86_64.operands import address as address
+from x86_64.operands import byte as byte
+from x86_64.operands import dword as dword
+from x86_64.operands import fword as fword
+from x86_64.operands import oword as oword
+from x86_64.operands import qword as qword
+from x86_64.operands import tbyte as tbyte
+from x86_64.operands import word as word
+from x86_64.operands import yword as yword
+from x86_64.operands import zword as zword
 from x86_64.registers import *  # noqa: F403
-from x86_64.registers import REGISTERS, Register
-from x86_64.table import Form, canonical, mnemonics
+from x86_64.table import Form as Form
+from x86_64.table import canonical as canonical
+from x86_64.table import mnemonics as mnemonics
 
 _PUBLIC = [
-    "LOCK", "NOTRACK", "REP", "REPE", "REPNE", "Address", "AssemblyError", "Control", "Effects", "Encoding", "Field", "Flags", "Form",
-    "Instruction", "Label", "Masked", "Memory", "Mnemonic", "Operand", "OperandError", "ParseError", "RangeError", "Register", "Rounding",
-    "Symbol", "Symbolic", "byte", "dword", "format_att", "format_intel", "fword", "oword", "parse_att", "parse_intel", "qword", "tbyte", "word",
-    "yword", "zword",
-]  # fmt: skip
+    name
+    for name, value in globals().items()
+    if name[0] != "_"
+    and not isinstance(value, _ModuleType)
+    and name not in ("annotations", "dataclass", "TYPE_CHECKING")
+]
 
 
-def __getattr__(name: str) -> Any:
-    """Mnemonics (`ADD`, `JZ`, …) and `__all__`, made when asked for: reading the table costs more than the rest of the package."""
+def __getattr__(name: str) -> _Any:
+    """Mnemonics (`ADD`, `JZ`, …) and `__all__`, made when asked for: most users of the package need few or none."""
     if name == "__all__":
-        return [*_PUBLIC, *(r.name for r in REGISTERS), *sorted(mnemonics())]
+        return [*_PUBLIC, *sorted(mnemonics())]
     if name.isupper():
         try:
             canonical(name)
         except OperandError as error:
             raise AttributeError(f"module 'x86_64' has no attribute {name!r}: {error}") from None
-        mnemonic = Mnemonic(name)
-        globals()[name] = mnemonic
-        return mnemonic
+        return globals().setdefault(name, Mnemonic(name))
     raise AttributeError(f"module 'x86_64' has no attribute {name!r}")

@@ -1,12 +1,13 @@
 """AT&T syntax, as LLVM prints it: `movq E0+80(%r12,%rax,8), %rdi`.
 
-Reading goes from the text's mnemonic to the table's: by a list of special names (`cltq`), by its own name (`movaps`), or by dropping
-the size suffix (`addl`); the first that has a form with these operands is it. Operands are reversed to Intel order. Names:
+Reading goes from the text's mnemonic to the table's: by a list of special names (`cltq`), by its own name (`movaps`),
+or by dropping the size suffix (`addl`); the first that has a form with these operands is it. Operands are reversed to
+Intel order. Names:
 
     $E3, E0+80(%r12)      resolve("E3") is a Symbol: a JIT-time value
-    E+5(%rip)             the *value* E+5 when E is a Symbol: an absolute address; the place E+5 when it is an Address or a Label
-    foo@PLT               is foo; other suffixes (foo@TPOFF) are part of the name
-    jne .LBB0_2           a Label or an Address
+    E+5(%rip)             the *value* E+5 when E is a Symbol: an absolute address; the place E+5 when it is an Address
+    or a Label foo@PLT               is foo; other suffixes (foo@TPOFF) are part of the name jne .LBB0_2           a
+    Label or an Address
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import NoReturn, TypeAlias
+from typing import TypeAlias
 
 from x86_64 import table
 from x86_64.errors import AssemblyError, OperandError, ParseError
@@ -48,7 +49,7 @@ _INTEGER_SUFFIX = {"s": 2, "l": 4, "q": 8, "ll": 8}  # of the x87 instructions o
 _STRINGS = frozenset(
     f"{stem}{letter}" for stem in ("MOVS", "STOS", "LODS", "SCAS", "CMPS", "INS", "OUTS") for letter in "BWDQ"
 )
-_SHIFTS = frozenset("SHL SHR SAR ROL ROR RCL RCR".split())
+_SHIFTS = frozenset(["SHL", "SHR", "SAR", "ROL", "ROR", "RCL", "RCR"])
 _BRANCH = re.compile(r"(?:j\w+|call[qlw]?|loop\w*|xbegin)\Z")
 _SAME_ORDER = frozenset({"ENTER", "ENTERW"})
 
@@ -57,14 +58,38 @@ _REVERSED = {"FSUB": "FSUBR", "FSUBR": "FSUB", "FDIV": "FDIVR", "FDIVR": "FDIV",
              "FSUBP": "FSUBRP", "FSUBRP": "FSUBP", "FDIVP": "FDIVRP", "FDIVRP": "FDIVP"}  # fmt: skip
 
 # Comparisons whose predicate is part of the name: cmpltsd, vcmpnge_uqpd, vpcmpltud, vpcomgtb, pclmullqhqdq.
-_SSE_PREDICATES = "eq lt le unord neq nlt nle ord".split()
+_SSE_PREDICATES = ["eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord"]
 _AVX_PREDICATES = [
     *_SSE_PREDICATES,
-    *"eq_uq nge ngt false neq_oq ge gt true eq_os lt_oq le_oq unord_s neq_us nlt_uq nle_uq ord_s eq_us nge_uq ngt_uq false_os neq_os "
-    "ge_oq gt_oq true_us".split(),
+    *[
+        "eq_uq",
+        "nge",
+        "ngt",
+        "false",
+        "neq_oq",
+        "ge",
+        "gt",
+        "true",
+        "eq_os",
+        "lt_oq",
+        "le_oq",
+        "unord_s",
+        "neq_us",
+        "nlt_uq",
+        "nle_uq",
+        "ord_s",
+        "eq_us",
+        "nge_uq",
+        "ngt_uq",
+        "false_os",
+        "neq_os",
+        "ge_oq",
+        "gt_oq",
+        "true_us",
+    ],
 ]
 _INTEGER_PREDICATES = {"eq": 0, "lt": 1, "le": 2, "false": 3, "neq": 4, "ne": 4, "nlt": 5, "nle": 6, "true": 7}
-_XOP_PREDICATES = "lt le gt ge eq neq false true".split()
+_XOP_PREDICATES = ["lt", "le", "gt", "ge", "eq", "neq", "false", "true"]
 _COMPARE = re.compile(r"(v?cmp)([a-z]+(?:_[a-z]+)?)([sp][sdh])\Z")
 _INTEGER_COMPARE = re.compile(r"(vpcmp)(eq|lt|le|neq|ne|nlt|nle|false|true)(u?[bwdq])\Z")
 _XOP_COMPARE = re.compile(r"(vpcom)(lt|le|gt|ge|eq|neq|false|true)(u?[bwdq])\Z")
@@ -261,11 +286,12 @@ def _choose(word: str, operands: tuple[Operand, ...], prefixes: tuple[str, ...])
             return Instruction(name, sized, prefixes)
         if size and sized != given and matches(name, given):
             return Instruction(name, given, prefixes)
-    return Instruction(meanings[0][0], operands, prefixes)  # explains what is wrong
+    return Instruction(meanings[-1][0], operands, prefixes)  # explains what is wrong
 
 
 def _is_string_memory(operands: tuple[Operand, ...]) -> bool:
-    """Whether a string instruction's operands only spell out what it implies: (%rsi), %es:(%rdi) and an accumulator or %dx."""
+    """Whether a string instruction's operands only spell out what it implies: (%rsi), %es:(%rdi) and an accumulator
+    or %dx."""
 
     def implied(operand: Operand) -> bool:
         match operand:

@@ -3,13 +3,15 @@
 The table's effects column is taken apart once per form; an instruction adds its operands. Widths are exact:
 
 - a write to a 32-bit register also zeroes the upper half, so `writes` holds the 64-bit register;
-- a VEX or EVEX write to a vector zeroes everything above it, so `writes` holds the zmm register; a legacy SSE write keeps what lies
-  above bit 128, so `writes` holds the xmm register;
-- `partial_writes` are those of `writes` after which bits of the old value survive or may survive: 8- and 16-bit writes, scalar moves
-  between vectors, merge-masking, conditional writes (cmov, bsf), rep-prefixed string instructions that may run zero times.
+- a VEX or EVEX write to a vector zeroes everything above it, so `writes` holds the zmm register; a legacy SSE write
+  keeps what lies above bit 128, so `writes` holds the xmm register;
+- `partial_writes` are those of `writes` after which bits of the old value survive or may survive: 8- and 16-bit
+  writes, scalar moves between vectors, merge-masking, conditional writes (cmov, bsf), rep-prefixed string
+  instructions that may run zero times.
 
-A register whose value is live before the instruction is therefore: live after it and not overwritten, or in `reads`, or in
-`partial_writes` and live after it. Calls and system calls: only what the instruction itself does, not what the callee does.
+A register whose value is live before the instruction is therefore: live after it and not overwritten, or in `reads`,
+or in `partial_writes` and live after it. Calls and system calls: only what the instruction itself does, not what the
+callee does.
 """
 
 from __future__ import annotations
@@ -36,6 +38,9 @@ class Flags(IntFlag):
     OF = 0x800
 
 
+_NONE = Flags(0)
+
+
 class Control(Enum):
     """Where execution continues."""
 
@@ -51,18 +56,19 @@ class Control(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """See the module's text. `memory_reads` and `memory_writes` hold implicit accesses (push, stos) too; a size of None is unknown.
+    """See the module's text.
 
-    A flag in `flags_written` or `flags_undefined` no longer has its old value; flags that an instruction may leave alone (a shift by
-    zero) are in `flags_read` as well.
+    `memory_reads` and `memory_writes` hold implicit accesses (push, stos) too; a size of None is unknown.
+    A flag in `flags_written` or `flags_undefined` no longer has its old value; flags that an instruction may leave
+    alone (a shift by zero) are in `flags_read` as well.
     """
 
     reads: frozenset[Register]
     writes: frozenset[Register]
     partial_writes: frozenset[Register] = frozenset()
-    flags_read: Flags = Flags(0)
-    flags_written: Flags = Flags(0)
-    flags_undefined: Flags = Flags(0)
+    flags_read: Flags = _NONE
+    flags_written: Flags = _NONE
+    flags_undefined: Flags = _NONE
     memory_reads: tuple[Memory, ...] = ()
     memory_writes: tuple[Memory, ...] = ()
     control: Control = Control.NEXT
@@ -72,9 +78,9 @@ class Effects:
 class _Implicit:
     """A form's effects column, taken apart."""
 
-    read: Flags = Flags(0)
-    written: Flags = Flags(0)
-    undefined: Flags = Flags(0)
+    read: Flags = _NONE
+    written: Flags = _NONE
+    undefined: Flags = _NONE
     maybe: bool = False
     merge: bool = False
     control: Control = Control.NEXT
@@ -89,9 +95,51 @@ _CONTROLS = {control.value: control for control in Control}
 
 # With both sources the same register the result does not depend on it (sbb: on the carry alone).
 _INDEPENDENT = frozenset(
-    "XOR SUB SBB PXOR XORPS XORPD PSUBB PSUBW PSUBD PSUBQ PCMPEQB PCMPEQW PCMPEQD PCMPEQQ PCMPGTB PCMPGTW PCMPGTD PCMPGTQ "
-    "VPXOR VXORPS VXORPD VPSUBB VPSUBW VPSUBD VPSUBQ VPCMPEQB VPCMPEQW VPCMPEQD VPCMPEQQ VPCMPGTB VPCMPGTW VPCMPGTD VPCMPGTQ "
-    "VPXORD VPXORQ KXORB KXORW KXORD KXORQ KXNORB KXNORW KXNORD KXNORQ".split()
+    [
+        "XOR",
+        "SUB",
+        "SBB",
+        "PXOR",
+        "XORPS",
+        "XORPD",
+        "PSUBB",
+        "PSUBW",
+        "PSUBD",
+        "PSUBQ",
+        "PCMPEQB",
+        "PCMPEQW",
+        "PCMPEQD",
+        "PCMPEQQ",
+        "PCMPGTB",
+        "PCMPGTW",
+        "PCMPGTD",
+        "PCMPGTQ",
+        "VPXOR",
+        "VXORPS",
+        "VXORPD",
+        "VPSUBB",
+        "VPSUBW",
+        "VPSUBD",
+        "VPSUBQ",
+        "VPCMPEQB",
+        "VPCMPEQW",
+        "VPCMPEQD",
+        "VPCMPEQQ",
+        "VPCMPGTB",
+        "VPCMPGTW",
+        "VPCMPGTD",
+        "VPCMPGTQ",
+        "VPXORD",
+        "VPXORQ",
+        "KXORB",
+        "KXORW",
+        "KXORD",
+        "KXORQ",
+        "KXNORB",
+        "KXNORW",
+        "KXNORD",
+        "KXNORQ",
+    ]
 )
 _STRINGS = re.compile(r"(MOVS|STOS|LODS|CMPS|SCAS|INS|OUTS)[BWDQ]")
 

@@ -1,9 +1,10 @@
 """From a form and its operands to bytes and fields.
 
-The key idea: an encoding is a fixed *head* (prefixes, opcode, ModRM, SIB) and a *tail* of parts (displacement, immediate). Every
-choice the machine offers (no displacement, 8 or 32 bits of it; a sign-extended immediate) is another head and tail, a `Draft`. Numbers are
-packed into the tail; JIT-time values become `Field`s. The same drafts serve a plain assembler (the shortest that holds the
-numbers) and the emit-function compiler (all that a symbol's range may need).
+The key idea: an encoding is a fixed *head* (prefixes, opcode, ModRM, SIB) and a *tail* of parts (displacement,
+immediate). Every choice the machine offers (no displacement, 8 or 32 bits of it; a sign-extended immediate) is
+another head and tail, a `Draft`. Numbers are packed into the tail; JIT-time values become `Field`s. The same drafts
+serve a plain assembler (the shortest that holds the numbers) and the emit-function compiler (all that a symbol's
+range may need).
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Field:
     offset, size: bytes; size 0 is a displacement left out, allowed when the value is zero.
     kind: "displacement", "immediate" or "relative".
     operand: the Symbolic, Address or Label whose value goes there, addend included.
-    low, high, bits, scale: the field may hold the value iff, taken as a signed integer of `bits` bits, it lies in low … high and is a
-        multiple of `scale`; what is stored is the value divided by `scale` (EVEX disp8*N; 1 for every other field).
+    low, high, bits, scale: the field may hold the value iff, taken as a signed integer of `bits` bits, it lies in
+        low … high and is a multiple of `scale`; what is stored is the value divided by `scale` (EVEX disp8*N; 1 for every other field).
     trailing: bytes of the instruction after the field's end. A relative field holds target − (field end + trailing).
     """
 
@@ -82,7 +83,7 @@ class Part(NamedTuple):
         return True
 
     def certain(self) -> bool:
-        """Whether every value the symbol may have fits. Labels are certain only of 32 bits, and nothing is certain of an address."""
+        """Whether every value the symbol may have fits. Of a label 32 bits are certain, of an address nothing is."""
         value = self.value
         if isinstance(value, Symbolic):
             return self.scale == 1 and all(
@@ -101,7 +102,7 @@ class Draft(NamedTuple):
 
 
 class _Mode(NamedTuple):
-    """ModRM.mod and .rm (−1: no ModRM byte), SIB, displacement, and the numbers of the registers that prefixes extend."""
+    """ModRM.mod and .rm (−1: no ModRM byte), SIB, displacement, and the registers whose high bits prefixes hold."""
 
     modrm: int
     sib: bytes
@@ -147,8 +148,10 @@ def _displacements(value: int | Symbolic, scale: int, optional: bool) -> Iterato
 
 
 def _modes(memory: Memory, scale: int, every: bool, sib: bool = False) -> Iterator[_Mode]:
-    """All ways to write an address; with `every`, also the needlessly long ones (a SIB byte that says nothing); with `sib`, only ways
-    with a SIB byte."""
+    """All ways to write an address.
+
+    With `every`, also the needlessly long ones (a SIB byte that says nothing); with `sib`, only ways with a SIB byte.
+    """
     displacement, base, index = memory.displacement, memory.base, memory.index
     if memory.target is not None:
         yield _Mode(5, b"", Part("relative", 4, memory.target, 64, *_signed_limits(4)), 0, 0)

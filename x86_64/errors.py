@@ -1,4 +1,5 @@
-"""What can go wrong between a line of assembly and its bytes. Every message says the cause and, where there is one, the remedy."""
+"""What can go wrong between a line of assembly and its bytes. Every message says the cause and, where there is one,
+the remedy."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from x86_64 import table
 from x86_64.effects import Effects, effects_of
 from x86_64.encoder import PREFIX_BYTES, Draft, Encoding, finish, useful, viable
 from x86_64.errors import OperandError
-from x86_64.operands import Label, Masked, Memory, Operand, Rounding, Symbol, Symbolic, address
+from x86_64.operands import Masked, Memory, Operand, Rounding, Symbol, Symbolic, address
 from x86_64.registers import Register
 from x86_64.selection import select, settle_size
 from x86_64.table import Form
@@ -23,8 +23,9 @@ from x86_64.table import Form
 class Instruction:
     """A checked instruction: mnemonic in capitals, operands in Intel order (destination first), prefixes by name.
 
-    Construction canonicalises: aliases (JZ is JE), a Symbol becomes a Symbolic, `[rsi]` a Memory, the memory operand's size is filled in
-    from the instruction, a rounding mode moves to the end. OperandError if there is no such instruction.
+    Construction canonicalises: aliases (JZ is JE), a Symbol becomes a Symbolic, `[rsi]` a Memory, the memory
+    operand's size is filled in from the instruction, a rounding mode moves to the end. OperandError if there is no
+    such instruction.
     """
 
     mnemonic: str
@@ -71,7 +72,8 @@ class Instruction:
         return self._forms
 
     def encode(self) -> bytearray:
-        """The shortest encoding. OperandError when an operand's value is not known yet, RangeError when a number fits no field."""
+        """The shortest encoding. OperandError when an operand's value is not known yet, RangeError when a number fits
+        no field."""
         self._require_numbers()
         return bytearray(finish(viable(self._forms, self.operands, self.prefixes)[0]).code)
 
@@ -89,11 +91,12 @@ class Instruction:
         return result
 
     def encodings(self) -> tuple[Encoding, ...]:
-        """All choices of width for the JIT-time operands, shortest first; an emitter takes the first whose fields can hold the values.
+        """All choices of width for the JIT-time operands, shortest first; an emitter takes the first whose fields can
+        hold the values.
 
-        Left out are encodings that the symbols' ranges can never satisfy, and those never needed because a shorter one serves whenever
-        they would. `mov r64, value` offers the zero-extending `mov r32, imm32` too: it leaves the same register. RangeError when nothing
-        is left.
+        Left out are encodings that the symbols' ranges can never satisfy, and those never needed because a shorter
+        one serves whenever they would. `mov r64, value` offers the zero-extending `mov r32, imm32` too: it leaves the
+        same register. RangeError when nothing is left.
         """
         drafts = viable(self._forms, self.operands, self.prefixes)
         if self.mnemonic == "MOV":

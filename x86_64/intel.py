@@ -1,10 +1,10 @@
 """Intel syntax, as DynASM writes it: `mov rdi, qword [r12+rax*8+E0]`.
 
     E0, E0+80                   a JIT-time value, from resolve("E0")
-    extern name, &expression    an Address, whose name is `name` or `&expression`; `[extern name]` is rip-relative memory
-    =>place                     a position in the code, from resolve("=>place"), by default Label("place")
-    rip+5 (branch target)       5 bytes after the branch
-    zmm1{k1}{z}, dword [rax]{1to16}, {rn-sae}     AVX-512 masks, broadcasts, rounding
+    extern name, &expression    an Address, whose name is `name` or `&expression`; `[extern name]` is rip-relative
+    memory =>place                     a position in the code, from resolve("=>place"), by default Label("place")
+    rip+5 (branch target)       5 bytes after the branch zmm1{k1}{z}, dword [rax]{1to16}, {rn-sae}     AVX-512 masks,
+    broadcasts, rounding
 
 `parse_intel(format_intel(x), resolve) == x` for every instruction x whose names resolve to what they came from.
 """
@@ -18,7 +18,19 @@ from typing import NoReturn, TypeAlias
 
 from x86_64.errors import AssemblyError, OperandError, ParseError
 from x86_64.instruction import Instruction
-from x86_64.operands import SIZE_KEYWORDS, Address, Label, Masked, Memory, Operand, Rounding, Symbol, Symbolic, address, in_text_order
+from x86_64.operands import (
+    SIZE_KEYWORDS,
+    Address,
+    Label,
+    Masked,
+    Memory,
+    Operand,
+    Rounding,
+    Symbol,
+    Symbolic,
+    address,
+    in_text_order,
+)
 from x86_64.registers import Register
 
 Resolve: TypeAlias = Callable[[str], Symbol | Address | Label]
@@ -266,7 +278,8 @@ class _Reader:
 
 
 def parse_intel(line: str, resolve: Resolve = _default) -> Instruction:
-    """Read one instruction. ParseError, with the column and token, when it cannot be read or no such instruction exists."""
+    """Read one instruction. ParseError, with the column and token, when it cannot be read or no such instruction
+    exists."""
     reader = _Reader(line, resolve)
     prefixes: list[str] = []
     position = 0

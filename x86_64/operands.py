@@ -1,7 +1,8 @@
 """What an instruction's operands can be besides registers: memory, JIT-time values, addresses, labels, masks.
 
-A `Symbol` is a number that only the running JIT knows; here it is just a name and a range. An `Address` is the place of something
-in the VM, a `Label` a place in this piece of code. None of the three has bytes yet: `Instruction.encodings` says where they go.
+A `Symbol` is a number that only the running JIT knows; here it is just a name and a range. An `Address` is the place
+of something in the VM, a `Label` a place in this piece of code. None of the three has bytes yet:
+`Instruction.encodings` says where they go.
 
     qword[r12 + rax*8 + 16]       Memory of 8 bytes          [rsi + 8]                  size known from the instruction
     qword[r12 + Symbol("E0", 16, 524296)]                    Memory(target=Address("Float_Type"))     rip-relative
@@ -86,7 +87,8 @@ class Memory:
 
     size: bytes accessed, None when the instruction says (and for instructions such as lea that access nothing).
     broadcast: number of elements one element of `size` bytes is repeated to ({1to8}), 0 for none.
-    base and index are 64-bit registers (32-bit ones truncate the address); index may be a vector register (gather, scatter).
+    base and index are 64-bit registers (32-bit ones truncate the address); index may be a vector register (gather,
+    scatter).
     """
 
     base: Register | None = None
@@ -158,7 +160,8 @@ _INDICES = frozenset({"r64", "r32", "xmm", "ymm", "zmm"})
 
 
 def address(value: object) -> Memory:
-    """An address expression as a Memory of unknown size: a register, a number, a symbol, a place, or a Memory itself."""
+    """An address expression as a Memory of unknown size: a register, a number, a symbol, a place, or a Memory
+    itself."""
     match value:
         case Memory():
             return value
@@ -210,12 +213,15 @@ class Rounding(Enum):
 
 
 def in_text_order(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
-    """Operands as assembly text has them: a rounding mode stands before a trailing immediate or general-register source."""
+    """Operands as assembly text has them: a rounding mode stands before a trailing immediate or general-register
+    source."""
     if not operands or not isinstance(operands[-1], Rounding):
         return operands
     *others, rounding = operands
     position = len(others)
-    while position > 2 and (isinstance(others[position - 1], int) or getattr(others[position - 1], "kind", "") in ("r32", "r64")):
+    while position > 2 and (
+        isinstance(others[position - 1], int) or getattr(others[position - 1], "kind", "") in ("r32", "r64")
+    ):
         position -= 1
     return (*others[:position], rounding, *others[position:])
 

@@ -1,7 +1,7 @@
 """The registers of x86-64, one constant each: `rax`, `r11d`, `ah`, `xmm7`, `k1`, `st0`, `fs`.
 
-A register is its name; there is exactly one object of each, so registers compare and hash by identity. Widths of the same
-register are different objects that share `.whole`. Arithmetic on registers makes addresses: `rsi + rcx*8 + 8`.
+A register is its name; there is exactly one object of each, so registers compare and hash by identity. Widths of the
+same register are different objects that share `.whole`. Arithmetic on registers makes addresses: `rsi + rcx*8 + 8`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ _BY_KIND: dict[tuple[str, int], Register] = {}
 class Register:
     """A machine register.
 
-    kind: "r8", "r8h" (ah ch dh bh), "r16", "r32", "r64", "mm", "xmm", "ymm", "zmm", "k", "st", "sreg", "tmm", "bnd" or "rip".
-    number: as the encoding counts (rax rcx rdx rbx rsp rbp rsi rdi r8 … r15 are 0 … 15; ah ch dh bh are 4 … 7).
+    kind: "r8", "r8h" (ah ch dh bh), "r16", "r32", "r64", "mm", "xmm", "ymm", "zmm", "k", "st", "sreg", "tmm", "bnd"
+    or "rip". number: as the encoding counts (rax rcx rdx rbx rsp rbp rsi rdi r8 … r15 are 0 … 15; ah ch dh bh are 4 …
+    7).
     """
 
     name: str
@@ -90,92 +91,77 @@ class Register:
         return Masked(self, mask)
 
 
-_RESIZE = {("r64", 1): "r8", ("r64", 2): "r16", ("r64", 4): "r32", ("r64", 8): "r64",
-           ("zmm", 16): "xmm", ("zmm", 32): "ymm", ("zmm", 64): "zmm"}  # fmt: skip
-_LEGACY = "ax cx dx bx sp bp si di".split()
-_FAMILIES = {
-    "r64": [f"r{n}" for n in _LEGACY] + [f"r{n}" for n in range(8, 16)],
-    "r32": [f"e{n}" for n in _LEGACY] + [f"r{n}d" for n in range(8, 16)],
-    "r16": [*_LEGACY] + [f"r{n}w" for n in range(8, 16)],
-    "r8": "al cl dl bl spl bpl sil dil".split() + [f"r{n}b" for n in range(8, 16)],
-    "r8h": [""] * 4 + "ah ch dh bh".split(),
-    "sreg": "es cs ss ds fs gs".split(),
-    "rip": ["rip"],
-    **{kind: [f"{kind}{n}" for n in range(32)] for kind in ("xmm", "ymm", "zmm")},
-    **{kind: [f"{kind}{n}" for n in range(8)] for kind in ("mm", "k", "st", "tmm")},
-    "bnd": [f"bnd{n}" for n in range(4)],
-}
-for _kind, _names in _FAMILIES.items():
-    for _number, _name in enumerate(_names):
-        if _name:
-            _BY_NAME[_name] = _BY_KIND[_kind, _number] = Register(_name, _kind, _number)
-_WHOLE = {
-    register: _BY_KIND["r64", register.number] if register.kind in {"r8", "r16", "r32"}
-    else _BY_KIND["r64", register.number - 4] if register.kind == "r8h"
-    else _BY_KIND["zmm", register.number] if register.kind in {"xmm", "ymm"}
-    else register
-    for register in _BY_NAME.values()
+_RESIZE = {
+    ("r64", 1): "r8", ("r64", 2): "r16", ("r64", 4): "r32", ("r64", 8): "r64",
+    ("zmm", 16): "xmm", ("zmm", 32): "ymm", ("zmm", 64): "zmm",
 }  # fmt: skip
+
+
+def _family(kind: str, *names: str, first: int = 0) -> tuple[Register, ...]:
+    """Make the registers of one kind, numbered from `first`."""
+    registers = tuple(Register(name, kind, number) for number, name in enumerate(names, first))
+    for register in registers:
+        _BY_NAME[register.name] = _BY_KIND[kind, register.number] = register
+    return registers
+
+
+def _numbered(kind: str, count: int) -> tuple[Register, ...]:
+    return _family(kind, *(f"{kind}{number}" for number in range(count)))
+
+
+def _general(kind: str, *low: str, suffix: str = "") -> tuple[Register, ...]:
+    return _family(kind, *low, *(f"r{number}{suffix}" for number in range(8, 16)))
+
+
+# fmt: off
+rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 = _general(
+    "r64", "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
+eax, ecx, edx, ebx, esp, ebp, esi, edi, r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d = _general(
+    "r32", "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", suffix="d")
+ax, cx, dx, bx, sp, bp, si, di, r8w, r9w, r10w, r11w, r12w, r13w, r14w, r15w = _general(
+    "r16", "ax", "cx", "dx", "bx", "sp", "bp", "si", "di", suffix="w")
+al, cl, dl, bl, spl, bpl, sil, dil, r8b, r9b, r10b, r11b, r12b, r13b, r14b, r15b = _general(
+    "r8", "al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", suffix="b")
+ah, ch, dh, bh = _family("r8h", "ah", "ch", "dh", "bh", first=4)
+es, cs, ss, ds, fs, gs = _family("sreg", "es", "cs", "ss", "ds", "fs", "gs")
+(rip,) = _family("rip", "rip")
+(
+    xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7,
+    xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15,
+    xmm16, xmm17, xmm18, xmm19, xmm20, xmm21, xmm22, xmm23,
+    xmm24, xmm25, xmm26, xmm27, xmm28, xmm29, xmm30, xmm31,
+) = _numbered("xmm", 32)
+(
+    ymm0, ymm1, ymm2, ymm3, ymm4, ymm5, ymm6, ymm7,
+    ymm8, ymm9, ymm10, ymm11, ymm12, ymm13, ymm14, ymm15,
+    ymm16, ymm17, ymm18, ymm19, ymm20, ymm21, ymm22, ymm23,
+    ymm24, ymm25, ymm26, ymm27, ymm28, ymm29, ymm30, ymm31,
+) = _numbered("ymm", 32)
+(
+    zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7,
+    zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15,
+    zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23,
+    zmm24, zmm25, zmm26, zmm27, zmm28, zmm29, zmm30, zmm31,
+) = _numbered("zmm", 32)
+mm0, mm1, mm2, mm3, mm4, mm5, mm6, mm7 = _numbered("mm", 8)
+k0, k1, k2, k3, k4, k5, k6, k7 = _numbered("k", 8)
+st0, st1, st2, st3, st4, st5, st6, st7 = _numbered("st", 8)
+tmm0, tmm1, tmm2, tmm3, tmm4, tmm5, tmm6, tmm7 = _numbered("tmm", 8)
+bnd0, bnd1, bnd2, bnd3 = _numbered("bnd", 4)
+# fmt: on
+
 REGISTERS: tuple[Register, ...] = tuple(_BY_NAME.values())
 
-# The constants, spelled out so that editors and type checkers know them.
-rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi = (_BY_NAME[name] for name in "rax rcx rdx rbx rsp rbp rsi rdi".split())
-r8, r9, r10, r11, r12, r13, r14, r15 = (_BY_NAME[name] for name in "r8 r9 r10 r11 r12 r13 r14 r15".split())
-eax, ecx, edx, ebx, esp, ebp, esi, edi = (_BY_NAME[name] for name in "eax ecx edx ebx esp ebp esi edi".split())
-r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d = (
-    _BY_NAME[name] for name in "r8d r9d r10d r11d r12d r13d r14d r15d".split()
-)
-ax, cx, dx, bx, sp, bp, si, di = (_BY_NAME[name] for name in "ax cx dx bx sp bp si di".split())
-r8w, r9w, r10w, r11w, r12w, r13w, r14w, r15w = (
-    _BY_NAME[name] for name in "r8w r9w r10w r11w r12w r13w r14w r15w".split()
-)
-al, cl, dl, bl, spl, bpl, sil, dil = (_BY_NAME[name] for name in "al cl dl bl spl bpl sil dil".split())
-r8b, r9b, r10b, r11b, r12b, r13b, r14b, r15b = (
-    _BY_NAME[name] for name in "r8b r9b r10b r11b r12b r13b r14b r15b".split()
-)
-ah, ch, dh, bh = (_BY_NAME[name] for name in "ah ch dh bh".split())
-es, cs, ss, ds, fs, gs = (_BY_NAME[name] for name in "es cs ss ds fs gs".split())
-rip = _BY_NAME["rip"]
-xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7 = (
-    _BY_NAME[name] for name in "xmm0 xmm1 xmm2 xmm3 xmm4 xmm5 xmm6 xmm7".split()
-)
-xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15 = (
-    _BY_NAME[name] for name in "xmm8 xmm9 xmm10 xmm11 xmm12 xmm13 xmm14 xmm15".split()
-)
-xmm16, xmm17, xmm18, xmm19, xmm20, xmm21, xmm22, xmm23 = (
-    _BY_NAME[name] for name in "xmm16 xmm17 xmm18 xmm19 xmm20 xmm21 xmm22 xmm23".split()
-)
-xmm24, xmm25, xmm26, xmm27, xmm28, xmm29, xmm30, xmm31 = (
-    _BY_NAME[name] for name in "xmm24 xmm25 xmm26 xmm27 xmm28 xmm29 xmm30 xmm31".split()
-)
-ymm0, ymm1, ymm2, ymm3, ymm4, ymm5, ymm6, ymm7 = (
-    _BY_NAME[name] for name in "ymm0 ymm1 ymm2 ymm3 ymm4 ymm5 ymm6 ymm7".split()
-)
-ymm8, ymm9, ymm10, ymm11, ymm12, ymm13, ymm14, ymm15 = (
-    _BY_NAME[name] for name in "ymm8 ymm9 ymm10 ymm11 ymm12 ymm13 ymm14 ymm15".split()
-)
-ymm16, ymm17, ymm18, ymm19, ymm20, ymm21, ymm22, ymm23 = (
-    _BY_NAME[name] for name in "ymm16 ymm17 ymm18 ymm19 ymm20 ymm21 ymm22 ymm23".split()
-)
-ymm24, ymm25, ymm26, ymm27, ymm28, ymm29, ymm30, ymm31 = (
-    _BY_NAME[name] for name in "ymm24 ymm25 ymm26 ymm27 ymm28 ymm29 ymm30 ymm31".split()
-)
-zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7 = (
-    _BY_NAME[name] for name in "zmm0 zmm1 zmm2 zmm3 zmm4 zmm5 zmm6 zmm7".split()
-)
-zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15 = (
-    _BY_NAME[name] for name in "zmm8 zmm9 zmm10 zmm11 zmm12 zmm13 zmm14 zmm15".split()
-)
-zmm16, zmm17, zmm18, zmm19, zmm20, zmm21, zmm22, zmm23 = (
-    _BY_NAME[name] for name in "zmm16 zmm17 zmm18 zmm19 zmm20 zmm21 zmm22 zmm23".split()
-)
-zmm24, zmm25, zmm26, zmm27, zmm28, zmm29, zmm30, zmm31 = (
-    _BY_NAME[name] for name in "zmm24 zmm25 zmm26 zmm27 zmm28 zmm29 zmm30 zmm31".split()
-)
-mm0, mm1, mm2, mm3, mm4, mm5, mm6, mm7 = (_BY_NAME[name] for name in "mm0 mm1 mm2 mm3 mm4 mm5 mm6 mm7".split())
-k0, k1, k2, k3, k4, k5, k6, k7 = (_BY_NAME[name] for name in "k0 k1 k2 k3 k4 k5 k6 k7".split())
-st0, st1, st2, st3, st4, st5, st6, st7 = (_BY_NAME[name] for name in "st0 st1 st2 st3 st4 st5 st6 st7".split())
-tmm0, tmm1, tmm2, tmm3, tmm4, tmm5, tmm6, tmm7 = (
-    _BY_NAME[name] for name in "tmm0 tmm1 tmm2 tmm3 tmm4 tmm5 tmm6 tmm7".split()
-)
-bnd0, bnd1, bnd2, bnd3 = (_BY_NAME[name] for name in "bnd0 bnd1 bnd2 bnd3".split())
+
+def _whole(register: Register) -> Register:
+    match register.kind:
+        case "r8" | "r16" | "r32":
+            return _BY_KIND["r64", register.number]
+        case "r8h":
+            return _BY_KIND["r64", register.number - 4]
+        case "xmm" | "ymm":
+            return _BY_KIND["zmm", register.number]
+    return register
+
+
+_WHOLE = {register: _whole(register) for register in REGISTERS}

@@ -1,7 +1,8 @@
 """From a mnemonic and operands to the forms that accept them.
 
-Operands are first reduced to *shapes* (a register to its class, a memory operand to its size); whether a form accepts a shape never
-depends on anything else, so the answer for a mnemonic and a tuple of shapes is computed once and remembered.
+Operands are first reduced to *shapes* (a register to its class, a memory operand to its size); whether a form accepts
+a shape never depends on anything else, so the answer for a mnemonic and a tuple of shapes is computed once and
+remembered.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from x86_64.registers import Register
 from x86_64.table import Form
 
 Shape = Hashable  # str: a register's or value's class; tuple: ("m", size, broadcast, index class, place) or ("k", shape, zeroing)
-_NAMED = frozenset("al cl ax dx eax rax st0 xmm0 es cs ss ds fs gs".split())
+_NAMED = frozenset(["al", "cl", "ax", "dx", "eax", "rax", "st0", "xmm0", "es", "cs", "ss", "ds", "fs", "gs"])
 _CLASS = {"al": "r8", "cl": "r8", "ax": "r16", "dx": "r16", "eax": "r32", "rax": "r64", "st0": "st", "xmm0": "xmm",
           **dict.fromkeys(("es", "cs", "ss", "ds", "fs", "gs"), "sreg")}  # fmt: skip
 
@@ -81,7 +82,7 @@ def _accepts(kind: str, given: Shape) -> bool:
         return _accepts_memory(kind, *given[1:])
     match given:
         case "1" | "value":
-            return kind == "1" and given == "1" or (kind[0] == "i" and kind[1].isdigit()) or kind.startswith("rel")
+            return (kind == "1" and given == "1") or (kind[0] == "i" and kind[1].isdigit()) or kind.startswith("rel")
         case "address":
             return kind in ("i64", "rel32")
         case "label":
@@ -127,7 +128,8 @@ def matches(mnemonic: str, operands: tuple[Operand, ...]) -> tuple[Form, ...]:
 
 
 def select(mnemonic: str, operands: tuple[Operand, ...]) -> tuple[Form, ...]:
-    """The forms of a canonical mnemonic that accept the operands, in the table's order. OperandError when there is none."""
+    """The forms of a canonical mnemonic that accept the operands, in the table's order. OperandError when there is
+    none."""
     found = matches(mnemonic, operands)
     if not found:
         raise OperandError(_explain(mnemonic, operands))
@@ -164,7 +166,7 @@ def settle_size(mnemonic: str, operands: tuple[Operand, ...], found: Iterable[Fo
         if not isinstance(memory, Memory):
             continue
         sizes = {_memory_sizes(form.kinds[position])[memory.broadcast > 0] for form in found}
-        if memory.size in sizes or sizes == {None} and memory.size is None:
+        if memory.size in sizes or (sizes == {None} and memory.size is None):
             return operands
         if len(sizes) > 1:
             known = " or ".join(str(s) for s in sorted(s for s in sizes if s is not None))
@@ -204,4 +206,10 @@ def _explain(mnemonic: str, operands: tuple[Operand, ...]) -> str:
 
     nearest = sorted(table.forms(mnemonic), key=distance)[:4]
     given = f"{mnemonic} {', '.join(map(_describe, operands))}".rstrip()
+    for operand in operands:
+        if isinstance(operand, Address):
+            return (
+                f"{given}: the address of {operand.name} is a branch target, a 64-bit immediate of mov, or rip-relative memory; it does not "
+                "fit 32 bits: use lea, compile as position-independent code"
+            )
     return f"{given}: no such form; the nearest are: " + "; ".join(dict.fromkeys(map(str, nearest)))

@@ -1,7 +1,8 @@
 """Loading the instruction table, one mnemonic at a time.
 
-`table.txt` is text with one form a line (its grammar is at its head). Reading it whole into forms would take longer than most
-uses of the assembler; so at first use the text is only cut by mnemonic, and a mnemonic's rows become `Form`s when asked for.
+`table.txt` is text with one form a line (its grammar is at its head). Reading it whole into forms would take longer
+than most uses of the assembler; so at first use the text is only cut by mnemonic, and a mnemonic's rows become
+`Form`s when asked for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The two independent assemblers that the encoder is compared with: GNU as and LLVM's, each given thousands of lines in one run."""
+"""The two independent assemblers that the encoder is compared with: GNU as and LLVM's, each given thousands of lines
+in one run."""
 
 from __future__ import annotations
 
@@ -40,19 +41,23 @@ def _source(lines: list[str]) -> str:
     """Line n stands on text line n + 1; a label before each tells its length."""
     text = "".join(f".L{i}: {line}\n" for i, line in enumerate(lines))
     ends = "".join(f".long .L{i} - .L0\n" for i in range(len(lines) + 1))
-    return f"{text}.L{len(lines)}:\n.section .ends,\"a\"\n{ends}"
+    return f'{text}.L{len(lines)}:\n.section .ends,"a"\n{ends}'
 
 
 def _gnu(source: str) -> tuple[bytes | None, str]:
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "out.o"
-        run = subprocess.run(["as", "--64", "-o", output, "-"], input=source, capture_output=True, text=True, check=False)
+        run = subprocess.run(
+            ["as", "--64", "-o", output, "-"], input=source, capture_output=True, text=True, check=False
+        )
         return (output.read_bytes() if run.returncode == 0 else None), run.stderr
 
 
 def _llvm(sources: list[str]) -> list[tuple[bytes | None, str]]:
     worker = Path(__file__).with_name("llvm_worker.py")
-    run = subprocess.run([sys.executable, worker], input=json.dumps(sources), capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, worker], input=json.dumps(sources), capture_output=True, text=True, check=True
+    )
     return [(bytes.fromhex(code) if code else None, messages) for code, messages in json.loads(run.stdout)]
 
 

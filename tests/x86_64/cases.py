@@ -1,15 +1,30 @@
-"""Instructions that exercise every form of the table: low and high registers, every kind of address, the edges of immediates."""
+"""Instructions that exercise every form of the table: low and high registers, every kind of address, the edges of
+immediates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from x86_64 import Instruction, Masked, Memory, OperandError, Operand, Register, Rounding, mnemonics
+from x86_64 import Instruction, Masked, Memory, Operand, OperandError, Register, Rounding, mnemonics
 from x86_64.registers import REGISTERS, fs, gs, r9, r12, r13, r14, rax, rbp, rbx, rcx, rip, rsi, rsp
 from x86_64.table import Form, forms
 
 _BY_KIND = {(r.kind, r.number): r for r in REGISTERS}
-_COUNT = {"r8": 16, "r16": 16, "r32": 16, "r64": 16, "xmm": 16, "ymm": 16, "zmm": 16, "mm": 8, "k": 8, "tmm": 8, "bnd": 4, "st": 8, "sreg": 6}
+_COUNT = {
+    "r8": 16,
+    "r16": 16,
+    "r32": 16,
+    "r64": 16,
+    "xmm": 16,
+    "ymm": 16,
+    "zmm": 16,
+    "mm": 8,
+    "k": 8,
+    "tmm": 8,
+    "bnd": 4,
+    "st": 8,
+    "sreg": 6,
+}
 
 ADDRESSES = (
     Memory(rbx),
@@ -52,7 +67,9 @@ def _memory(kind: str, variant: int) -> Memory:
     if kind.startswith("vm"):
         vector = {"x": "xmm", "y": "ymm", "z": "zmm"}[kind[-1]]
         base = address.base if address.base is not rip else rbx
-        return Memory(base, _BY_KIND[vector, 6 + variant % 9], address.scale, address.displacement, None, address.segment)
+        return Memory(
+            base, _BY_KIND[vector, 6 + variant % 9], address.scale, address.displacement, None, address.segment
+        )
     if kind in ("sibmem", "mib") and (address.base is None or address.base is rip):
         address = ADDRESSES[2]
     return Memory(address.base, address.index, address.scale, address.displacement, size, address.segment)
@@ -68,7 +85,7 @@ def _operand(kind: str, position: int, variant: int, form: Form) -> Operand:
     if kind == "r32-eax":
         return _BY_KIND["r32", 1 + variant]
     first, *rest = kind.split("/")
-    if first[0] == "m" and first != "mm" or first.startswith(("vm", "sibmem", "mib")):
+    if (first[0] == "m" and first != "mm") or first.startswith(("vm", "sibmem", "mib")):
         return _memory(first, variant)
     if first in _COUNT:
         if rest and variant % 2:
@@ -79,7 +96,7 @@ def _operand(kind: str, position: int, variant: int, form: Form) -> Operand:
 
 def instructions(form: Form) -> Iterator[Instruction]:
     """Instructions that the form accepts (another form may be the one chosen to encode them)."""
-    explicit_memory = any(k[0] == "m" and k != "mm" or "/m" in k or k[0] in "vs" for k in form.kinds)
+    explicit_memory = any((k[0] == "m" and k != "mm") or "/m" in k or k[0] in "vs" for k in form.kinds)
     count = VARIANTS if explicit_memory else 4
     for variant in range(count):
         operands: list[Operand] = [_operand(k, p, variant, form) for p, k in enumerate(form.kinds)]
@@ -87,7 +104,9 @@ def instructions(form: Form) -> Iterator[Instruction]:
         if "{k!}" in words or (variant >= 2 and ("{k}" in words or "{kz}" in words)):
             zeroing = variant % 3 == 2 and "{kz}" in words and isinstance(operands[0], Register)
             operands[0] = Masked(operands[0], _BY_KIND["k", 1 + variant % 7], zeroing)  # type: ignore[arg-type]
-        registers_only = not any(isinstance(o, Memory) or isinstance(o, Masked) and isinstance(o.operand, Memory) for o in operands)
+        registers_only = not any(
+            isinstance(o, Memory) or (isinstance(o, Masked) and isinstance(o.operand, Memory)) for o in operands
+        )
         if registers_only and variant % 4 == 2 and "{er}" in words:
             operands.append(list(Rounding)[variant // 4 % 4])
         elif registers_only and variant % 4 == 2 and "{sae}" in words:

@@ -24,7 +24,9 @@ def fill(encoding: Encoding, values: list[int]) -> bytes:
     for field, value in zip(encoding.fields, values, strict=True):
         assert holds(encoding, [value], field_index=encoding.fields.index(field))
         stored = _signed(value, field.bits) // field.scale
-        code[field.offset : field.offset + field.size] = (stored & (1 << field.size * 8) - 1).to_bytes(field.size, "little")
+        code[field.offset : field.offset + field.size] = (stored & (1 << field.size * 8) - 1).to_bytes(
+            field.size, "little"
+        )
     return bytes(code)
 
 
@@ -48,7 +50,12 @@ def _address(base: str, index: str, scale: int, displacement: int, segment: str)
     for name, factor in ((base, 1), (index, scale)):
         if name not in ("", "none"):
             terms[name] = terms.get(name, 0) + factor
-    return ("memory", tuple(sorted(terms.items())), _signed(displacement, 64), segment if segment in ("fs", "gs") else "")
+    return (
+        "memory",
+        tuple(sorted(terms.items())),
+        _signed(displacement, 64),
+        segment if segment in ("fs", "gs") else "",
+    )
 
 
 def ours(instruction: Instruction) -> tuple[object, ...]:
@@ -81,7 +88,9 @@ def _ours(operand: object) -> object:
 def decoded(code: bytes) -> tuple[object, ...]:
     """Mnemonic and explicit operands of one instruction that must take up all of the bytes."""
     instruction = iced.Decoder(64, code, ip=_ADDRESS).decode()
-    assert instruction.len == len(code), f"{code.hex()}: only {instruction.len} bytes make the instruction {instruction}"
+    assert instruction.len == len(code), (
+        f"{code.hex()}: only {instruction.len} bytes make the instruction {instruction}"
+    )
     operands: list[object] = []
     for position in range(instruction.op_count):
         kind = instruction.op_kind(position)

@@ -9,7 +9,8 @@ from x86_64 import Instruction, Register
 from .cases import all_instructions
 from .decoding import decoded, ours
 
-# Written without REX.W, which would change nothing: the decoder then sees the 32-bit register (or the selector's own 16 bits).
+# Written without REX.W, which would change nothing: the decoder then sees the 32-bit register (or the selector's own
+# 16 bits).
 _WIDTHLESS = re.compile(r"V?(EXTRACTPS|MOVMSKP[SD]|PEXTR[BW]|PINSR[BW]|PMOVMSKB)|MOV|VERR|VERW")
 
 

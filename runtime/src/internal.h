@@ -73,8 +73,9 @@ SG_INTERNAL uint32_t sg_arena_largest(const sg_arena *arena);
 typedef struct sg_region {
     uint8_t *writable, *executable;
     uint32_t hot_size, cold_size, constants_size, size;
-    uint8_t *records; /* as many bytes again as `size`, anonymous */
-    uint32_t *guard;  /* SG_GUARD in the process that created the region; 0 in a child it forked */
+    uint8_t *records; /* anonymous memory for the traces' records */
+    uint32_t records_size;
+    uint32_t *guard; /* SG_GUARD in the process that created the region; 0 in a child it forked */
 } sg_region;
 
 enum { SG_GUARD = 1 };

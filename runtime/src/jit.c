@@ -64,7 +64,7 @@ static bool create_arenas(sg_jit *jit, sg_error *error)
     const uint32_t code_size = region->hot_size + region->cold_size;
     if (sg_arena_create(&jit->hot, 0, region->hot_size, &jit->counters) &&
         sg_arena_create(&jit->cold, region->hot_size, code_size, &jit->counters) &&
-        sg_arena_create(&jit->records, 0, region->size, &jit->counters)) {
+        sg_arena_create(&jit->records, 0, region->records_size, &jit->counters)) {
         return true;
     }
     sg_error_format(error, "out of memory for the tables of free blocks");

@@ -59,6 +59,10 @@ static sg_exit_record *find_exit(sg_code *code, uint32_t index, sg_error *error)
 bool sg_link(sg_code *from, uint32_t exit_index, sg_code *to, sg_error *error)
 {
     sg_error_clear(error);
+    if (from == NULL || to == NULL) {
+        sg_error_format(error, "the trace to link %s is NULL; its compilation failed", from == NULL ? "from" : "to");
+        return false;
+    }
     if (from->jit != to->jit) {
         sg_error_format(error, "the two traces belong to different contexts; compile both with the same one");
         return false;

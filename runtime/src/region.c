@@ -160,13 +160,13 @@ static bool map_views(sg_region *region, int file, sg_counters *counters, sg_err
 static bool map_private(sg_region *region, size_t page, sg_counters *counters, sg_error *error)
 {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    void *const records = map(counters, NULL, region->size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    void *const records = map(counters, NULL, region->records_size, PROT_READ | PROT_WRITE, flags, -1, 0);
     void *const guard = map(counters, NULL, page, PROT_READ | PROT_WRITE, flags, -1, 0);
     region->records = records == MAP_FAILED ? NULL : records;
     region->guard = guard == MAP_FAILED ? NULL : guard;
     if (region->records == NULL || region->guard == NULL) {
         sg_error_format(error, "cannot map %" PRIu32 " bytes for the records of traces: %s; use a smaller sg_options.size",
-                        region->size, strerror(errno));
+                        region->records_size, strerror(errno));
         return false;
     }
     /* Kernels before 4.14 cannot do it; there a child is not told apart. */
@@ -194,6 +194,7 @@ static bool divide(sg_region *region, size_t size, size_t rodata_size, size_t pa
     }
     const size_t cold = (size - constants) / 3 & ~(page - 1);
     region->size = (uint32_t)size;
+    region->records_size = (uint32_t)size * 2; /* 16 bytes for a micro-op and 40 for an exit: code is full first */
     region->constants_size = (uint32_t)constants;
     region->cold_size = (uint32_t)cold;
     region->hot_size = (uint32_t)(size - constants - cold);
@@ -208,6 +209,12 @@ bool sg_region_create(sg_region *region, const sg_options *options, size_t rodat
     uintptr_t near = options == NULL ? 0 : (uintptr_t)options->near;
     if (near == 0) {
         near = (uintptr_t)&sg_region_create;
+    }
+    if (near >= HIGHEST_ADDRESS) {
+        sg_error_format(error, "sg_options.near is 0x%" PRIxPTR ", which is no address of a program; use the address of "
+                        "one of the VM's functions",
+                        near);
+        return false;
     }
     if (!divide(region, options == NULL ? 0 : options->size, rodata_size, page, error)) {
         return false;
@@ -238,7 +245,7 @@ void sg_region_destroy(sg_region *region)
 {
     unmap(region->executable, region->size);
     unmap(region->writable, region->size);
-    unmap(region->records, region->size);
+    unmap(region->records, region->records_size);
     unmap(region->guard, 1);
     *region = (sg_region){0};
 }

@@ -128,7 +128,7 @@ static sg_code *begin(sg_jit *jit, const room *room, const void *trace, uint32_t
     as->labels = code->labels;
     as->cold_labels = code->cold_labels;
     as->exits = code->exits;
-    as->exits_limit = code->exits + length + 1;
+    as->last_exit = 0;
     as->fixup_count = 0;
     as->trace = trace;
     as->error = error;

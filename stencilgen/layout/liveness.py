@@ -153,10 +153,12 @@ class Liveness:
         return backward(self.usages[block], self.live_out[block])
 
     def _usages(self, block: Block) -> list[Usage]:
-        return [usage if (usage := usage_of(i)).straight else self._call(i, usage) for i in block.instructions]
+        return [usage if (usage := usage_of(i)).straight else self._elsewhere(i, usage) for i in block.instructions]
 
-    def _call(self, instruction: Instruction, usage: Usage) -> Usage:
-        """A call within a block: its arguments are read, and what its convention does not preserve is lost."""
+    def _elsewhere(self, instruction: Instruction, usage: Usage) -> Usage:
+        """A call within a block reads its arguments, and what its convention does not preserve is lost."""
+        if instruction.effects.control is Control.TRAP:
+            return usage
         if instruction.mnemonic != "CALL":  # int, syscall
             return Usage(EVERYTHING, 0, EVERYTHING, loads=True, stores=True, straight=False)
         callee = instruction.operands[0]

@@ -38,7 +38,7 @@ def rewrite(site: Site, position: int) -> Edit | None:
         return None
     target, source = use.operands
     assert isinstance(target, Register)
-    if not isinstance(source, Register | Memory) or mentions(source, load.register.whole):
+    if target.size < 4 or not isinstance(source, Register | Memory) or mentions(source, load.register.whole):
         return None
     constant = immediate(load, 8 * target.size)
     if constant is None:

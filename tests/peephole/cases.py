@@ -1,7 +1,8 @@
 """What each rule does, and what it must leave alone, as programs before and after.
 
-`E` is the JIT-time value; `E=None` takes the widest range that the width's immediate allows. Everything is live at the end except
-`dead`, so each line is the strongest claim. Placeholders {a} {b} {c} {d} {m} run over all of `widths`, see `programs.py`.
+`E` is the JIT-time value; `E=None` takes the widest range that the width's immediate allows. Everything is live at
+the end except `dead`, so each line is the strongest claim. Placeholders {a} {b} {c} {d} {m} run over all of `widths`,
+see `programs.py`.
 """
 
 from collections.abc import Iterator
@@ -139,6 +140,7 @@ def commute_constant() -> Iterator[Case]:
     yield from stays(rule, "mov rax, E; add rax, rax", dead="flags", E=LOW32)
     yield from stays(rule, "mov rax, E; add rax, [rax]", dead="flags", E=LOW32)
     yield from stays(rule, "mov eax, E; add ax, si", dead="flags", E=(0, 100))
+    yield from stays(rule, "mov {a}, E; add {a}, {b}", dead="flags", E=(0, 100), widths=(8, 16))
     yield from stays(rule, "mov eax, E; add rax, rsi", dead="flags", E=UNSIGNED32)
     yield from stays(rule, "mov rax, E; add rax, rsi", dead="flags", E=WIDE)
     yield from stays(rule, "mov eax, 5; add eax, 6", dead="flags")

@@ -1,7 +1,8 @@
 """Proof that one straight-line program may take the place of another.
 
-`after` may replace `before` if from every state, and for every value of the symbols within their ranges, each part of the state
-that is live at the end is the same, except for flags that `before` leaves undefined; and if every constant fits its field.
+`after` may replace `before` if from every state, and for every value of the symbols within their ranges, each part of
+the state that is live at the end is the same, except for flags that `before` leaves undefined; and if every constant
+fits its field.
 """
 
 from collections.abc import Sequence
@@ -35,7 +36,8 @@ class Products:
 
 
 def counterexample(before: Sequence[Instruction], after: Sequence[Instruction], live: int) -> str | None:
-    """None if `after` may replace `before` with `live` (a liveness mask) live at the end; else a state that shows why not."""
+    """None if `after` may replace `before` with `live` (a liveness mask) live at the end; else a state that shows why
+    not."""
     products = Products()
     start = Machine.symbolic(products)
     old, new = start.copy().run(before), start.copy().run(after)
@@ -43,7 +45,7 @@ def counterexample(before: Sequence[Instruction], after: Sequence[Instruction], 
     solver.add(products.axioms)
     solver.add([in_range(symbol) for symbol in symbols_of([*before, *after])])
     solver.add(old.encodable)
-    solver.add(z3.Not(z3.And(new.encodable + [old.memory == new.memory] + equal_parts(old, new, live))))
+    solver.add(z3.Not(z3.And(*new.encodable, old.memory == new.memory, *equal_parts(old, new, live))))
     match solver.check():
         case z3.unsat:
             return None

@@ -83,6 +83,10 @@ class Config(_Table):
     def sources(self) -> list[Path]:
         return [self.directory / source for source in self.stencils.sources]
 
+    def line(self, *key: str) -> int:
+        """The line of the file in which this key stands, as in `line("holes", "oparg")`; 0 when it has a default."""
+        return _line_of(self.path.read_text(encoding="utf-8"), key)
+
 
 def load_config(path: Path) -> Config:
     """Read and check a stencilgen.toml; UserError with its line for everything that is wrong in it."""

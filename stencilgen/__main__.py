@@ -1,0 +1,7 @@
+"""`python -m stencilgen` is `stencilgen`."""
+
+import sys
+
+from stencilgen.cli import main
+
+sys.exit(main())

@@ -1,0 +1,103 @@
+"""The command line: one module a command, and here what they share: how failures leave the process.
+
+| exit code | means |
+|---|---|
+| 0   | all is well |
+| 1   | a defect of stencilgen: one line that says so and where to report it |
+| 2   | the user's mistake, told in words: file, line, cause, remedy |
+| 130 | interrupted; nothing half-written is left behind |
+"""
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from stencilgen.errors import UserError
+from stencilgen.version import VERSION
+
+__all__ = ["main", "stencilgen"]
+
+COMMANDS = ("build", "explain", "stats", "check", "doctor", "demo", "runtime")
+"""In the order in which a newcomer meets them; each is `stencilgen.cli.NAME.command`."""
+
+REPORT = "please report this, with the output of `stencilgen doctor`, to the developers of stencilgen"
+
+
+class _Lazy(click.Group):
+    """Imports a command's module when it is used: `stencilgen --help` does not wait for LLVM."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"stencilgen.cli.{name}").command
+        return command
+
+
+EPILOG = """\b
+Examples:
+  stencilgen demo                            see it work, on a bundled example
+  stencilgen build                           build the stencilgen.toml in this folder
+  stencilgen explain LOAD_FAST --oparg 3     from C to bytes, stage by stage
+  stencilgen doctor                          what is missing on this machine"""
+
+
+@click.group(
+    cls=_Lazy, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(VERSION, "--version", message="stencilgen %(version)s")
+@click.option(
+    "--traceback", is_flag=True, expose_value=False, help="For defects: show a traceback (also STENCILGEN_TRACEBACK=1)."
+)
+def stencilgen() -> None:
+    """Micro-ops written once in C become emit functions for a trace JIT."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code. Never raises, whatever goes wrong."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    arguments = [argument for argument in given if argument != "--traceback"]  # wherever it stands
+    wants_traceback = len(arguments) < len(given) or os.environ.get("STENCILGEN_TRACEBACK", "") not in ("", "0")
+    try:
+        return _exit_code(stencilgen.main(args=arguments, prog_name="stencilgen", standalone_mode=False))
+    except UserError as error:
+        show(error)
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # whoever read our output has seen enough; keep the interpreter from complaining when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except Exception as error:
+        if wants_traceback:
+            traceback.print_exc()
+        if isinstance(error, OSError) and error.filename is not None:  # a full disk, a folder without permission
+            click.echo(f"{error.filename}: {error.strerror}", err=True)
+            return 2
+        message = " ".join(str(error).split()) or "no message"
+        click.echo(f"stencilgen: a defect of stencilgen: {type(error).__name__}: {message}\n  → {REPORT}", err=True)
+        return 1
+
+
+def _exit_code(result: object) -> int:
+    return result if isinstance(result, int) else 0
+
+
+def show(error: UserError) -> None:
+    """Print a user error on stderr, the place in bold."""
+    for diagnostic in error.diagnostics:
+        text = str(diagnostic)
+        place = text[: text.index(diagnostic.what)]
+        click.echo(click.style(place, bold=True) + text[len(place) :], err=True)

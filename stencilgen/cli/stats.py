@@ -1,0 +1,61 @@
+"""`stencilgen stats`: where the bytes are, biggest first, and which rule earned how many."""
+
+import json
+
+import click
+from rich import box
+from rich.table import Table
+
+from stencilgen.cli.common import configured, console, examples, plural, progress_bar
+from stencilgen.config import Config
+
+
+@click.command(
+    short_help="Sizes of all stencils, and which rules fired.",
+    epilog=examples(
+        "stencilgen stats                 a table, biggest stencil first",
+        "stencilgen stats --json          what stats.json holds, for scripts",
+    ),
+)
+@configured
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def command(config: Config, target: str, jobs: int | None, as_json: bool) -> None:
+    """Show the size of every stencil and how often each peephole rule fired.
+
+    Sizes are in bytes and the largest that an emit function can write: operands that are small make shorter code.
+    """
+    from stencilgen.pipeline import build
+
+    with progress_bar() as progress:
+        result = build(config, target=target, jobs=jobs, progress=progress)
+    if as_json:
+        click.echo(json.dumps(result.stats, indent=2))
+        return
+    out = console()
+    stencils, total = result.stats["stencils"], result.stats["total"]
+    sizes = Table(box=box.SIMPLE_HEAD, show_footer=True)
+    sizes.add_column("stencil", plural(total["stencils"], "stencil"))
+    sizes.add_column("hot", f"{total['max_hot_bytes']:,}", justify="right")
+    sizes.add_column("cold", f"{total['max_cold_bytes']:,}", justify="right")
+    sizes.add_column("frame", justify="right")
+    sizes.add_column("values", justify="right")
+    sizes.add_column("where")
+    by_size = sorted(
+        stencils.items(), key=lambda item: (-item[1]["max_hot_bytes"] - item[1]["max_cold_bytes"], item[0])
+    )
+    for name, row in by_size:
+        numbers = (row["max_hot_bytes"], row["max_cold_bytes"], row["frame_bytes"], row["jit_time_values"])
+        sizes.add_row(name, *map(_number, numbers), row["source"])
+    out.print(sizes)
+    if total["rules"]:
+        rules = Table(box=box.SIMPLE_HEAD)
+        rules.add_column("rule")
+        rules.add_column("fired", justify="right")
+        for rule, count in sorted(total["rules"].items(), key=lambda item: (-item[1], item[0])):
+            rules.add_row(rule, f"{count:,}")
+        out.print(rules)
+    out.print(f"constants: {total['constant_bytes']:,} bytes")
+
+
+def _number(value: int) -> str:
+    return f"{value:,}" if value else "·"

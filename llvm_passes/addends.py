@@ -1,8 +1,8 @@
 """Moving JIT-time addends outwards: (x + hole) * 8 + 80  →  x * 8 + (hole * 8 + 80).
 
-The optimiser leaves a JIT-time value where C added it, often underneath a run-time scaling or widening. At the outside it
-becomes one displacement or one immediate. Every integer or pointer is therefore split as *run-time part + JIT-time
-addend*, and the split is pushed through whatever distributes over addition:
+The optimiser leaves a JIT-time value where C added it, often underneath a run-time scaling or widening. At the
+outside it becomes one displacement or one immediate. Every integer or pointer is therefore split as *run-time part +
+JIT-time addend*, and the split is pushed through whatever distributes over addition:
 
     (r + J) + x          = (r + x) + J                     (also `sub`, and `or disjoint`)
     (r + J) * c          = r * c + J * c                   (c constant; `shl` likewise)
@@ -51,7 +51,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Widening:
-    """The cast that stands outside the value being split: `sext` or `zext` to `bits`; `flag` is what it needs inside."""
+    """The cast outside the value being split, `sext` or `zext` to `bits`; `flag` is what it needs inside."""
 
     opcode: str
     bits: int
@@ -68,7 +68,7 @@ class CannotSplit(Exception):
 def move_addends(
     body: Body, jit: Mapping[str, JitExpr], markers: frozenset[str], table: SymbolTable, layout: Layout
 ) -> None:
-    """Rewrite the affine run-time instructions of `body` that JIT-time values flow into; `markers` count as run-time."""
+    """Rewrite the affine run-time instructions that JIT-time values flow into; `markers` count as run-time."""
     _Mover(body, {name: value for name, value in jit.items() if name not in markers}, set(jit), table, layout).run()
 
 
@@ -166,10 +166,7 @@ class _Mover:
         bits = integer_bits(type_text)
         if bits is None:
             raise CannotSplit
-        if token[0] == "%":
-            value = self.jit.get(token[1:])
-        else:
-            value = constant(type_text, token, self.layout, self._address)
+        value = self.jit.get(token[1:]) if token[0] == "%" else constant(type_text, token, self.layout, self._address)
         if value is not None and (type_text != "ptr" or token[0] == "%"):
             return Split(None, operation(widening.opcode, widening.bits, value) if widening else value)
         if token[0] == "%":

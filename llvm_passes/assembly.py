@@ -77,7 +77,7 @@ def _data_objects(text: str) -> dict[str, DataObject]:
 
 
 def data_used_by(texts: Iterable[str], data: Mapping[str, DataObject]) -> tuple[DataObject, ...]:
-    """The constants that `texts` (assembly, or names) refer to, and those that these refer to, in order of first use."""
+    """The constants that `texts` (assembly, or names) refer to, directly or through others, in order of first use."""
     used: dict[str, DataObject] = {}
     pending = list(texts)
     while pending:

@@ -1,13 +1,14 @@
 """LLVM itself, through llvmlite: parsing, the clean-up passes, code generation, and the options all of it depends on.
 
-Only worker processes import this module: loading LLVM takes a while, its options are global to the process, and an error
-in inline assembly ends the process. Each option carries its reason; since LLVM ignores unknown options in silence,
-`check_options` compiles a probe and looks for every effect.
+Only worker processes import this module: loading LLVM takes a while, its options are global to the process, and an
+error in inline assembly ends the process. Each option carries its reason; since LLVM ignores unknown options in
+silence, `check_options` compiles a probe and looks for every effect.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import llvmlite.binding as llvm
 
@@ -38,7 +39,8 @@ def _target() -> llvm.Target:
 def _target_machine() -> llvm.TargetMachine:
     """A fresh one for every use: a used one remembers module flags of earlier modules.
 
-    Position-independent code with the small model reaches the VM's data relative to rip and leaves absolute symbols alone.
+    Position-independent code with the small model reaches the VM's data relative to rip and leaves absolute symbols
+    alone.
     """
     return _target().create_target_machine(cpu="x86-64", opt=3, reloc="pic", codemodel="small")
 
@@ -69,7 +71,9 @@ def name_values(text: str) -> str:
 
 
 def clean_up(text: str) -> llvm.ModuleRef:
-    """The module after instcombine and simplifycfg: no more than folding needs, each further pass is a soundness risk."""
+    """The module after instcombine and simplifycfg: no more than folding needs, each further pass is a soundness
+    risk.
+    """
     module = parse(text)
     passes = llvm.create_new_module_pass_manager()
     passes.add_instruction_combine_pass()
@@ -77,6 +81,17 @@ def clean_up(text: str) -> llvm.ModuleRef:
     passes.add_instruction_namer_pass()
     passes.run(module, _pass_builder())
     return module
+
+
+def link(texts: Sequence[str]) -> str:
+    """The modules as one. Raises LlvmError, for instance when two define the same function."""
+    first, *others = (parse(text) for text in texts)
+    try:
+        for other in others:
+            first.link_in(other)
+    except RuntimeError as error:
+        raise LlvmError(str(error).strip() or "the sources do not fit together") from None
+    return str(first)
 
 
 def emit(module: llvm.ModuleRef) -> str:
@@ -91,7 +106,7 @@ target triple = "x86_64-unknown-linux-gnu"
 declare dso_local void @nine(i64, i64, i64, i64, i64, i64, i64, i64, i64)
 declare dso_local preserve_nonecc i64 @next(ptr, ptr)
 declare dso_local preserve_nonecc i64 @exit(ptr, ptr)
-define dso_local hidden preserve_nonecc i64 @probe(ptr %a, ptr %b) noredzone nounwind "frame-pointer"="reserved" !prof !0 {
+define hidden preserve_nonecc i64 @probe(ptr %a, ptr %b) noredzone nounwind "frame-pointer"="reserved" !prof !0 {
 entry:
   %p = getelementptr i8, ptr %a, i64 ptrtoint (ptr @E to i64)
   %v = load i64, ptr %p

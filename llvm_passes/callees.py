@@ -1,8 +1,8 @@
 """What a stencil calls, and how: calling convention, variadic or not, kinds of arguments and result.
 
-Which registers a call reads and clobbers follows from its calling convention, which assembly text does not show; so it is
-read off the IR, per callee's name. Calls that only code generation knows (`memcpy` for a structure copy, `__udivti3`)
-follow the C convention.
+Which registers a call reads and clobbers follows from its calling convention, which assembly text does not show; so
+it is read off the IR, per callee's name. Calls that only code generation knows (`memcpy` for a structure copy,
+`__udivti3`) follow the C convention.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ CONVENTIONS = frozenset(
 class Callee:
     """How a function is called.
 
-    `convention` is LLVM's name (`ccc`, `preserve_mostcc`, `preserve_nonecc`, …). `arguments` and `returns` have one letter
-    per value: `i` integer or pointer up to 64 bits, `w` integer of two registers, `d` double, `f` float, `v` vector,
-    `m` in memory (by value), `x` x87; `returns` is empty for void, more letters for a structure in registers. For a
-    variadic function `arguments` covers the fixed parameters only.
+    `convention` is LLVM's name (`ccc`, `preserve_mostcc`, `preserve_nonecc`, …). `arguments` and `returns` have one
+    letter per value: `i` integer or pointer up to 64 bits, `w` integer of two registers, `d` double, `f` float, `v`
+    vector, `m` in memory (by value), `x` x87; `returns` is empty for void, more letters for a structure in registers.
+    For a variadic function `arguments` covers the fixed parameters only.
     """
 
     convention: str

@@ -1,8 +1,8 @@
 """What a stencil cannot contain, told with file, line, cause and remedy.
 
-A stencil's code is copied between others: it has no frame, no data and no unwinding of its own. Most of what breaks that
-is visible in the IR, one line at a time; the table below lists it. Inline assembly passes: whether it fits is known only
-once it has been parsed as machine code.
+A stencil's code is copied between others: it has no frame, no data and no unwinding of its own. Most of what breaks
+that is visible in the IR, one line at a time; the table below lists it. Inline assembly passes: whether it fits is
+known only once it has been parsed as machine code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from llvm_passes.holes import CONTINUE, EXIT, HOLE_PREFIX, LABEL_PREFIX, split_name
 from llvm_passes.layout import integer_bits
-from llvm_passes.metadata import Metadata, Position
+from llvm_passes.metadata import Metadata
 from llvm_passes.module import Module
 from llvm_passes.text import NAME, closing, global_references, split_top, unquote
 
@@ -205,7 +205,7 @@ class _Checker:
             position = definition if "!dbg" in definition else line
             yield (
                 position,
-                f"uses the variable {name}, which is defined in the stencils' own source and so does not exist in the VM",
+                f"uses the variable {name}, which the stencils define themselves, so that the VM does not have it",
                 "define it in the VM and declare it extern here",
             )
         elif kind.startswith("external ") and not _is_local(kind):

@@ -1,8 +1,8 @@
 """From a module's IR to each stencil's assembly: name, mark, fold, clean up, generate, cut apart.
 
-`generate` is the whole way for one chunk of functions and runs in a worker process; `compile_functions` is what callers
-use: it cuts the module into chunks, hands them to workers, and when LLVM dies over a chunk (it does so for a syntax error
-in inline assembly), halves the chunk until the guilty stencil stands alone.
+`generate` is the whole way for one chunk of functions and runs in a worker process; `compile_functions` is what
+callers use: it cuts the module into chunks, hands them to workers, and when LLVM dies over a chunk (it does so for a
+syntax error in inline assembly), halves the chunk until the guilty stencil stands alone.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ from llvm_passes.module import Module, split_module
 from llvm_passes.symbols import JitSymbol
 
 _CHUNK_MINIMUM = 40
-"""Fewer functions than this are not worth a worker of their own: loading LLVM takes as long as compiling about as many."""
+"""Fewer functions than this are not worth a worker of their own: loading LLVM takes as long as compiling about as
+many.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledFunction:
-    """One function on its way: `ir` with names and marks, `folded_ir`, and `assembly` (AT&T, section switches included).
+    """One function on its way: `ir` with names and marks, `folded_ir`, and `assembly` (AT&T, section switches
+    included).
 
     `symbols` are the JIT-time values that the assembly names; `data` the constants it refers to; `callees` what it may
     call, by name as in the assembly; `indirect_callees` the kinds of its calls through a register or memory;
@@ -48,14 +51,16 @@ class CompiledFunction:
 
 
 @dataclass(frozen=True, slots=True)
-class CodegenOptions:
+class CompileOptions:
     """How to compile; `fold` says what is known about holes."""
 
     fold: FoldOptions = field(default_factory=FoldOptions)
 
 
 class InternalError(Exception):
-    """A fault in these passes, not in the input; `stencil` is the one that shows it, the message ends with a traceback."""
+    """A fault in these passes, not in the input; `stencil` is the one that shows it, the message ends with a
+    traceback.
+    """
 
     def __init__(self, stencil: str, message: str) -> None:
         super().__init__(f"internal error over stencil {stencil}:\n{message}")
@@ -77,7 +82,14 @@ class Request:
 
     text: str
     names: tuple[str, ...]
-    options: CodegenOptions
+    options: CompileOptions
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRequest:
+    """Modules that a worker is to make one."""
+
+    modules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +103,17 @@ class Failure:
 def compile_functions(
     ir: str | Module,
     names: Iterable[str] | None = None,
-    options: CodegenOptions | None = None,
+    options: CompileOptions | None = None,
     jobs: int = 1,
 ) -> dict[str, CompiledFunction]:
     """Compile the functions `names` (all that the module defines, if None) in up to `jobs` worker processes.
 
-    The result is in the order of `names` and does not depend on `jobs`. Raises CodegenError, KeyError for an unknown name.
+    The result is in the order of `names` and does not depend on `jobs`. Raises CodegenError, KeyError for an unknown
+    name.
     """
     module = ir if isinstance(ir, Module) else split_module(ir)
     wanted = tuple(module.functions if names is None else names)
-    options = options or CodegenOptions()
+    options = options or CompileOptions()
     count = max(1, min(jobs, -(-len(wanted) // _CHUNK_MINIMUM)))
     chunks = [chunk for chunk in (wanted[number::count] for number in range(count)) if chunk]
     with ThreadPoolExecutor(max_workers=count) as pool:
@@ -109,10 +122,23 @@ def compile_functions(
     return {name: compiled[name] for name in wanted}
 
 
-def _compile_chunk(module: Module, names: tuple[str, ...], options: CodegenOptions) -> list[CompiledFunction]:
+def link(modules: Iterable[str]) -> str:
+    """The IR of several modules as one; static names that clash are told apart. Raises CodegenError."""
+    texts = tuple(modules)
+    if len(texts) == 1:
+        return texts[0]
+    answer = _ask_worker(LinkRequest(texts))
+    if isinstance(answer, Failure):
+        raise CodegenError("", answer.message)
+    assert isinstance(answer, str)
+    return answer
+
+
+def _compile_chunk(module: Module, names: tuple[str, ...], options: CompileOptions) -> list[CompiledFunction]:
     answer = _ask_worker(Request(module.extract(names), names, options))
-    if not isinstance(answer, Failure):
+    if isinstance(answer, list):
         return answer
+    assert isinstance(answer, Failure)
     if len(names) == 1 and answer.internal:
         raise InternalError(names[0], answer.message)
     if len(names) == 1:
@@ -121,8 +147,11 @@ def _compile_chunk(module: Module, names: tuple[str, ...], options: CodegenOptio
     return _compile_chunk(module, names[:half], options) + _compile_chunk(module, names[half:], options)
 
 
-def _ask_worker(request: Request) -> list[CompiledFunction] | Failure:
-    """Run one chunk in a process of its own; its death is a Failure."""
+Answer = list[CompiledFunction] | str | Failure
+
+
+def _ask_worker(request: Request | LinkRequest) -> Answer:
+    """Have a process of its own answer the request; its death is a Failure."""
     root = str(Path(__file__).resolve().parent.parent)
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH"))))
@@ -135,7 +164,7 @@ def _ask_worker(request: Request) -> list[CompiledFunction] | Failure:
     )
     if finished.returncode == 0 and finished.stdout:
         answer = pickle.loads(finished.stdout)
-        assert isinstance(answer, list | Failure)
+        assert isinstance(answer, list | str | Failure)
         return answer
     return Failure(_last_words(finished.stderr.decode(errors="replace"), finished.returncode))
 

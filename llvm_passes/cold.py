@@ -1,9 +1,9 @@
 """What is cold, and how functions are compiled: marks that make LLVM itself separate hot code from cold.
 
-LLVM moves a block to the cold section when its profile count is below one. So every stencil gets an entry count, and each
-branch one of whose sides can only end in an exit, in a call of a `cold` function or in one that does not return, gets
-weights; `__builtin_expect` has already left its own. The attributes set here keep frames to one `sub`/`push` with its
-inverse, and rbp out of use.
+LLVM moves a block to the cold section when its profile count is below one. So every stencil gets an entry count, and
+each branch one of whose sides can only end in an exit, in a call of a `cold` function or in one that does not return,
+gets weights; `__builtin_expect` has already left its own. The attributes set here keep frames to one `sub`/`push`
+with its inverse, and rbp out of use.
 """
 
 from __future__ import annotations

@@ -16,7 +16,9 @@ from llvm_passes.text import unquote
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A field of a structure or union: offset and size in bytes; members of anonymous members are listed as C names them."""
+    """A field of a structure or union: offset and size in bytes; members of anonymous members are listed as C names
+    them.
+    """
 
     name: str
     offset: int
@@ -26,7 +28,9 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A complete structure or union. `name` as C spells the type: `struct Frame`, or the typedef's name if it has no tag."""
+    """A complete structure or union. `name` as C spells the type: `struct Frame`, or the typedef's name if it has no
+    tag.
+    """
 
     name: str
     typedefs: tuple[str, ...]

@@ -12,7 +12,8 @@ emitter computes it anyway (a guarded path still has its constants), so each ope
 - no-wrap flags do not exist: arithmetic wraps;
 - `ctlz` and `cttz` of 0 give the width, `abs` of the smallest signed number wraps to itself.
 
-Values are unsigned Python integers in [0, 2**bits); pointers are 64-bit integers, `double` and `float` holes their bit patterns.
+Values are unsigned Python integers in [0, 2**bits); pointers are 64-bit integers, `double` and `float` holes their
+bit patterns.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from typing import Literal
 HoleKind = Literal["integer", "pointer", "float", "double"]
 
 MAXIMUM_SIZE = 256
-"""Largest number of tree nodes an expression may have: shared subterms are repeated in a tree, and 2**n of them would follow."""
+"""Largest number of tree nodes an expression may have: shared subterms are repeated in a tree, and 2**n of them would
+follow.
+"""
 
 
 class ExpressionTooLarge(Exception):

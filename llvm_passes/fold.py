@@ -1,8 +1,8 @@
 """The fold pass: replace everything a stencil computes from its holes by one absolute symbol per maximal expression.
 
-    %h = call i16 @__sg_hole_oparg()                         load from
-    %i = zext i16 %h to i64                          →       getelementptr (i8, ptr %frame, i64 ptrtoint (ptr @__sg_e_… to i64))
-    %p = getelementptr ptr, ptr %frame, i64 %i               where the symbol is oparg * 8
+    %h = call i16 @__sg_hole_oparg()
+    %i = zext i16 %h to i64                      →    %p = getelementptr i8, ptr %frame, i64 ptrtoint (ptr @E to i64)
+    %p = getelementptr ptr, ptr %frame, i64 %i        where E is oparg * 8
 
 The key idea is a sparse walk. Holes are calls; from each, results spread through instructions whose operands are all
 JIT-time or constant. Whatever else uses such a result sees a constant instead. Pointers are the exception: LLVM takes
@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from llvm_passes.addends import move_addends
 from llvm_passes.body import Body
@@ -30,8 +31,9 @@ from llvm_passes.text import NAME, closing, split_top, unquote
 class FoldOptions:
     """What the caller knows beyond the IR.
 
-    `hole_ranges` bounds holes more tightly than their types (inclusive; signed where low < 0). `assume` gives the value of
-    JIT-time expressions: folding the same text under `{condition: 1}` and `{condition: 0}` makes its two versions.
+    `hole_ranges` bounds holes more tightly than their types (inclusive; signed where low < 0). `assume` gives the
+    value of JIT-time expressions: folding the same text under `{condition: 1}` and `{condition: 0}` makes its two
+    versions.
     """
 
     hole_ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -40,7 +42,9 @@ class FoldOptions:
 
 @dataclass(frozen=True, slots=True)
 class FoldedFunction:
-    """One function after folding. `conditions` are the JIT-time values that branches, switches and selects still test."""
+    """One function after folding. `conditions` are the JIT-time values that branches, switches and selects still
+    test.
+    """
 
     text: str
     symbols: Mapping[str, JitSymbol]
@@ -57,7 +61,9 @@ class FoldedModule:
 
 
 def fold(ir_text: str, options: FoldOptions | None = None) -> FoldedModule:
-    """Fold every function of a module whose values all have names (see `codegen.prepare`) and that has no debug information."""
+    """Fold every function of a module whose values all have names (see `backend.name_values`) and that has no debug
+    information.
+    """
     options = options or FoldOptions()
     tables: dict[str, SymbolTable] = {}
     text, conditions = fold_into(ir_text, options, tables)
@@ -163,7 +169,8 @@ class _Fold:
         return compute(instruction, operands, self.layout)
 
     def _anchors(self) -> set[str]:
-        """The JIT-time values that need a marker: pointers that memory is accessed through, in the end, at a fixed base.
+        """The JIT-time values that need a marker: pointers that memory is accessed through, in the end, at a fixed
+        base.
 
         A constant offset from such a pointer stays a run-time `getelementptr`: fields of one object share one marker.
         """
@@ -224,7 +231,7 @@ class _Fold:
             name = own.get(index)
             if name is None:
                 line = body.lines[index]
-                body.lines[index] = body.replace(line, lambda name, line=line: self._constant_for(name, markers, line))
+                body.lines[index] = body.replace(line, partial(self._constant_for, markers, line))
             elif name in markers:
                 symbol = self.table.marker(self.jit[name])
                 assembly = f'asm "movabsq $${symbol}, $0", "=r"()'
@@ -232,7 +239,7 @@ class _Fold:
             else:
                 body.delete(index)
 
-    def _constant_for(self, name: str, markers: set[str], line: str) -> str | None:
+    def _constant_for(self, markers: set[str], line: str, name: str) -> str | None:
         expression = self.jit.get(name)
         if expression is None or name in markers:
             return None
@@ -256,9 +263,10 @@ def has_leftovers(text: str) -> bool:
 
 
 _CONSTANT_OPERAND = r"(?:-?\d+|true|false|null|ptrtoint \(ptr @\w+ to i\d+\)|@\w+)"
+_OPERANDS = rf"{_CONSTANT_OPERAND}(?:, (?:i\d+ |ptr )?{_CONSTANT_OPERAND})*"
 _LEFTOVER = re.compile(
     rf"\b(?:add|sub|xor|trunc|inttoptr|getelementptr)(?: (?:nuw|nsw|inbounds|nusw))* \([^\n]*{SYMBOL_PREFIX}"
-    rf"|^  %\S+ = [a-z]+(?: [a-z]+)* (?:i\d+|ptr) {_CONSTANT_OPERAND}(?:, (?:i\d+ |ptr )?{_CONSTANT_OPERAND})*(?: to \w+)?$"
+    rf"|^  %\S+ = [a-z]+(?: [a-z]+)* (?:i\d+|ptr) {_OPERANDS}(?: to \w+)?$"
     rf"|^  %\S+ = (?:tail )?call \w+ @llvm\.[\w.]+\((?:(?:noundef )?i\d+ {_CONSTANT_OPERAND}(?:, |\)))+$",
     re.M,
 )

@@ -7,7 +7,7 @@ import re
 from llvm_passes import backend
 from llvm_passes.assembly import data_used_by, split_assembly
 from llvm_passes.callees import callees_of
-from llvm_passes.codegen import CodegenOptions, CompiledFunction
+from llvm_passes.codegen import CompiledFunction, CompileOptions
 from llvm_passes.cold import mark
 from llvm_passes.expression import SymbolAddress, walk
 from llvm_passes.fold import fold_into, function_spans, has_leftovers, with_declarations
@@ -16,7 +16,7 @@ from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol, SymbolTable
 _SYMBOL = re.compile(rf"{SYMBOL_PREFIX}\w+")
 
 
-def generate(text: str, names: tuple[str, ...], options: CodegenOptions) -> list[CompiledFunction]:
+def generate(text: str, names: tuple[str, ...], options: CompileOptions) -> list[CompiledFunction]:
     """Compile the functions `names` of a module without debug information. Raises backend.LlvmError."""
     backend.check_options()
     marked = mark(backend.name_values(text))

@@ -1,7 +1,8 @@
 """Which calls are holes, and what they are called.
 
-`stencil.h` declares a hole as a const function named `__sg_hole_<kind>_<name>`: one hole may be read as several C types,
-and each kind of type needs a symbol of its own. A name without one of these kinds, `__sg_hole_<name>`, is a hole too.
+`stencil.h` declares a hole as a const function named `__sg_hole_<kind>_<name>`: one hole may be read as several C
+types, and each kind of type needs a symbol of its own. A name without one of these kinds, `__sg_hole_<name>`, is a
+hole too.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Instructions and constant expressions as values: the part of LLVM's textual IR that JIT-time arithmetic is written in.
+"""Instructions and constant expressions as values: the part of textual IR that JIT-time arithmetic is written in.
 
 `parse` reads one line of a function into an `Instruction` if its operation could be computed at emit time (integer
-arithmetic, comparisons, selects, casts, address arithmetic, bit intrinsics, calls of holes), else None: the passes treat
-every other line as opaque text. Metadata must be gone or at the end of the line.
+arithmetic, comparisons, selects, casts, address arithmetic, bit intrinsics, calls of holes), else None: the passes
+treat every other line as opaque text. Metadata must be gone or at the end of the line.
 """
 
 from __future__ import annotations
@@ -185,7 +185,9 @@ Resolve = Callable[[str], JitExpr | None]
 
 @lru_cache(maxsize=4096)
 def literal(type_text: str, token: str) -> Const | None:
-    """An integer, pointer or floating-point literal as its bits; undefined values are 0, the simplest of their values."""
+    """An integer, pointer or floating-point literal as its bits; undefined values are 0, the simplest of their
+    values.
+    """
     bits = integer_bits(type_text) or {"double": 64, "float": 32}.get(type_text)
     if bits is None:
         return None
@@ -203,7 +205,9 @@ def literal(type_text: str, token: str) -> Const | None:
 
 
 def constant(type_text: str, token: str, layout: Layout, resolve: Resolve) -> JitExpr | None:
-    """The value of a constant operand (literal, global's address, constant expression), or None if it is not one we know."""
+    """The value of a constant operand (literal, global's address, constant expression), or None if it is not one we
+    know.
+    """
     first = token[0]
     if first == "%":
         return None

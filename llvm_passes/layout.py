@@ -1,7 +1,8 @@
 """Sizes of LLVM types on x86-64, enough to turn every `getelementptr` into byte arithmetic.
 
-Why not ask llvmlite: the walk is over text (see `text.py`), and one dictionary of memoised sizes is cheaper than a call
-into LLVM per type. The rules are those of the data layout `e-m:e-…-i64:64-i128:128-f80:128`: natural alignment up to 16.
+Why not ask llvmlite: the walk is over text (see `text.py`), and one dictionary of memoised sizes is cheaper than a
+call into LLVM per type. The rules are those of the data layout `e-m:e-…-i64:64-i128:128-f80:128`: natural alignment
+up to 16.
 """
 
 from __future__ import annotations
@@ -96,7 +97,9 @@ class Layout:
         return body if body.startswith("<{") else "{" + body[1:-1].strip() + "}"
 
     def step(self, type_text: str, index: int | None) -> tuple[str, int]:
-        """One index into an aggregate: (element type, byte offset); for arrays and vectors `index` None gives the stride."""
+        """One index into an aggregate: (element type, byte offset); for arrays and vectors `index` None gives the
+        stride.
+        """
         if match := _ARRAY.match(type_text) or _VECTOR.match(type_text):
             stride = self.size(match[2])
             return match[2], stride if index is None else stride * index

@@ -18,7 +18,7 @@ _ATTACHED = re.compile(r"!dbg (!\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A metadata node: `kind` is `DILocation` and so on, empty for a plain tuple, whose operands are then `elements`."""
+    """A metadata node: `kind` is `DILocation` and so on, empty for a plain tuple, which has `elements`."""
 
     reference: str
     kind: str
@@ -95,7 +95,7 @@ class Metadata:
         return Position(self.file(node), node.number("line") if node else 0)
 
     def c_type(self, node: Node | None) -> str:
-        """The C spelling of a type: `const Frame *`, `unsigned short`; `void` for None; functions as `void (*)(int)`."""
+        """The C spelling of a type (`const Frame *`, `unsigned short`, `void (*)(int)`); `void` for None."""
         if node is None:
             return "void"
         if node.kind == "DIBasicType" or node.fields.get("tag") == "DW_TAG_typedef":

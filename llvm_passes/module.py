@@ -42,7 +42,9 @@ class UnreadableModule(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """The definitions of a module, by name as written in the text (quoted where LLVM quotes). Texts end without newline."""
+    """The definitions of a module, by name as written in the text (quoted where LLVM quotes). Texts end without
+    newline.
+    """
 
     header: str
     types: Mapping[str, str]
@@ -119,7 +121,9 @@ def _function_name(line: str) -> str:
 
 
 def _name_constants_by_content(module: Module) -> Module:
-    """Private constants are numbered in source order (`.str.7`): name them by content, so that neighbours do not matter."""
+    """Private constants are numbered in source order (`.str.7`): name them by content, so that neighbours do not
+    matter.
+    """
     constants = {
         name: line for name, line in module.globals.items() if _LOCAL_CONSTANT.search(line.split("=", 1)[1][:80])
     }
@@ -243,9 +247,8 @@ class _Extraction:
         lines: list[str] = []
         while len(lines) < len(self.metadata_numbers):
             old = list(self.metadata_numbers)[len(lines)]
-            lines.append(
-                f"{self.metadata_numbers[old]} = {METADATA_REFERENCE.sub(self._metadata_number, self.module.metadata[old])}"
-            )
+            content = METADATA_REFERENCE.sub(self._metadata_number, self.module.metadata[old])
+            lines.append(f"{self.metadata_numbers[old]} = {content}")
         return lines
 
 

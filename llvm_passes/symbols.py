@@ -59,7 +59,7 @@ class SymbolTable:
         return self._wide(operation("zext", 64, expression), bounds)
 
     def marker(self, expression: JitExpr) -> str:
-        """The name of the symbol for a pointer that memory is accessed through: it appears in `movabsq` markers only."""
+        """The symbol for a pointer that memory is accessed through: it appears in `movabsq` markers only."""
         return self._wide(operation("zext", 64, expression), range_of(expression, self._hole_ranges))
 
     def _wide(self, expression: JitExpr, bounds: Range) -> str:

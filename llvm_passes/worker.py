@@ -10,7 +10,7 @@ import pickle
 import sys
 import traceback
 
-from llvm_passes.codegen import CompiledFunction, Failure, Request
+from llvm_passes.codegen import Answer, Failure, LinkRequest, Request
 
 
 def main() -> None:
@@ -18,17 +18,19 @@ def main() -> None:
     answer_to = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     request = pickle.load(sys.stdin.buffer)
-    assert isinstance(request, Request)
+    assert isinstance(request, Request | LinkRequest)
     with answer_to:
         pickle.dump(answer(request), answer_to, protocol=pickle.HIGHEST_PROTOCOL)
 
 
-def answer(request: Request) -> list[CompiledFunction] | Failure:
-    """Compile the chunk; LLVM's complaints come back as a Failure."""
-    from llvm_passes.backend import LlvmError
+def answer(request: Request | LinkRequest) -> Answer:
+    """Do what is asked; LLVM's complaints come back as a Failure."""
+    from llvm_passes.backend import LlvmError, link
     from llvm_passes.generate import generate
 
     try:
+        if isinstance(request, LinkRequest):
+            return link(request.modules)
         return generate(request.text, request.names, request.options)
     except LlvmError as error:
         return Failure(str(error))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import TypeAlias
@@ -30,17 +31,19 @@ Resolve: TypeAlias = Callable[[str], Symbol | Address | Label]
 
 # --- mnemonics
 
-_SPECIAL = {  # AT&T name: the table's name, bytes of the memory operand
-    "cbtw": ("CBW", 0), "cwtl": ("CWDE", 0), "cltq": ("CDQE", 0), "cwtd": ("CWD", 0), "cltd": ("CDQ", 0), "cqto": ("CQO", 0),
+_SPECIAL = {  # AT&T name: the table's name, bytes of the memory operand (0: see the instruction)
+    "cbtw": ("CBW", 0), "cwtl": ("CWDE", 0), "cltq": ("CDQE", 0),
+    "cwtd": ("CWD", 0), "cltd": ("CDQ", 0), "cqto": ("CQO", 0),
     "movabsq": ("MOV", 8), "movabsl": ("MOV", 4), "movabsw": ("MOV", 2), "movabsb": ("MOV", 1), "movabs": ("MOV", 0),
-    "movslq": ("MOVSXD", 4), "movzbw": ("MOVZX", 1), "movzbl": ("MOVZX", 1), "movzbq": ("MOVZX", 1), "movzwl": ("MOVZX", 2),
-    "movzwq": ("MOVZX", 2), "movsbw": ("MOVSX", 1), "movsbl": ("MOVSX", 1), "movsbq": ("MOVSX", 1), "movswl": ("MOVSX", 2),
-    "movswq": ("MOVSX", 2), "movsl": ("MOVSD", 0), "stosl": ("STOSD", 0), "lodsl": ("LODSD", 0), "scasl": ("SCASD", 0),
-    "cmpsl": ("CMPSD", 0), "insl": ("INSD", 0), "outsl": ("OUTSD", 0), "retl": ("RET", 0), "fcompi": ("FCOMIP", 0),
-    "fucompi": ("FUCOMIP", 0), "fcomi": ("FCOMI", 0), "fucomi": ("FUCOMI", 0), "pushf": ("PUSHFQ", 0), "popf": ("POPFQ", 0),
-    "iret": ("IRETD", 0), "iretl": ("IRETD", 0), "iretw": ("IRETW", 0), "lretl": ("RETF", 0), "lretq": ("RETFQ", 0), "lretw": ("RETFW", 0),
-    "lret": ("RETF", 0), "ud2a": ("UD2", 0), "ud2b": ("UD1", 0),
-    "pcmpestriq": ("PCMPESTRI64", 0), "pcmpestrmq": ("PCMPESTRM64", 0), "vpcmpestriq": ("VPCMPESTRI64", 0), "vpcmpestrmq": ("VPCMPESTRM64", 0),
+    "movzbw": ("MOVZX", 1), "movzbl": ("MOVZX", 1), "movzbq": ("MOVZX", 1), "movzwl": ("MOVZX", 2),
+    "movzwq": ("MOVZX", 2), "movsbw": ("MOVSX", 1), "movsbl": ("MOVSX", 1), "movsbq": ("MOVSX", 1),
+    "movswl": ("MOVSX", 2), "movswq": ("MOVSX", 2), "movslq": ("MOVSXD", 4),
+    "movsl": ("MOVSD", 0), "stosl": ("STOSD", 0), "lodsl": ("LODSD", 0), "scasl": ("SCASD", 0), "cmpsl": ("CMPSD", 0),
+    "insl": ("INSD", 0), "outsl": ("OUTSD", 0), "fcompi": ("FCOMIP", 0), "fucompi": ("FUCOMIP", 0),
+    "pushf": ("PUSHFQ", 0), "popf": ("POPFQ", 0), "iret": ("IRETD", 0), "iretl": ("IRETD", 0), "iretw": ("IRETW", 0),
+    "lret": ("RETF", 0), "lretl": ("RETF", 0), "lretq": ("RETFQ", 0), "lretw": ("RETFW", 0),
+    "pcmpestriq": ("PCMPESTRI64", 0), "pcmpestrmq": ("PCMPESTRM64", 0),
+    "vpcmpestriq": ("VPCMPESTRI64", 0), "vpcmpestrmq": ("VPCMPESTRM64", 0),
 }  # fmt: skip
 _SUFFIX = {"b": 1, "w": 2, "l": 4, "q": 8}
 _VECTOR_SUFFIX = {"x": 16, "y": 32, "z": 64}
@@ -103,10 +106,8 @@ def _meanings(word: str) -> tuple[tuple[str, int, int], ...]:
     result: list[tuple[str, int, int]] = []
 
     def add(name: str, size: int, predicate: int = -1) -> None:
-        try:
+        with suppress(OperandError):
             result.append((table.canonical(name.upper()), size, predicate))
-        except OperandError:
-            pass
 
     if word in _SPECIAL:
         add(*_SPECIAL[word])
@@ -205,7 +206,8 @@ def _memory(match: re.Match[str], names: _Names) -> Memory:
             return Memory(target=value, segment=segment, broadcast=broadcast)
     elif isinstance(value, Address | Label):
         raise OperandError(
-            f"{value.name}: its address does not fit 32 bits: write {value.name}(%rip), compile as position-independent code"
+            f"{value.name}: its address does not fit 32 bits: write {value.name}(%rip), compile as position-independent "
+            "code"
         )
     return Memory(base, index, scale, value, None, segment, None, broadcast)
 
@@ -348,11 +350,14 @@ def parse_att(line: str, resolve: Resolve = unresolved) -> Instruction:
 
 # --- writing
 
-_ATT_NAMES = {"CBW": "cbtw", "CWDE": "cwtl", "CDQE": "cltq", "CWD": "cwtd", "CDQ": "cltd", "CQO": "cqto", "MOVSXD": "movslq",
-              "PUSHFQ": "pushfq", "POPFQ": "popfq", "RETF": "lretl", "RETFQ": "lretq", "RETFW": "lretw", "FCOMIP": "fcompi",
-              "FUCOMIP": "fucompi", "IRETD": "iretl", "MOVSD": "movsl", "CMPSD": "cmpsl", "STOSD": "stosl", "LODSD": "lodsl",
-              "SCASD": "scasl", "INSD": "insl", "OUTSD": "outsl", "PCMPESTRI64": "pcmpestriq",
-              "PCMPESTRM64": "pcmpestrmq", "VPCMPESTRI64": "vpcmpestriq", "VPCMPESTRM64": "vpcmpestrmq"}  # fmt: skip
+# What has an AT&T name of its own; where it has several, the one that every assembler knows.
+_ATT_NAMES = {name: att for att, (name, size) in _SPECIAL.items() if size == 0 and name != "MOV"} | {
+    "MOVSXD": "movslq",
+    "PUSHFQ": "pushfq",
+    "POPFQ": "popfq",
+    "RETF": "lretl",
+    "IRETD": "iretl",
+}
 
 
 def _value_text(value: int | Symbolic | Address | Label) -> str:

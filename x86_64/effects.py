@@ -94,53 +94,7 @@ _STACK = [Register.named(f"st{n}") for n in range(8)]
 _CONTROLS = {control.value: control for control in Control}
 
 # With both sources the same register the result does not depend on it (sbb: on the carry alone).
-_INDEPENDENT = frozenset(
-    [
-        "XOR",
-        "SUB",
-        "SBB",
-        "PXOR",
-        "XORPS",
-        "XORPD",
-        "PSUBB",
-        "PSUBW",
-        "PSUBD",
-        "PSUBQ",
-        "PCMPEQB",
-        "PCMPEQW",
-        "PCMPEQD",
-        "PCMPEQQ",
-        "PCMPGTB",
-        "PCMPGTW",
-        "PCMPGTD",
-        "PCMPGTQ",
-        "VPXOR",
-        "VXORPS",
-        "VXORPD",
-        "VPSUBB",
-        "VPSUBW",
-        "VPSUBD",
-        "VPSUBQ",
-        "VPCMPEQB",
-        "VPCMPEQW",
-        "VPCMPEQD",
-        "VPCMPEQQ",
-        "VPCMPGTB",
-        "VPCMPGTW",
-        "VPCMPGTD",
-        "VPCMPGTQ",
-        "VPXORD",
-        "VPXORQ",
-        "KXORB",
-        "KXORW",
-        "KXORD",
-        "KXORQ",
-        "KXNORB",
-        "KXNORW",
-        "KXNORD",
-        "KXNORQ",
-    ]
-)
+_INDEPENDENT = re.compile(r"XOR|SUB|SBB|V?P?XOR(PS|PD)?|VPXOR[DQ]|V?PSUB[BWDQ]|V?PCMP(EQ|GT)[BWDQ]|KXN?OR[BWDQ]")
 _STRINGS = re.compile(r"(MOVS|STOS|LODS|CMPS|SCAS|INS|OUTS)[BWDQ]")
 
 
@@ -199,7 +153,9 @@ def effects_of(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, .
             if access in "cy" or merging or kind in ("r8", "r8h", "r16"):
                 partial.add(register)
 
-    independent = form.mnemonic in _INDEPENDENT and len(operands) in (2, 3) and operands[-1] is operands[-2]
+    independent = (
+        _INDEPENDENT.fullmatch(form.mnemonic) is not None and len(operands) in (2, 3) and operands[-1] is operands[-2]
+    )
     for position, operand in enumerate(operands):
         if position >= len(form.access):
             break  # a rounding mode

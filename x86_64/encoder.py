@@ -37,7 +37,8 @@ class Field:
     kind: "displacement", "immediate" or "relative".
     operand: the Symbolic, Address or Label whose value goes there, addend included.
     low, high, bits, scale: the field may hold the value iff, taken as a signed integer of `bits` bits, it lies in
-        low … high and is a multiple of `scale`; what is stored is the value divided by `scale` (EVEX disp8*N; 1 for every other field).
+        low … high and is a multiple of `scale`; what is stored is the value divided by `scale` (EVEX disp8*N; 1 for
+        every other field).
     trailing: bytes of the instruction after the field's end. A relative field holds target − (field end + trailing).
     """
 
@@ -284,9 +285,8 @@ def drafts(
             rex = form.w << 3 | r << 2 | x << 1 | b
             if rex or rex_needed:
                 if high_byte:
-                    raise OperandError(
-                        f"{form.mnemonic}: {high_byte} cannot be encoded beside r8–r15, spl, bpl, sil, dil or a 64-bit operand"
-                    )
+                    why = "beside r8–r15, spl, bpl, sil, dil or a 64-bit operand"
+                    raise OperandError(f"{form.mnemonic}: {high_byte} cannot be encoded {why}")
                 head.append(0x40 | rex)
             head += _ESCAPES[form.map]
         elif form.family == "EVEX":

@@ -1,5 +1,4 @@
-"""What can go wrong between a line of assembly and its bytes. Every message says the cause and, where there is one,
-the remedy."""
+"""What can go wrong between a line of assembly and its bytes: each message says the cause and, if any, the remedy."""
 
 from __future__ import annotations
 

@@ -72,8 +72,10 @@ class Instruction:
         return self._forms
 
     def encode(self) -> bytearray:
-        """The shortest encoding. OperandError when an operand's value is not known yet, RangeError when a number fits
-        no field."""
+        """The shortest encoding.
+
+        OperandError when an operand's value is not known yet, RangeError when a number fits no field.
+        """
         self._require_numbers()
         return bytearray(finish(viable(self._forms, self.operands, self.prefixes)[0]).code)
 
@@ -91,9 +93,9 @@ class Instruction:
         return result
 
     def encodings(self) -> tuple[Encoding, ...]:
-        """All choices of width for the JIT-time operands, shortest first; an emitter takes the first whose fields can
-        hold the values.
+        """All choices of width for the JIT-time operands, shortest first.
 
+        An emitter takes the first whose fields can hold the values.
         Left out are encodings that the symbols' ranges can never satisfy, and those never needed because a shorter
         one serves whenever they would. `mov r64, value` offers the zero-extending `mov r32, imm32` too: it leaves the
         same register. RangeError when nothing is left.

@@ -1,10 +1,10 @@
 """Intel syntax, as DynASM writes it: `mov rdi, qword [r12+rax*8+E0]`.
 
     E0, E0+80                   a JIT-time value, from resolve("E0")
-    extern name, &expression    an Address, whose name is `name` or `&expression`; `[extern name]` is rip-relative
-    memory =>place                     a position in the code, from resolve("=>place"), by default Label("place")
-    rip+5 (branch target)       5 bytes after the branch zmm1{k1}{z}, dword [rax]{1to16}, {rn-sae}     AVX-512 masks,
-    broadcasts, rounding
+    extern name, &expression    an Address, named `name` or `&expression`; `[extern name]` is rip-relative memory
+    =>place                     a position in the code, from resolve("=>place"); by default Label("place")
+    rip+5 (branch target)       5 bytes after the branch
+    zmm1{k1}{z}, dword [rax]{1to16}, {rn-sae}     AVX-512 masks, broadcasts, rounding
 
 `parse_intel(format_intel(x), resolve) == x` for every instruction x whose names resolve to what they came from.
 """
@@ -172,10 +172,8 @@ class _Reader:
         addend = 0
         if match := re.search(r"([+-]\d+)\Z", plain):
             plain, addend = plain[: match.start()], int(match[1])
-        if plain.startswith("=>"):
-            found = self.name(plain, offset)
-        else:
-            found = Address(plain.removeprefix("extern ").strip())
+        is_label = plain.startswith("=>")
+        found = self.name(plain, offset) if is_label else Address(plain.removeprefix("extern ").strip())
         return found + addend if addend else found  # type: ignore[return-value]  # Symbol + int never gets here
 
     def value(self, text: str, offset: int) -> Register | int | Symbolic | Address | Label | Memory:
@@ -278,8 +276,7 @@ class _Reader:
 
 
 def parse_intel(line: str, resolve: Resolve = _default) -> Instruction:
-    """Read one instruction. ParseError, with the column and token, when it cannot be read or no such instruction
-    exists."""
+    """Read one instruction. ParseError, with the column and token, when there is no such instruction."""
     reader = _Reader(line, resolve)
     prefixes: list[str] = []
     position = 0

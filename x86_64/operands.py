@@ -160,8 +160,7 @@ _INDICES = frozenset({"r64", "r32", "xmm", "ymm", "zmm"})
 
 
 def address(value: object) -> Memory:
-    """An address expression as a Memory of unknown size: a register, a number, a symbol, a place, or a Memory
-    itself."""
+    """A register, number, symbol, place, or Memory, as a Memory (of unknown size, unless it has one)."""
     match value:
         case Memory():
             return value
@@ -213,8 +212,7 @@ class Rounding(Enum):
 
 
 def in_text_order(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
-    """Operands as assembly text has them: a rounding mode stands before a trailing immediate or general-register
-    source."""
+    """Operands as text has them: a rounding mode stands before a trailing immediate or general-register source."""
     if not operands or not isinstance(operands[-1], Rounding):
         return operands
     *others, rounding = operands

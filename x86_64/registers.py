@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from x86_64.operands import Masked, Memory, Symbol, Symbolic
 
 _SIZES = {
-    "r8": 1, "r8h": 1, "r16": 2, "r32": 4, "r64": 8, "mm": 8, "xmm": 16, "ymm": 32, "zmm": 64, "k": 8, "st": 10, "sreg": 2,
-    "tmm": 1024, "bnd": 16, "rip": 8,
+    "r8": 1, "r8h": 1, "r16": 2, "r32": 4, "r64": 8, "mm": 8, "xmm": 16, "ymm": 32, "zmm": 64, "k": 8, "st": 10,
+    "sreg": 2, "tmm": 1024, "bnd": 16, "rip": 8,
 }  # fmt: skip
 _BY_NAME: dict[str, Register] = {}
 _BY_KIND: dict[tuple[str, int], Register] = {}

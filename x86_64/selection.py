@@ -17,7 +17,8 @@ from x86_64.operands import Address, Label, Masked, Memory, Operand, Rounding, S
 from x86_64.registers import Register
 from x86_64.table import Form
 
-Shape = Hashable  # str: a register's or value's class; tuple: ("m", size, broadcast, index class, place) or ("k", shape, zeroing)
+# A string for a register's or a value's class, ("m", size, broadcast, index class, place), or ("k", shape, zeroing).
+Shape = Hashable
 _NAMED = frozenset(["al", "cl", "ax", "dx", "eax", "rax", "st0", "xmm0", "es", "cs", "ss", "ds", "fs", "gs"])
 _CLASS = {"al": "r8", "cl": "r8", "ax": "r16", "dx": "r16", "eax": "r32", "rax": "r64", "st0": "st", "xmm0": "xmm",
           **dict.fromkeys(("es", "cs", "ss", "ds", "fs", "gs"), "sreg")}  # fmt: skip
@@ -128,8 +129,7 @@ def matches(mnemonic: str, operands: tuple[Operand, ...]) -> tuple[Form, ...]:
 
 
 def select(mnemonic: str, operands: tuple[Operand, ...]) -> tuple[Form, ...]:
-    """The forms of a canonical mnemonic that accept the operands, in the table's order. OperandError when there is
-    none."""
+    """The forms of a canonical mnemonic that accept the operands, in the table's order; OperandError if none does."""
     found = matches(mnemonic, operands)
     if not found:
         raise OperandError(_explain(mnemonic, operands))
@@ -207,9 +207,9 @@ def _explain(mnemonic: str, operands: tuple[Operand, ...]) -> str:
     nearest = sorted(table.forms(mnemonic), key=distance)[:4]
     given = f"{mnemonic} {', '.join(map(_describe, operands))}".rstrip()
     for operand in operands:
-        if isinstance(operand, Address):
+        if isinstance(operand, Address | Label):
             return (
-                f"{given}: the address of {operand.name} is a branch target, a 64-bit immediate of mov, or rip-relative memory; it does not "
-                "fit 32 bits: use lea, compile as position-independent code"
+                f"{given}: the address of {operand.name} does not fit 32 bits; it can be a branch target, a 64-bit "
+                "immediate of mov, or rip-relative memory: use lea, compile as position-independent code"
             )
     return f"{given}: no such form; the nearest are: " + "; ".join(dict.fromkeys(map(str, nearest)))

@@ -15,12 +15,10 @@ from pathlib import Path
 from x86_64.errors import OperandError
 
 # Other names of the same instruction, besides the condition codes below.
-ALIASES = {
-    "SAL": "SHL", "XLAT": "XLATB", "PAUSEQ": "PAUSE", "FWAIT": "WAIT", "RETQ": "RET", "INT1": "INT1", "REPRET": "RET",
-}  # fmt: skip
+ALIASES = {"SAL": "SHL", "XLAT": "XLATB", "FWAIT": "WAIT"}
 CONDITIONS = {
-    "Z": "E", "NZ": "NE", "C": "B", "NAE": "B", "NC": "AE", "NB": "AE", "NA": "BE", "NBE": "A", "NGE": "L", "NL": "GE", "NG": "LE",
-    "NLE": "G", "PE": "P", "PO": "NP",
+    "Z": "E", "NZ": "NE", "C": "B", "NAE": "B", "NC": "AE", "NB": "AE", "NA": "BE", "NBE": "A", "NGE": "L", "NL": "GE",
+    "NG": "LE", "NLE": "G", "PE": "P", "PO": "NP",
 }  # fmt: skip
 
 

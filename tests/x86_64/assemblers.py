@@ -1,5 +1,4 @@
-"""The two independent assemblers that the encoder is compared with: GNU as and LLVM's, each given thousands of lines
-in one run."""
+"""The two assemblers that the encoder is compared with, GNU as and LLVM's, given thousands of lines in one run."""
 
 from __future__ import annotations
 

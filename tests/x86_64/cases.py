@@ -1,5 +1,4 @@
-"""Instructions that exercise every form of the table: low and high registers, every kind of address, the edges of
-immediates."""
+"""Instructions that exercise every form of the table: low and high registers, kinds of address, edges of immediates."""
 
 from __future__ import annotations
 
@@ -40,10 +39,19 @@ ADDRESSES = (
     Memory(r9, displacement=128, segment=fs),
 )  # fmt: skip
 _IMMEDIATES = {
-    "i8": (3, -128, 127), "i16": (3, -32768, 32767), "i32": (3, -(1 << 31), (1 << 31) - 1, 128), "i64": (1 << 40, -(1 << 63), (1 << 63) - 1),
-    "i8s16": (3, -128, 127), "i8s32": (3, -128, 127), "i8s64": (3, -128, 127), "i32s64": (3, -(1 << 31), (1 << 31) - 1, 128), "i4": (3, 0, 15),
-    "1": (1,), "rel8": (0, -128, 127), "rel32": (200, -200, (1 << 31) - 300),
-}  # fmt: skip
+    "i8": (3, -128, 127),
+    "i16": (3, -32768, 32767),
+    "i32": (3, -(1 << 31), (1 << 31) - 1, 128),
+    "i64": (1 << 40, -(1 << 63), (1 << 63) - 1),
+    "i8s16": (3, -128, 127),
+    "i8s32": (3, -128, 127),
+    "i8s64": (3, -128, 127),
+    "i32s64": (3, -(1 << 31), (1 << 31) - 1, 128),
+    "i4": (3, 0, 15),
+    "1": (1,),
+    "rel8": (0, -128, 127),
+    "rel32": (200, -200, (1 << 31) - 300),
+}
 VARIANTS = len(ADDRESSES)
 
 

@@ -13,8 +13,8 @@ _IMPLICIT = {v for n, v in vars(iced.OpKind).items() if type(v) is int and n.sta
 _ADDRESS = 0x1000_0000
 # Our names for what iced-x86 tells apart by operand size alone.
 _NAMES = {
-    "PUSHW": "PUSH", "PUSHFW": "PUSHF", "POPFW": "POPF", "POPW": "POP", "ENTERW": "ENTER", "LEAVEW": "LEAVE", "RETFW": "RETF",
-    "RETFQ": "RETF", "IRETW": "IRET", "XLATB": "XLATB", "WAIT": "WAIT",
+    "PUSHW": "PUSH", "PUSHFW": "PUSHF", "POPFW": "POPF", "POPW": "POP", "ENTERW": "ENTER", "LEAVEW": "LEAVE",
+    "RETFW": "RETF", "RETFQ": "RETF", "IRETW": "IRET",
 }  # fmt: skip
 
 

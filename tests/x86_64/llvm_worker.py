@@ -1,5 +1,4 @@
-"""LLVM's assembler as a process of its own: llvmlite reads module asm, and a syntax error ends the process that meets
-it.
+"""LLVM's assembler as a process of its own: llvmlite reads module asm, and a syntax error ends the process.
 
 Standard input: a JSON list of assembly texts. Standard output: a JSON list of [object file in hexadecimal or null,
 messages]. Each text is assembled in a fork, so that one bad text costs only itself.

@@ -41,7 +41,7 @@ DIFFERENT = {
         r"int \$3": "writes the one-byte int3",
         r"mov (%\ws, %r(\w[xip]|\d+)|%r(\w[xip]|\d+), %\ws)": "keeps REX.W: the selector is zero-extended anyway",
         r"xchg %\w+, %\w+": "exchanges the operands",
-        r"v[a-z0-9]+ .*%[xy]mm(8|9|1[0-5]), %[xy]mm[0-7], %[xy]mm\d+": "exchanges the sources to save a byte of VEX prefix",
+        r"v[a-z0-9]+ .*%[xy]mm(8|9|1[0-5]), %[xy]mm[0-7], %[xy]mm\d+": "exchanges sources to save a byte of prefix",
     },
 }
 

@@ -1,7 +1,9 @@
 """Passes over LLVM IR: what in a stencil is known only at emit time, and how LLVM generates code around it.
 
-    examine(ir) -> Facts                    stencils, state, layouts, problems, fingerprints: no LLVM needed
-    compile_functions(ir, names, options, jobs) -> {name: CompiledFunction}         folded IR and assembly
+    split_module(ir) -> Module              functions by name, canonical texts, fingerprints
+    check(module, stencils, holes) -> [Problem]         what a stencil cannot contain, with file, line and remedy
+    read_debug_info(module) -> DebugInfo    structure layouts, sources and state of the stencils
+    compile_functions(module, names, options, jobs) -> {name: CompiledFunction}     folded IR and assembly
     fold(ir_text, options) -> FoldedModule  the pass by itself
     link(modules) -> ir                     the modules of several sources made one
 
@@ -11,11 +13,10 @@ at emit time by `symbols`, `backend` is LLVM, `assembly` cuts the result apart. 
 
 from llvm_passes.assembly import DataObject
 from llvm_passes.callees import Callee
-from llvm_passes.checks import Problem
+from llvm_passes.checks import Problem, check
 from llvm_passes.codegen import CodegenError, CompiledFunction, CompileOptions, InternalError, compile_functions, link
-from llvm_passes.debug_info import Member, Structure
+from llvm_passes.debug_info import DebugInfo, Member, Structure, read_debug_info
 from llvm_passes.expression import Const, Hole, JitExpr, Operation, SymbolAddress
-from llvm_passes.facts import Facts, StateParameter, StencilFact, examine
 from llvm_passes.fold import FoldedModule, FoldOptions, fold
 from llvm_passes.module import Module, UnreadableModule, split_module
 from llvm_passes.symbols import JitSymbol
@@ -27,7 +28,7 @@ __all__ = [
     "CompiledFunction",
     "Const",
     "DataObject",
-    "Facts",
+    "DebugInfo",
     "FoldOptions",
     "FoldedModule",
     "Hole",
@@ -38,14 +39,13 @@ __all__ = [
     "Module",
     "Operation",
     "Problem",
-    "StateParameter",
-    "StencilFact",
     "Structure",
     "SymbolAddress",
     "UnreadableModule",
+    "check",
     "compile_functions",
-    "examine",
     "fold",
     "link",
+    "read_debug_info",
     "split_module",
 ]

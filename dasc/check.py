@@ -4,7 +4,7 @@ The reader turns a problem into an error at the line it is about, the writer and
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
@@ -13,7 +13,7 @@ from dasc.errors import CompileError
 from dasc.model import EXIT, NEXT, InstructionLine, LabelHole, LabelLine, Line, Stencil, is_identifier
 from x86_64 import REGISTERS, Address, Instruction, Label, Masked, Memory, Symbol, Symbolic
 
-__all__ = ["Problem", "names_in", "problems", "references", "require_sound"]
+__all__ = ["Problem", "names_in", "problems", "references", "require_sound", "require_sound_preamble"]
 
 RESERVED = {register.name for register in REGISTERS} | {"as", "Dst", "hot", "cold", "extern", "mov64", "drop_frame"}
 """Names that a value cannot have: they mean something else in the text, or in the emit function."""
@@ -35,6 +35,15 @@ def require_sound(stencil: Stencil) -> None:
     """Raise a `CompileError` for the first problem, if there is one."""
     for problem in problems(stencil):
         raise CompileError(problem.cause, problem.remedy, stencil.name, stencil.source)
+
+
+def require_sound_preamble(lines: Sequence[str]) -> None:
+    """Raise a `CompileError` for a preamble that the reader would take for something else."""
+    blank_edge = bool(lines) and not (lines[0] and lines[-1])
+    for line in lines:
+        if blank_edge or line.lstrip().startswith("|") or re.search(r"[\n\r]|//\s*@", line):
+            remedy = "it holds lines of C, neither blank at its ends nor with // @… comments"
+            raise CompileError(f"the preamble cannot hold the line {line!r}", remedy)
 
 
 def problems(stencil: Stencil) -> Iterator[Problem]:
@@ -107,7 +116,7 @@ def _reference_problem(
                 f"`{name}` with this range is not a value of the stencil",
                 "declare each value once, and use it as declared",
             )
-        case Address(name=name) if not _is_expression(name) or re.search(r"[+-]\d+\s*$", name):
+        case Address(name=name) if not _is_expression(name) or re.search(r"[+-]\s*\d+$", name):
             return f"`{name}` is not an lvalue on one line", "put what is added to an address into its addend"
         case LabelHole(name=name) if not _is_expression(name):
             return f"`{name}` is not an expression on one line", ""
@@ -146,7 +155,7 @@ def _is_expression(text: str) -> bool:
     """One line of C without comments and statements, its brackets balanced."""
     depths = list(accumulate((character in "([{") - (character in ")]}") for character in text))
     balanced = not depths or (min(depths) >= 0 and depths[-1] == 0)
-    return balanced and text == text.strip() != "" and not re.search(r"//|/\*|[;\n\\]", text)
+    return balanced and text == text.strip() != "" and not re.search(r"//|/\*|[;\n\r]|\\$", text)
 
 
 def names_in(text: str) -> list[str]:

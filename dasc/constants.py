@@ -30,4 +30,4 @@ def _relocation(relocation: Relocation) -> str:
     address = relocation.address
     if own := _OWN.fullmatch(address.name):
         return f"{{{relocation.offset}, SG_RELOCATION_RODATA, NULL, {int(own[1]) + address.addend}}}"
-    return f"{{{relocation.offset}, SG_RELOCATION_SYMBOL, (const void *)&{address.name}, {address.addend}}}"
+    return f"{{{relocation.offset}, SG_RELOCATION_SYMBOL, (const void *)&SG_EXTERN({address.name}), {address.addend}}}"

@@ -77,7 +77,7 @@ class _Reader:
                 "write: static void emit_NAME(sg_assembler *Dst, …)  // @stencil frame 0, file.c:1",
             )
         elif not self.stencils and not self.data:
-            self.preamble.append(text.text.rstrip())
+            self.preamble.append(text.text)
         elif text.text.strip() and not text.text.lstrip().startswith("//"):
             raise text.error("C code between or after stencils is not carried over", "move it above the first stencil")
 
@@ -225,12 +225,14 @@ _DIRECTIVES: dict[str, Callable[[Directive, Iterator[SourceLine]], None]] = {
 
 def _unexpected(line: SourceLine) -> Never:
     match line:
-        case Directive(name=name) if name not in ("hot", "cold"):
-            known = ", ".join(f".{name}" for name in _DIRECTIVES)
-            raise line.text.error(
-                f"unknown directive `.{name}`", f"the directives are .hot and .cold in a stencil, {known} outside"
-            )
+        case Directive(name=name) if name in (*_DIRECTIVES, "hot", "cold"):
+            raise line.text.error(f"`.{name}` cannot stand here", _PLACES)
+        case Directive(name=name):
+            raise line.text.error(f"unknown directive `.{name}`", _PLACES)
         case _:
             raise line.text.error(
                 "this line stands in the wrong place", "code belongs into a function with a // @stencil comment"
             )
+
+
+_PLACES = f".hot and .cold stand in a stencil, by themselves; {', '.join(f'.{name}' for name in _DIRECTIVES)} outside"

@@ -20,7 +20,7 @@ that no flag is read any more. The reader is the exact inverse of this module.
 
 from collections.abc import Iterator, Sequence
 
-from dasc.check import require_sound
+from dasc.check import require_sound, require_sound_preamble
 from dasc.constants import c_rows
 from dasc.model import Constants, File, Line, Stencil, Value
 from dasc.syntax import format_address, format_line
@@ -41,6 +41,7 @@ HEAD = """\
 
 def write(file: File) -> str:
     """A whole file as text that ends with a line feed. Raises `CompileError` for a stencil that is not sound."""
+    require_sound_preamble(file.preamble)
     parts = [HEAD]
     if file.preamble:
         parts.append("".join(f"{line}\n" for line in file.preamble))

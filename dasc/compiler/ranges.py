@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from x86_64 import Symbol, Symbolic
 
-__all__ = ["Interval", "Ranges", "condition", "declared", "holders", "intersection", "literal", "union"]
+__all__ = ["Interval", "Ranges", "condition", "declared", "difference", "holders", "intersection", "literal", "union"]
 
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
 
@@ -40,6 +40,18 @@ def intersection(a: Ranges, b: Ranges) -> Ranges:
     """The integers that are in both sets."""
     overlaps = (Interval(max(x.low, y.low), min(x.high, y.high)) for x in a for y in b)
     return union(tuple(overlap for overlap in overlaps if overlap.low <= overlap.high))
+
+
+def difference(a: Ranges, b: Ranges) -> Ranges:
+    """The integers that are in the first set only."""
+    for low, high in b:
+        pieces = (
+            piece
+            for x in a
+            for piece in (Interval(x.low, min(x.high, low - 1)), Interval(max(x.low, high + 1), x.high))
+        )
+        a = tuple(piece for piece in pieces if piece.low <= piece.high)
+    return a
 
 
 def declared(symbol: Symbol) -> Ranges:

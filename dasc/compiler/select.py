@@ -5,12 +5,12 @@ needs and tests that it always passes. A value that no encoding could hold is re
 instruction; so the last encoding needs no test and the cursor stays safe whatever the values are.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dasc.compiler.layout import is_label
 from dasc.compiler.pieces import Alternative, Branch, Choice, Fixed, Helper, Mark, Piece
-from dasc.compiler.ranges import Ranges, condition, declared, holders, intersection, union
+from dasc.compiler.ranges import Ranges, condition, declared, difference, holders, intersection, union
 from dasc.errors import CompileError
 from dasc.model import DropFrame, InstructionLine, LabelHole, LabelLine, Line, Stencil, is_identifier
 from dasc.syntax import format_line
@@ -136,17 +136,7 @@ class _Selection:
                 )
             if known[symbol] != possible:
                 checks.append(self.check(symbol, known[symbol], possible))
-        alternatives = []
-        for encoding, need in zip(encodings, needs, strict=True):
-            if all(intersection(known[symbol], accepted) for symbol, accepted in need.items()):
-                tests = [condition(symbol.name, accepted, known[symbol]) for symbol, accepted in need.items()]
-                tests += map(_multiple, encoding.fields)
-                test = _conjunction([test for test in tests if test is not None])
-                alternatives.append(Alternative(test, encoding))
-                if test is None:
-                    break
-        else:
-            raise self.error(f"`{self.text}`: its encodings do not hold all values together")
+        alternatives = list(self.alternatives(encodings, needs, known))
         if len(alternatives) == 1:
             return Fixed(self.text, alternatives[0].encoding, tuple(checks))
         if any(is_label(field.operand) for alternative in alternatives for field in alternative.encoding.fields):
@@ -154,6 +144,25 @@ class _Selection:
                 f"`{self.text}` holds both a label and a JIT-time value", "load the label's address by a lea first"
             )
         return Choice(self.text, tuple(alternatives), tuple(checks))
+
+    def alternatives(
+        self, encodings: Iterable[Encoding], needs: Iterable[Mapping[Symbol, Ranges]], known: dict[Symbol, Ranges]
+    ) -> Iterator[Alternative]:
+        """The encodings that some possible values need, up to one that holds all the values that are left."""
+        for encoding, need in zip(encodings, needs, strict=True):
+            if not all(intersection(known[symbol], accepted) for symbol, accepted in need.items()):
+                continue
+            tests = {symbol: condition(symbol.name, accepted, known[symbol]) for symbol, accepted in need.items()}
+            failing = {symbol: test for symbol, test in tests.items() if test is not None}
+            multiples = [test for test in map(_multiple, encoding.fields) if test is not None]
+            if not failing and not multiples:
+                yield Alternative(None, encoding)
+                return
+            yield Alternative(_conjunction([*failing.values(), *multiples]), encoding)
+            if len(failing) == 1 and not multiples:  # whoever gets past this test has none of the values it accepts
+                [symbol] = failing
+                known[symbol] = difference(known[symbol], need[symbol])
+        raise self.error(f"`{self.text}`: its encodings do not hold all values together")
 
     def check(self, symbol: Symbol, accepted: Ranges, possible: Ranges) -> str:
         """A statement that records an error when the value fits no encoding."""
@@ -218,7 +227,5 @@ def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
 
 
-def _conjunction(tests: list[str]) -> str | None:
-    if len(tests) < 2:
-        return tests[0] if tests else None
-    return " && ".join(f"({test})" if "||" in test else test for test in tests)
+def _conjunction(tests: Sequence[str]) -> str:
+    return tests[0] if len(tests) == 1 else " && ".join(f"({test})" if "||" in test else test for test in tests)

@@ -19,7 +19,7 @@ REPLACED = """\
 #include <stencilgen/emit.h>
 #undef sg_exit_stub
 #define sg_exit_stub test_exit_stub
-static uint8_t *test_exit_stub(sg_assembler *as, uint8_t *p);
+uint8_t *test_exit_stub(sg_assembler *as, uint8_t *p);
 """
 PREAMBLE = (
     "typedef struct Instruction { uint64_t v[4]; uint32_t target; } Instruction;",

@@ -5,16 +5,24 @@ from dataclasses import dataclass, field
 from random import Random
 
 from dasc import EXIT, NEXT, DropFrame, InstructionLine, LabelHole, LabelLine, Line, Stencil, Value
-from x86_64 import Address, AssemblyError, Instruction, Label, Memory, Operand, Register, Symbol, Symbolic
+from x86_64 import REGISTERS, Address, AssemblyError, Instruction, Label, Memory, Operand, Register, Symbol, Symbolic
 
-GENERAL = "rax rcx rdx rbx rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
+GENERAL = [register.name for register in REGISTERS if register.kind == "r64" and register.name != "rsp"]
 BASES = [*GENERAL, "rsp"]
 
 RANGES = [
-    (0, 0), (5, 5), (-1, 1), (0, 1), (0, 127), (127, 128), (-129, -128), (-128, 127), (0, 255), (80, 524360), (0, 65535),
-    (-32768, 32767), (0, (1 << 31) - 1), (-(1 << 31), (1 << 31) - 1), (0, (1 << 32) - 1), (-(1 << 31), -1), (1, (1 << 32) - 1),
-    (-(1 << 40), 1 << 40), (-(1 << 63), (1 << 63) - 1), (0, (1 << 64) - 1), (1 << 63, (1 << 64) - 1), ((1 << 31) - 2, 1 << 32),
-]  # fmt: skip
+    *((0, 0), (5, 5), (-1, 1), (0, 1), (0, 127), (127, 128), (-129, -128), (-128, 127), (0, 255), (80, 524360)),
+    *(
+        (0, 65535),
+        (-32768, 32767),
+        (0, (1 << 31) - 1),
+        (-(1 << 31), (1 << 31) - 1),
+        (0, (1 << 32) - 1),
+        (-(1 << 31), -1),
+    ),
+    *((1, (1 << 32) - 1), (-(1 << 40), 1 << 40), (-(1 << 63), (1 << 63) - 1), (0, (1 << 64) - 1)),
+    *((1 << 63, (1 << 64) - 1), ((1 << 31) - 2, 1 << 32)),
+]
 EDGES = [
     edge + near
     for edge in (

@@ -80,6 +80,7 @@ static void all_state_registers_go_in_and_out(void)
     CHECK(jit != NULL);
     uint64_t state[21];
     uint64_t expected[21];
+    const uint64_t other_half = (uint64_t)0xABCD << 32; /* of a float's slot: left alone */
     uint64_t integer = 0;
     for (int i = 0; i < 20; i++) {
         switch (mixed_state[i]) {
@@ -92,8 +93,8 @@ static void all_state_registers_go_in_and_out(void)
             expected[i] = bits_of_double(5.0 * (i + 1));
             break;
         default:
-            state[i] = bits_of_float(1.5f * (float)(i + 1));
-            expected[i] = bits_of_float(6.0f * (float)(i + 1));
+            state[i] = other_half | bits_of_float(1.5f * (float)(i + 1));
+            expected[i] = other_half | bits_of_float(6.0f * (float)(i + 1));
             break;
         }
     }

@@ -189,6 +189,19 @@ static void links_and_freed_traces(void)
     sg_free(NULL);
 }
 
+static void freed_code_traps(void)
+{
+    sg_code *const code = COMPILE(jit, {ADD, 1}, {EXIT_IF_ODD, 0}, {RETURN, 0});
+    const sg_info info = sg_code_info(code);
+    sg_free(code);
+    for (uint32_t i = 0; i < info.hot_size; i++) {
+        CHECK_EQUAL(info.hot[i], 0xCC);
+    }
+    for (uint32_t i = 0; i < info.cold_size; i++) {
+        CHECK_EQUAL(info.cold[i], 0xCC);
+    }
+}
+
 static void a_trace_may_be_linked_to_itself(void)
 {
     sg_code *const loop = COMPILE(jit, {FRAME_24, 0}, {ADD, 2}, {BRANCH_ODD, 3});
@@ -467,6 +480,7 @@ int main(void)
     RUN(the_stack_is_aligned_for_calls);
     RUN(a_linked_exit_continues_in_the_other_trace);
     RUN(links_and_freed_traces);
+    RUN(freed_code_traps);
     RUN(a_trace_may_be_linked_to_itself);
     RUN(wrong_links_say_why);
     RUN(positions_can_be_asked_for);

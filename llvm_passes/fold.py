@@ -243,7 +243,8 @@ class _Fold:
         expression = self.jit.get(name)
         if expression is None or name in markers:
             return None
-        if line.startswith(("  br ", "  switch ")) or " = select i1 %" + name + "," in line:
+        is_condition = line.startswith(("  br ", "  switch ")) or f" = select i1 %{name}," in line
+        if is_condition and not isinstance(expression, Const):
             self.conditions[expression] = None
         return self.table.constant(self.types[name], expression)
 

@@ -101,7 +101,8 @@ def _binary(name: str, opcode: str, rest: str) -> Instruction | None:
     type_text, first = _typed(pieces[0])
     if integer_bits(type_text) is None:
         return None
-    return Instruction(name, opcode, type_text, ((type_text, first), (type_text, pieces[1])), flags)
+    second = pieces[1].removeprefix(f"{type_text} ")  # a constant expression repeats the type
+    return Instruction(name, opcode, type_text, ((type_text, first), (type_text, second)), flags)
 
 
 def _cast(name: str, opcode: str, rest: str) -> Instruction | None:

@@ -33,3 +33,6 @@ class UserError(Exception):
     ) -> None:
         self.diagnostics = [Diagnostic(what, remedy, file, line)] if isinstance(what, str) else list(what)
         super().__init__("\n".join(map(str, self.diagnostics)))
+
+    def __reduce__(self) -> tuple[type["UserError"], tuple[list[Diagnostic]]]:
+        return UserError, (self.diagnostics,)  # so that it can come from another process

@@ -17,7 +17,7 @@ from stencilgen.config import Config
 from stencilgen.emit.header import Layout, StateParameter
 from stencilgen.errors import Diagnostic, UserError
 
-__all__ = ["Facts", "examine"]
+__all__ = ["Facts", "examine", "layouts", "require_sound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Facts:
 def examine(
     module: Module, config: Config, state_names: Sequence[str], only: Collection[str] | None = None
 ) -> Facts:
-    """Read and check a module. UserError, with all problems at once, each at its file and line."""
+    """Read a module. UserError for one without stencils, with other functions, or with states that differ."""
     names = stencil_names(module)
     if not names:
         raise UserError("there is no stencil in it", remedy="write STENCIL(NAME) { ... }", file=config.sources[0])
@@ -44,13 +44,8 @@ def examine(
             raise UserError(f"there is no stencil '{unknown}'", remedy=remedy)
         names = [name for name in names if name in only]
     debug = read_debug_info(module)
-    problems = [
-        Diagnostic(f"stencil {p.stencil}: {p.what}", p.remedy, p.file, p.line)
-        for p in check(module, names, holes=config.holes.keys())
-    ]
-    problems += _strangers(module, debug, config)
-    if problems:
-        raise UserError(problems)
+    if strangers := _strangers(module, debug, config):
+        raise UserError(strangers)
     state = _state(module, debug.stencils[names[0]], state_names)
     for name in names[1:]:
         other = _state(module, debug.stencils[name], state_names)
@@ -64,6 +59,13 @@ def examine(
             )
     objects = frozenset(name for name, line in module.globals.items() if "external" in line.split("=", 1)[1][:40])
     return Facts({name: debug.stencils[name] for name in names}, state, debug.structures, objects)
+
+
+def require_sound(module: Module, config: Config, names: Sequence[str]) -> None:
+    """UserError, with all problems at once, for stencils that contain what a trace cannot carry."""
+    problems = check(module, names, holes=config.holes.keys())
+    if problems:
+        raise UserError([Diagnostic(f"stencil {p.stencil}: {p.what}", p.remedy, p.file, p.line) for p in problems])
 
 
 def _state(module: Module, source: StencilSource, names: Sequence[str]) -> tuple[StateParameter, ...]:

@@ -9,17 +9,18 @@ from: building again does only what changed.
 
 import hashlib
 import os
+import pickle
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache as memoize
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import dasc
 import llvm_passes
+from dasc import Stencil
 from llvm_passes.callees import Callee
 from llvm_passes.codegen import CodegenError, CompileOptions, CompiledFunction, compile_functions
 from llvm_passes.fold import FoldOptions
@@ -32,13 +33,14 @@ from stencilgen.emit.dasc_file import dasc_file
 from stencilgen.emit.header import Emitter, Extern, HeaderContent, StateParameter, render_header
 from stencilgen.emit.listing import render_listing
 from stencilgen.errors import Diagnostic, UserError
-from stencilgen.facts import Facts, examine, layouts
+from stencilgen.facts import Facts, examine, layouts, require_sound
 from stencilgen.layout.code import Convention
 from stencilgen.layout.conventions import convention, state_registers
 from stencilgen.lowering import Source, lower
 from stencilgen.output import write_files
 from stencilgen.statistics import statistics
 from stencilgen.toolchain.clang import Clang, compile_commands, compile_to_ir, find_clang, included_files, state_names
+from stencilgen.workers import map_in_processes
 from stencilgen.version import RUNTIME_ABI, VERSION
 
 __all__ = ["TARGETS", "Build", "BuiltStencil", "build", "build_directory", "fingerprint", "write_build"]
@@ -53,9 +55,9 @@ Progress = Callable[[str, int, int], None]
 class BuiltStencil:
     """One stencil with everything that was made on its way, for `explain` and `--emit`.
 
-    stencil: as laid out; dasc, c_source: its texts; max_hot, max_cold: bytes that it emits at most; frame: bytes of
-    stack; ends: whether it never goes on to the next micro-op by falling through; rules: how often each peephole rule fired;
-    expressions: what each JIT-time value stands for; constants, externs: what it refers to outside of its code.
+    dasc, c_source, listing: its texts; max_hot, max_cold: bytes that it emits at most; frame: bytes of stack; ends:
+    whether it never goes on to the next micro-op by falling through; rules: how often each peephole rule fired; expressions:
+    what each JIT-time value stands for; constants, externs: what it refers to outside of its code; layout: see `stencil`.
     """
 
     name: str
@@ -64,9 +66,10 @@ class BuiltStencil:
     ir: str
     folded_ir: str
     assembly: str
-    stencil: dasc.Stencil
+    layout: bytes
     dasc: str
     c_source: str
+    listing: str
     max_hot: int
     max_cold: int
     frame: int
@@ -76,6 +79,34 @@ class BuiltStencil:
     holes: tuple[str, ...]
     constants: Mapping[str, Data]
     externs: frozenset[str]
+    hot_instructions: int
+    cold_instructions: int
+
+    @property
+    def stencil(self) -> Stencil:
+        """The laid-out stencil. Kept pickled: a build from the cache needs the texts only, and there are thousands."""
+        stencil = pickle.loads(self.layout)
+        assert isinstance(stencil, Stencil)
+        return replace(stencil, source=f"{self.file}:{self.line}")
+
+    def at(self, file: str, line: int) -> "BuiltStencil":
+        """The stencil at another place: lines move in a source without changing the code of what stands in them."""
+        if (self.file, self.line) == (file, line):
+            return self
+        old, new = f"{self.file}:{self.line}", f"{file}:{line}"
+
+        def moved(text: str) -> str:
+            head, _, body = text.partition("\n")
+            return f"{head.replace(old, new)}\n{body}"
+
+        return replace(
+            self,
+            file=file,
+            line=line,
+            dasc=moved(self.dasc),
+            c_source=moved(self.c_source),
+            listing=moved(self.listing),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +146,32 @@ def build(
     clang = find_clang()
 
     progress("compile C", 0, 1)
-    module = compile_sources(config, clang, jobs)
-    facts = examine(module, config, state_names(config, clang, config.sources[0]), only)
-    progress("compile C", 1, 1)
+    with ThreadPoolExecutor(max_workers=jobs + 1) as threads:
+        visible = threads.submit(included_files, config, clang)
+        module = compile_sources(config, clang, jobs)
+        progress("compile C", 1, 1)
+        facts = examine(module, config, state_names(config, clang, config.sources[0]), only)
 
-    keys = stencil_keys(config, module, facts)
-    store = Cache((directory or build_directory(config, target)) / "cache.pickle", enabled=cache)
-    missing = [name for name in facts.stencils if keys[name] not in store]
-    for stencil in compile_stencils(config, module, facts, missing, jobs, progress):
-        store[keys[stencil.name]] = stencil
-    stencils = tuple(located(store[keys[name]], facts) for name in facts.stencils)
-    store.save(keys.values() if only is None else None)
+        keys = stencil_keys(config, module, facts)
+        store = Cache((directory or build_directory(config, target)) / "cache.pickle", enabled=cache)
+        missing = [name for name in facts.stencils if keys[name] not in store]
+        require_sound(module, config, missing)
+        for stencil in compile_stencils(config, module, facts, missing, jobs, progress):
+            store[keys[stencil.name]] = stencil
+        places = {name: source.position for name, source in facts.stencils.items()}
+        stencils = tuple(store[keys[name]].at(place.file, place.line) for name, place in places.items())
+        store.save(keys.values() if only is None else None)
+        structures = layouts(facts.structures, visible.result(), config.directory)
 
     constants = pool({name: data for stencil in stencils for name, data in stencil.constants.items()})
-    mark = _digest(*keys.values(), *(f"{p.type} {p.name}" for p in facts.state))
+    mark = _fingerprint(keys, facts)
     header = render_header(
         config,
         HeaderContent(
             emitters=[Emitter(s.name, s.c_source, s.max_hot, s.max_cold, s.frame, s.ends) for s in stencils],
             pool=constants,
             externs=externs(stencils, facts),
-            layouts=layouts(facts.structures, included_files(config, clang), config.directory),
+            layouts=structures,
             state=facts.state,
             fingerprint=mark,
         ),
@@ -145,8 +181,8 @@ def build(
         clang=clang,
         stencils=stencils,
         header=header,
-        dasc=dasc.write(dasc_file(config, [s.stencil for s in stencils], constants)),
-        listing="\n".join(render_listing(s.stencil, s.max_hot, s.max_cold) for s in stencils),
+        dasc="\n".join((dasc.write(dasc_file(config, constants)), *(s.dasc for s in stencils))),
+        listing="\n".join(s.listing for s in stencils),
         stats=statistics(stencils, constants),
         rebuilt=len(missing),
         fingerprint=mark,
@@ -159,7 +195,13 @@ def fingerprint(config: Config) -> str:
     clang = find_clang()
     module = compile_sources(config, clang, os.cpu_count() or 1)
     facts = examine(module, config, state_names(config, clang, config.sources[0]))
-    return _digest(*stencil_keys(config, module, facts).values(), *(f"{p.type} {p.name}" for p in facts.state))
+    return _fingerprint(stencil_keys(config, module, facts), facts)
+
+
+def _fingerprint(keys: Mapping[str, str], facts: Facts) -> str:
+    state = (f"{parameter.type} {parameter.name}" for parameter in facts.state)
+    structures = (f"{s.name} {s.size} {s.members}" for s in facts.structures)
+    return _digest(*keys, *keys.values(), *state, *structures)
 
 
 def build_directory(config: Config, target: str = "x86_64-linux") -> Path:
@@ -224,8 +266,7 @@ def compile_stencils(
         results: Iterable[BuiltStencil] = map(finish, work)
         yield from _counted(results, len(names), progress)
     else:
-        with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as processes:
-            yield from _counted(processes.map(finish, work, chunksize=16), len(names), progress)
+        yield from _counted(map_in_processes(finish, work, jobs), len(names), progress)
 
 
 _WORTH_PROCESSES = 64
@@ -252,7 +293,8 @@ def finish_stencil(config: Config, work: tuple[CompiledFunction, str, int, str])
         live_out=state_registers(state),
     )
     lowered = lower(source, config)
-    emitter = dasc.compile_stencil(lowered.stencil)
+    stencil = lowered.stencil
+    emitter = dasc.compile_stencil(stencil)
     return BuiltStencil(
         name=compiled.name,
         file=file,
@@ -260,9 +302,10 @@ def finish_stencil(config: Config, work: tuple[CompiledFunction, str, int, str])
         ir=compiled.ir,
         folded_ir=compiled.folded_ir,
         assembly=compiled.assembly,
-        stencil=lowered.stencil,
-        dasc=dasc.write_stencil(lowered.stencil),
+        layout=pickle.dumps(stencil),
+        dasc=dasc.write_stencil(stencil),
         c_source=emitter.c_source,
+        listing=render_listing(stencil, emitter.max_hot, emitter.max_cold),
         max_hot=emitter.max_hot,
         max_cold=emitter.max_cold,
         frame=emitter.frame,
@@ -272,6 +315,8 @@ def finish_stencil(config: Config, work: tuple[CompiledFunction, str, int, str])
         holes=lowered.holes,
         constants=lowered.constants,
         externs=lowered.externs,
+        hot_instructions=sum(isinstance(line, dasc.InstructionLine) for line in stencil.hot),
+        cold_instructions=sum(isinstance(line, dasc.InstructionLine) for line in stencil.cold),
     )
 
 
@@ -289,22 +334,6 @@ def _conventions(callees: Mapping[str, Callee]) -> dict[str, Convention]:
         if known is not None:
             found[name] = known
     return found
-
-
-def located(stencil: BuiltStencil, facts: Facts) -> BuiltStencil:
-    """The stencil at its present place: lines move in a source without changing the code of what stands in them."""
-    position = facts.stencils[stencil.name].position
-    if (stencil.file, stencil.line) == (position.file, position.line):
-        return stencil
-    moved = replace(stencil.stencil, source=f"{position.file}:{position.line}")
-    return replace(
-        stencil,
-        file=position.file,
-        line=position.line,
-        stencil=moved,
-        dasc=dasc.write_stencil(moved),
-        c_source=dasc.compile_stencil(moved).c_source,
-    )
 
 
 def externs(stencils: Sequence[BuiltStencil], facts: Facts) -> list[Extern]:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dasc import InstructionLine
 from stencilgen.emit.constants import Pool
 
 if TYPE_CHECKING:
@@ -24,10 +23,10 @@ def statistics(stencils: Sequence["BuiltStencil"], constants: Pool) -> dict[str,
                 "source": f"{stencil.file}:{stencil.line}",
                 "max_hot_bytes": stencil.max_hot,
                 "max_cold_bytes": stencil.max_cold,
-                "hot_instructions": sum(isinstance(line, InstructionLine) for line in stencil.stencil.hot),
-                "cold_instructions": sum(isinstance(line, InstructionLine) for line in stencil.stencil.cold),
+                "hot_instructions": stencil.hot_instructions,
+                "cold_instructions": stencil.cold_instructions,
                 "frame_bytes": stencil.frame,
-                "jit_time_values": len(stencil.stencil.values),
+                "jit_time_values": len(stencil.expressions),
                 "rules": {rule: count for rule, count in sorted(stencil.rules.items()) if count},
             }
             for stencil in stencils

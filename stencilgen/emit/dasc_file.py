@@ -1,8 +1,6 @@
-"""All laid-out stencils as one `.dasc` file."""
+"""What stands before the stencils in a `.dasc` file: the VM's header, and the constants."""
 
-from collections.abc import Sequence
-
-from dasc import Constants, File, Relocation, Stencil
+from dasc import Constants, File, Relocation
 from stencilgen.config import Config
 from stencilgen.emit.constants import Pool
 from x86_64 import Address
@@ -10,8 +8,8 @@ from x86_64 import Address
 __all__ = ["dasc_file"]
 
 
-def dasc_file(config: Config, stencils: Sequence[Stencil], pool: Pool) -> File:
-    """The file; constants are named in an enum, and their bytes follow as data."""
+def dasc_file(config: Config, pool: Pool) -> File:
+    """The file without stencils; constants are named in an enum, and their bytes follow as data."""
     preamble = [f'#include "{config.instruction.header}"']
     if pool.offsets:
         preamble += ["enum {", *(f"    {name} = {offset}," for name, offset in pool.offsets.items()), "};"]
@@ -19,4 +17,4 @@ def dasc_file(config: Config, stencils: Sequence[Stencil], pool: Pool) -> File:
         Relocation(r.offset, Address(f"SG_RODATA({r.addend})" if r.symbol is None else r.symbol, 0 if r.symbol is None else r.addend))
         for r in pool.relocations
     )
-    return File(tuple(preamble), Constants(pool.content, relocations), tuple(stencils))
+    return File(tuple(preamble), Constants(pool.content, relocations))

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from stencilgen.peephole.constants import Load, constant_load, immediate, is_low_part, mentions
 from stencilgen.peephole.rule import Edit, Rule, Site
-from x86_64 import Instruction, Register
+from x86_64 import Instruction, Memory, Register
 
 __all__ = ["RULE"]
 
@@ -43,7 +43,7 @@ def with_immediate(use: Instruction, load: Load) -> Instruction | None:
     whole = load.register.whole
     if use.mnemonic == "TEST" and is_low_part(target, whole):
         target, source = source, target  # a & b has the flags of b & a
-    if not is_low_part(source, whole) or mentions(target, whole):
+    if not isinstance(target, Register | Memory) or mentions(target, whole) or not is_low_part(source, whole):
         return None
     assert isinstance(source, Register)
     bits = 8 * source.size

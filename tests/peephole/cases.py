@@ -78,6 +78,9 @@ def fold_constant() -> Iterator[Case]:
     yield from stays(rule, "mov rcx, E; add [rcx], rcx", dead="rcx", E=LOW32)
     yield from stays(rule, "mov rcx, E; add rcx, rcx", dead="rcx", E=LOW32)
     yield from stays(rule, "mov rcx, E; cmp rcx, rax", dead="rcx", E=LOW32)
+    # a constant against a constant
+    yield from stays(rule, "mov {c}, E; test {c}, 1", dead="rcx", E=(0, 1))
+    yield from stays(rule, "mov {c}, E; cmp {c}, 1", dead="rcx", E=(0, 1))
     # not every value fits
     yield from stays(rule, "mov rcx, E; add rax, rcx", dead="rcx", E=(0, 1 << 31))
     yield from stays(rule, "mov rcx, E; add rax, rcx", dead="rcx", E=(-(1 << 31) - 1, 0))

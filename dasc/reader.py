@@ -23,7 +23,7 @@ _STENCIL = re.compile(
 )
 _VALUE = re.compile(
     r"\s*const\s+int64_t\s+(?P<name>\w+)\s*=\s*(?P<expression>.*?)\s*;"
-    r"\s*//\s*@value\s+(?P<low>-?\d+)\.\.(?P<high>-?\d+)\s+(?P<bits>\d+)\s*",
+    r"\s*//\s*@value\s+(?P<low>-?\d+)\.\.(?P<high>-?\d+)\s+(?P<bits>\d+)(?P<checked>\s+checked)?\s*",
     re.ASCII,
 )
 _RODATA = re.compile(r"static\s+const\s+uint8_t\s+sg_rodata\s*\[\s*\]\s*=\s*\{\s*//\s*@rodata\s*")
@@ -170,7 +170,7 @@ class _StencilReader:
             symbol = Symbol(match["name"], int(match["low"]), int(match["high"]))
         except AssemblyError as error:
             raise text.cut(match.start("low"), match.end("high")).error(str(error), "write it as LOW..HIGH") from None
-        self.values.append(Value(symbol, match["expression"], int(match["bits"])))
+        self.values.append(Value(symbol, match["expression"], int(match["bits"]), match["checked"] is not None))
         self.places["values"].append(text.strip())
 
     def place(self, text: Text, line: Line) -> None:
@@ -206,6 +206,16 @@ def _actionlist(line: Directive, lines: Iterator[SourceLine]) -> None:
     """Names a table of DynASM's own encoding engine: nothing to do here."""
 
 
+def _define(line: Directive, lines: Iterator[SourceLine]) -> None:
+    """DynASM calls these registers by numbers only; we know them by name."""
+    if [name.text for name in split_commas(line.arguments)] not in _BYTE_REGISTERS:
+        known = ", ".join(new for new, _ in _BYTE_REGISTERS)
+        raise line.arguments.error(f"the only definitions are those of {known}", "write out what this one stands for")
+
+
+_BYTE_REGISTERS = [["spl", "r4b"], ["bpl", "r5b"], ["sil", "r6b"], ["dil", "r7b"]]
+
+
 def _macro(line: Directive, lines: Iterator[SourceLine]) -> None:
     if line.arguments.text != "drop_frame":
         raise line.arguments.error("the only macro is drop_frame", "write out what this macro stands for")
@@ -219,6 +229,7 @@ _DIRECTIVES: dict[str, Callable[[Directive, Iterator[SourceLine]], None]] = {
     "arch": _arch,
     "section": _section,
     "actionlist": _actionlist,
+    "define": _define,
     "macro": _macro,
 }
 

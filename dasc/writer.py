@@ -1,6 +1,5 @@
 """Values to `.dasc` text that reads as if a person had written it, and that DynASM accepts.
 
-    // stencils.c:12
     static void emit_LOAD_FAST(sg_assembler *Dst, const Instruction *instruction)  // @stencil frame 0
     {
         const int64_t E0 = instruction->oparg * 8 + 80;  // @value 80..524360 64
@@ -32,6 +31,11 @@ HEAD = """\
 |.arch x64
 |.section hot, cold
 |.actionlist sg_actions
+|
+|.define spl, r4b
+|.define bpl, r5b
+|.define sil, r6b
+|.define dil, r7b
 |
 |.macro drop_frame
 |  add rsp, SG_FRAME
@@ -71,7 +75,8 @@ def _stencil(stencil: Stencil) -> Iterator[str]:
 
 def _value(value: Value) -> str:
     symbol = value.symbol
-    return f"const int64_t {symbol.name} = {value.expression};  // @value {symbol.low}..{symbol.high} {value.bits}"
+    note = f"@value {symbol.low}..{symbol.high} {value.bits}" + (" checked" if value.checked else "")
+    return f"const int64_t {symbol.name} = {value.expression};  // {note}"
 
 
 def _section(name: str, lines: Sequence[Line]) -> Iterator[str]:

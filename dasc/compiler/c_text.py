@@ -20,7 +20,7 @@ from dasc.compiler.layout import Layout, Mode, Place, Reference, SectionName, at
 from dasc.compiler.pieces import Choice, Fixed, Helper, Mark
 from dasc.compiler.ranges import Interval, condition, declared
 from dasc.compiler.select import address_value, symbolic_value
-from dasc.model import NEXT, LabelHole, Stencil
+from dasc.model import NEXT, LabelHole, Stencil, Value
 from x86_64 import Address, Encoding, Field, Symbolic
 
 __all__ = ["emit_function"]
@@ -48,9 +48,11 @@ def emit_function(stencil: Stencil, layout: Layout, max_hot: int, max_cold: int)
     for value in stencil.values:
         name = value.symbol.name
         head.append(_Line(f"    const int64_t {name} = (int64_t)({value.expression});"))
-        if name not in used | expressions:
+        if name not in used | expressions and not value.checked:
             head.append(_Line(f"    (void){name};"))
-    head += _debug_asserts([condition(value.symbol.name, declared(value.symbol), _INT64) for value in stencil.values])
+        head += _range_check(value)
+    proven = (value.symbol for value in stencil.values if not value.checked)
+    head += _debug_asserts([condition(symbol.name, declared(symbol), _INT64) for symbol in proven])
     source = f", {stencil.source}" if stencil.source else ""
     lines = [
         f"/* {stencil.name}{source}: at most {max_hot} bytes hot, {max_cold} cold. */",
@@ -60,6 +62,22 @@ def emit_function(stencil: Stencil, layout: Layout, max_hot: int, max_cold: int)
         "}",
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _range_check(value: Value) -> list[_Line]:
+    """A test of a range that was only promised. Nothing is emitted when it fails; the compilation will return NULL."""
+    low, high = value.symbol.low, value.symbol.high
+    test = condition(value.symbol.name, declared(value.symbol), _INT64)
+    if not value.checked or test is None:
+        return []
+    what = value.expression.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
+    words = f"{what} is %lld, outside of its range {low}..{high}"
+    return [
+        _Line(f"    if (SG_UNLIKELY(!({test}))) {{"),
+        _Line(f'        sg_fail(as, "{words}", (long long){value.symbol.name});'),
+        _Line("        return;"),
+        _Line("    }"),
+    ]
 
 
 def _declared_name(declaration: str) -> str:
@@ -123,7 +141,8 @@ class _SectionWriter:
             self.resolve(NEXT.name)
         self.flush()
         end = self.at(len(self.template))
-        self.written += _debug_asserts([f"{end} - as->{self.section} <= {most}"])
+        if self.segment:
+            self.written += _debug_asserts([f"{end} - as->{self.section} <= {most}"])
         self.say(f"as->{self.section} = {end};")
         return self.written
 

@@ -81,8 +81,8 @@ class Layout:
         self.labels[EXIT.name] = Place("cold", 0, 0)
         sources = [*self._walk("hot", self.hot), *self._walk("cold", self.cold)]
         deferred = 0
-        for source, hole in sources:
-            mode = self._mode(source, self.labels[hole.operand.name])
+        for source, hole, target in sources:
+            mode = self._mode(source, self.labels[target])
             deferred += mode is Mode.DEFERRED
             self.references[source] = Reference(source, hole, mode, deferred if mode is Mode.DEFERRED else 0)
 
@@ -98,8 +98,8 @@ class Layout:
         """The references that are resolved when this label is reached."""
         return [r for r in self.references.values() if r.target == label and r.mode is Mode.DEFERRED]
 
-    def _walk(self, section: SectionName, pieces: Sequence[Piece]) -> Iterator[tuple[Place, Field]]:
-        """Places all labels of a section; yields its fields that refer to labels."""
+    def _walk(self, section: SectionName, pieces: Sequence[Piece]) -> Iterator[tuple[Place, Field, str]]:
+        """Places all labels of a section; yields its fields that refer to labels, each with the label's name."""
         segment = offset = 0
         for piece in pieces:
             match piece:
@@ -108,7 +108,7 @@ class Layout:
                 case Fixed(encoding=encoding):
                     for hole in encoding.fields:
                         if is_label(hole.operand):
-                            yield Place(section, segment, offset + hole.offset), hole
+                            yield Place(section, segment, offset + hole.offset), hole, hole.operand.name
                     offset += longest(piece)
                 case Choice() | Helper():
                     segment, offset = segment + 1, 0

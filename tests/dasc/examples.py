@@ -127,7 +127,7 @@ RETURN = Stencil(
     "stencils.c:77",
     frame=8,
     values=(Value(Symbol("E0", 0, 0xFFFF), "instruction->oparg", 16),),
-    hot=(line("MOV", rax, rsi), line("JRCXZ", NEXT), DropFrame(), line("RET")),
+    hot=(line("MOV", rax, rsi), line("JE", NEXT), DropFrame(), line("RET")),
     cold=(line("JE", LabelHole("instruction->target + 1")), DropFrame(), line("JMP", Address("vm_unwind"))),
 )
 """Ways out of the trace; a value that nothing uses."""

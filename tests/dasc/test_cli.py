@@ -40,12 +40,12 @@ def test_a_mistake_in_the_file_is_exit_code_2_and_writes_nothing(
     source.write_text(source.read_text().replace("[r12+E0]", "[r12+E7]"))
     output = source.with_suffix(".c")
     assert main([str(source), "-o", str(output)]) == 2
-    assert f"{source}:26:27: error: `E7` is neither" in capsys.readouterr().err
+    assert f"{source}:31:27: error: `E7` is neither" in capsys.readouterr().err
     assert not output.exists()
 
 
 def test_a_stencil_that_cannot_be_compiled_is_exit_code_2(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source.write_text(source.read_text().replace("jrcxz =>NEXT", "jrcxz =>EXIT"))
+    source.write_text(source.read_text().replace("je =>NEXT", "jrcxz =>EXIT"))
     assert main([str(source)]) == 2
     assert "stencils.c:77: stencil RETURN_VALUE: `jrcxz =>EXIT` can jump no further" in capsys.readouterr().err
 

@@ -167,7 +167,7 @@ static void emit_RETURN_VALUE(sg_assembler *as, const Instruction *instruction)
     uint8_t *hot = as->hot;
     memcpy(hot,
            "\x48\x89\xf0" // mov rax, rsi
-           "\xe3",        // jrcxz =>NEXT
+           "\x74",        // je =>NEXT
            4);
     uint8_t *const jump_1 = hot + 4;
     hot = sg_drop_frame(as, hot + 5); // drop_frame

@@ -107,7 +107,12 @@ def _lower(source: Source, config: Config) -> Lowered:
         raise UserError(
             f"stencil {source.name}: HOLE(…, {hole}) reads a label as a value", remedy=f"write JUMP({hole}) to go there"
         )
-    values = tuple(
+    promised = tuple(
+        Value(Symbol(f"{hole}_", *sources[hole].range), sources[hole].value, 64, checked=True)
+        for hole in sorted(names.holes())
+        if sources[hole].range is not None
+    )
+    values = promised + tuple(
         Value(symbol, render(jit.expression, sources), 64)
         for symbol, jit in names.symbols.values()
         if symbol.name in used

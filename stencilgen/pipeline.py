@@ -39,7 +39,15 @@ from stencilgen.layout.conventions import convention, state_registers
 from stencilgen.lowering import Source, lower
 from stencilgen.output import write_files
 from stencilgen.statistics import statistics
-from stencilgen.toolchain.clang import Clang, compile_commands, compile_to_ir, find_clang, included_files, state_names
+from stencilgen.toolchain.clang import (
+    Clang,
+    compile_commands,
+    compile_to_ir,
+    find_clang,
+    included_files,
+    line_of_state,
+    state_names,
+)
 from stencilgen.workers import map_in_processes
 from stencilgen.version import RUNTIME_ABI, VERSION
 
@@ -148,9 +156,9 @@ def build(
     progress("compile C", 0, 1)
     with ThreadPoolExecutor(max_workers=jobs + 1) as threads:
         visible = threads.submit(included_files, config, clang)
-        module = compile_sources(config, clang, jobs)
+        module, names = compile_sources(config, clang, jobs)
         progress("compile C", 1, 1)
-        facts = examine(module, config, state_names(config, clang, config.sources[0]), only)
+        facts = examine(module, config, names, only)
 
         keys = stencil_keys(config, module, facts)
         store = Cache((directory or build_directory(config, target)) / "cache.pickle", enabled=cache)
@@ -193,8 +201,8 @@ def build(
 def fingerprint(config: Config) -> str:
     """The fingerprint that a header generated now would carry. Costs a run of Clang."""
     clang = find_clang()
-    module = compile_sources(config, clang, os.cpu_count() or 1)
-    facts = examine(module, config, state_names(config, clang, config.sources[0]))
+    module, names = compile_sources(config, clang, os.cpu_count() or 1)
+    facts = examine(module, config, names)
     return _fingerprint(stencil_keys(config, module, facts), facts)
 
 
@@ -218,7 +226,9 @@ def write_build(build: Build, directory: Path) -> list[Path]:
             "stencils.dasc": build.dasc,
             "listing.txt": build.listing,
             "stats.json": build.stats,
-            "compile_commands.json": compile_commands(build.config, build.clang),
+            "compile_commands.json": compile_commands(
+                build.config, build.clang, [parameter.name for parameter in build.state]
+            ),
         },
     )
 
@@ -226,11 +236,23 @@ def write_build(build: Build, directory: Path) -> list[Path]:
 # ---- The stages ----
 
 
-def compile_sources(config: Config, clang: Clang, jobs: int) -> Module:
-    """Every source through Clang, linked into one module of LLVM IR."""
+def compile_sources(config: Config, clang: Clang, jobs: int) -> tuple[Module, list[str]]:
+    """Every source through Clang, linked into one module of LLVM IR; and the names of the state's parameters."""
+
+    def compile_source(source: Path) -> tuple[str, list[str]]:
+        names = state_names(config, clang, source)
+        return compile_to_ir(config, clang, source, names), names
+
     with ThreadPoolExecutor(max_workers=jobs) as threads:
-        texts = list(threads.map(partial(compile_to_ir, config, clang), config.sources))
-    return split_module(texts[0] if len(texts) == 1 else llvm_passes.link(texts))
+        results = list(threads.map(compile_source, config.sources))
+    names = results[0][1]
+    for source, (_, others) in zip(config.sources, results, strict=True):
+        if others != names:
+            what = f"STENCIL_STATE is not that of {config.stencils.sources[0]}"
+            remedy = "define it alike in all sources, best in a header of their own"
+            raise UserError(what, remedy=remedy, file=source, line=line_of_state(source))
+    texts = [text for text, _ in results]
+    return split_module(texts[0] if len(texts) == 1 else llvm_passes.link(texts)), names
 
 
 def stencil_keys(config: Config, module: Module, facts: Facts) -> dict[str, str]:

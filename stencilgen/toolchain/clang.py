@@ -19,7 +19,7 @@ from stencilgen.config import Config
 from stencilgen.errors import UserError
 from stencilgen.paths import stencil_include
 
-__all__ = ["OLDEST", "NEWEST", "Clang", "compile_to_ir", "find_clang", "compile_commands", "included_files", "state_names", "stencil_flags", "ziglang"]
+__all__ = ["OLDEST", "NEWEST", "Clang", "compile_to_ir", "find_clang", "compile_commands", "included_files", "line_of_state", "state_names", "stencil_flags", "ziglang"]
 
 OLDEST, NEWEST = 19, 22
 """The Clang versions whose IR llvmlite's LLVM reads and that know `preserve_none`."""
@@ -117,9 +117,8 @@ def stencil_flags(config: Config, clang: Clang, state_names: Sequence[str] | Non
     return flags + config.stencils.flags
 
 
-def compile_to_ir(config: Config, clang: Clang, source: Path) -> str:
+def compile_to_ir(config: Config, clang: Clang, source: Path, names: Sequence[str]) -> str:
     """The LLVM IR of one stencil source. UserError holds Clang's own messages, which name file and line."""
-    names = state_names(config, clang, source)
     return _run(config, clang, source, [*stencil_flags(config, clang, names), "-S", "-emit-llvm", "-o", "-"])
 
 
@@ -146,13 +145,13 @@ def state_names(config: Config, clang: Clang, source: Path) -> list[str]:
                 f"STENCIL_STATE: '{parameter.strip()}' is not a type and a name",
                 remedy="write each parameter as 'type name', with a typedef for function pointers and arrays",
                 file=source,
-                line=_line_of_define(source),
+                line=line_of_state(source),
             )
         names.append(identifiers[-1])
     return names
 
 
-def _line_of_define(source: Path) -> int:
+def line_of_state(source: Path) -> int:
     for number, line in enumerate(source.read_text(errors="replace").splitlines(), 1):
         if re.match(r"\s*#\s*define\s+STENCIL_STATE\b", line):
             return number
@@ -186,7 +185,7 @@ def included_files(config: Config, clang: Clang) -> frozenset[Path]:
     return frozenset((config.directory / name).resolve() for name in names if name != "-")
 
 
-def compile_commands(config: Config, clang: Clang) -> list[dict[str, object]]:
+def compile_commands(config: Config, clang: Clang, names: Sequence[str]) -> list[dict[str, object]]:
     """The content of compile_commands.json, from which clangd and editors learn how stencils are compiled."""
     return [
         {
@@ -194,7 +193,7 @@ def compile_commands(config: Config, clang: Clang) -> list[dict[str, object]]:
             "file": _relative(source, config.directory),
             "arguments": [
                 "clang",
-                *stencil_flags(config, clang, state_names(config, clang, source)),
+                *stencil_flags(config, clang, names),
                 "-c",
                 _relative(source, config.directory),
             ],

@@ -8,6 +8,7 @@
 | 130 | interrupted; nothing half-written is left behind |
 """
 
+import difflib
 import importlib
 import os
 import signal
@@ -39,6 +40,13 @@ class _Lazy(click.Group):
             return None
         command: click.Command = importlib.import_module(f"stencilgen.cli.{name}").command
         return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and (near := difflib.get_close_matches(args[0], COMMANDS, 1)):
+            raise click.UsageError(f"No such command '{args[0]}'; did you mean '{near[0]}'?", context)
+        return super().resolve_command(context, args)
 
 
 EPILOG = """\b

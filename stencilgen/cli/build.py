@@ -35,11 +35,10 @@ def _emit(context: click.Context, parameter: click.Parameter, value: str | None)
         "stencilgen build --emit ir,asm,dasc         with intermediates, for reading",
     ),
 )
-@configured
+@configured()
 @click.option(
     "--output",
     "-o",
-    "output",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write to.  [default: build/TARGET]",
 )

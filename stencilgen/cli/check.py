@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         "stencilgen check -c vm/ vm/generated/jit_stencils.h",
     ),
 )
-@configured
+@configured()
 @click.argument("header", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def command(config: Config, target: str, jobs: int | None, header: Path) -> None:
     """Check that HEADER is what `stencilgen build` would write now."""
@@ -40,8 +40,10 @@ def command(config: Config, target: str, jobs: int | None, header: Path) -> None
     remedy = f"stencilgen build -c {config.path} -o {header.parent}"
     abi = re.search(r"SG_ABI == (\d+)", text)
     if abi is None or int(abi[1]) != RUNTIME_ABI:
-        what = f"it is for version {abi[1] if abi else '?'} of the runtime; this stencilgen's runtime is version {RUNTIME_ABI}"
-        raise UserError(what, remedy=remedy, file=header)
+        version = abi[1] if abi else "?"
+        raise UserError(
+            f"it is for version {version} of the runtime, here is {RUNTIME_ABI}", remedy=remedy, file=header
+        )
     if carried != fingerprint(config):
         result = build(config, target=target, jobs=jobs)
         raise UserError(

@@ -4,18 +4,16 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from stencilgen.config import Config, load_config
+from stencilgen.config import load_config
 from stencilgen.errors import UserError
 
 __all__ = ["configured", "console", "examples", "milliseconds", "plural", "progress_bar"]
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -33,10 +31,9 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def configured(command: Command) -> Command:
-    """Add --config, --target and --jobs; the command receives `config`, `target` and `jobs`."""
-
-    @click.option(
+def configured(*, target: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add --config, --jobs and, unless told otherwise, --target; the command receives `config`, `jobs` and `target`."""
+    config_option = click.option(
         "--config",
         "-c",
         "path",
@@ -44,22 +41,30 @@ def configured(command: Command) -> Command:
         default=Path("stencilgen.toml"),
         help="The configuration, or the folder it lies in.  [default: stencilgen.toml]",
     )
-    @click.option("--target", metavar="TARGET", default="x86_64-linux", show_default=True, help="What to build for.")
-    @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes to use.  [default: one a core]")
-    @functools.wraps(command)
-    def wrapper(*args: Any, path: Path, target: str, **options: Any) -> Any:
-        from stencilgen.pipeline import TARGETS
+    target_option = click.option(
+        "--target", metavar="TARGET", default="x86_64-linux", help="What to build for.", show_default=True
+    )
+    jobs_option = click.option(
+        "--jobs", "-j", type=click.IntRange(min=1), help="Processes to use.  [default: one a core]"
+    )
 
-        if target not in TARGETS:
-            raise UserError(f"there is no target '{target}'", remedy=f"use {' or '.join(TARGETS)}")
-        return command(*args, config=load_config(path), target=target, **options)
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any, path: Path, **options: Any) -> Any:
+            from stencilgen.pipeline import TARGETS
 
-    return wrapper  # type: ignore[return-value]
+            if target and options["target"] not in TARGETS:
+                raise UserError(f"there is no target '{options['target']}'", remedy=f"use {' or '.join(TARGETS)}")
+            return command(*args, config=load_config(path), **options)
+
+        wrapped = functools.update_wrapper(wrapper, command)
+        return config_option(target_option(jobs_option(wrapped)) if target else jobs_option(wrapped))
+
+    return decorate
 
 
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A `progress(stage, done, total)` that draws a bar for the present stage; on a terminal only, and gone afterwards."""
+    """A `progress(stage, done, total)` that draws a bar for the present stage: on a terminal only, gone afterwards."""
     with Progress(
         TextColumn("{task.description:>10}"),
         BarColumn(bar_width=30),

@@ -1,4 +1,4 @@
-"""`stencilgen demo`: the whole thing on a bundled example, in a minute, without changing anything here."""
+"""`stencilgen demo`: the whole thing on a bundled example, in seconds, without changing anything here."""
 
 import shutil
 import subprocess
@@ -13,6 +13,8 @@ from stencilgen.cli.common import console, examples, milliseconds, plural, progr
 from stencilgen.config import load_config
 from stencilgen.errors import UserError
 
+PROGRAM = "pi.rpn"
+
 
 @click.command(
     short_help="Build and run the bundled example.",
@@ -26,14 +28,16 @@ def command(keep: Path | None) -> None:
     """Build the bundled calculator, run a program in its interpreter and as a trace, and compare."""
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="stencilgen-demo-") as folder:
-            _demo(Path(folder) / "calculator", kept=False)
+            _demo(Path(folder) / "calculator")
+            _next("stencilgen demo --keep calculator && cd calculator", "the same in a folder of yours; then there:")
     elif keep.exists():
         raise UserError("this folder is already there", remedy="name a new one, or remove it first", file=keep)
     else:
-        _demo(keep, kept=True)
+        _demo(keep.resolve())
+        _next(f"cd {keep}", "stencils.c, pi.rpn, README.md; then there:")
 
 
-def _demo(folder: Path, kept: bool) -> None:
+def _demo(folder: Path) -> None:
     from stencilgen.pipeline import build, build_directory, write_build
     from stencilgen.toolchain.cc import find_compiler, link
 
@@ -41,49 +45,42 @@ def _demo(folder: Path, kept: bool) -> None:
     shutil.copytree(paths.example("calculator"), folder, ignore=shutil.ignore_patterns("build", "calculator"))
     config = load_config(folder)
 
-    out.print(
-        "[bold]1. stencils.c → jit_stencils.h[/]: each instruction of a small calculator, written in C, becomes an emit function"
-    )
+    out.print("[bold]1. stencils.c → jit_stencils.h[/]   a small calculator's instructions in C become emit functions")
     start = time.perf_counter()
     with progress_bar() as progress:
         result = build(config, progress=progress)
-    total = result.stats["total"]
-    target = build_directory(config)
-    write_build(result, target)
-    out.print(
-        f"   {plural(total['stencils'], 'stencil')} built in {milliseconds(time.perf_counter() - start)} with Clang"
-        f" {result.clang.version} from {result.clang.origin};"
-        f" at most {total['max_hot_bytes']} bytes hot, {total['max_cold_bytes']} cold, {total['constant_bytes']} of constants",
-        markup=False,
-    )
+    write_build(result, build_directory(config))
+    spent = milliseconds(time.perf_counter() - start)
+    clang, total = result.clang, result.stats["total"]
+    out.print(f"   {plural(total['stencils'], 'stencil')} in {spent}, with Clang {clang.version} from {clang.origin}")
+    out.print(f"   at most {total['max_hot_bytes']} bytes of hot code, {total['max_cold_bytes']} of cold code")
 
-    out.print("[bold]2. jit_stencils.h + runtime → a program[/]: an ordinary C compiler, no LLVM in it")
+    out.print("[bold]2. jit_stencils.h → program[/]      an ordinary C compiler, no LLVM any more")
     start = time.perf_counter()
     compiler, runtime, program = find_compiler(), paths.runtime(), folder / "calculator"
     sources = [*(folder / name for name in ("calculator.c", "parse.c", "vm.c")), *sorted((runtime / "src").glob("*.c"))]
-    flags = ["-O2", "-I", str(folder), "-I", str(target), "-I", str(runtime / "include"), "-lm"]
+    includes = [folder, build_directory(config), runtime / "include"]
     with progress_bar() as progress:
         progress("C compiler", 0, 1)
+        flags = ["-O2", *(flag for path in includes for flag in ("-I", str(path))), "-lm"]
         link(compiler, sources, program, flags, directory=folder)
-    out.print(f"   {milliseconds(time.perf_counter() - start)} with {' '.join(compiler.command)}", markup=False)
+    spent = milliseconds(time.perf_counter() - start)
+    out.print(f"   linked with the runtime in {spent}, with {' '.join(compiler.command)}", markup=False)
 
-    out.print("[bold]3. pi.rpn[/]: run in the interpreter, then as a trace")
-    run = subprocess.run([program, "pi.rpn"], cwd=folder, capture_output=True, text=True)
+    out.print(f"[bold]3. {PROGRAM}[/]                        in the interpreter, then as a trace")
+    run = subprocess.run([program, PROGRAM], cwd=folder, capture_output=True, text=True)
     for line in (run.stdout + run.stderr).splitlines():
         out.print(f"   {line}".rstrip(), markup=False)
     if run.returncode != 0:
         raise RuntimeError(f"the calculator ended with status {run.returncode}")
 
+
+def _next(first: str, why: str) -> None:
+    out = console()
     out.print("[bold]Where to look next[/]")
-    if kept:
-        out.print(
-            f"   cd {folder}                      README.md, stencils.c, pi.rpn; change a stencil and build again",
-            markup=False,
-        )
-        out.print("   stencilgen explain MUL           from C to bytes, stage by stage", markup=False)
-    else:
-        out.print(
-            "   stencilgen demo --keep calculator && cd calculator     the same in a folder of yours: stencils.c, pi.rpn, README.md"
-        )
-        out.print("   stencilgen explain MUL                                 there: from C to bytes, stage by stage")
-    out.print("   stencilgen stats                 size of every stencil, which rule fired how often", markup=False)
+    for command, what in (
+        (first, why),
+        ("stencilgen explain LOAD --slot 3", "one stencil from C to bytes, stage by stage"),
+        ("stencilgen stats", "the size of every stencil"),
+    ):
+        out.print(f"   {command:<52} {what}", markup=False)

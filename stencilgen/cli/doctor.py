@@ -22,7 +22,7 @@ from stencilgen.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found. `state`: "ok"; "note", something optional is missing; "bad", stencilgen cannot work without it."""
+    """What a check found. `state`: "ok"; "note", something optional is missing; "bad", nothing works without it."""
 
     state: str
     what: str
@@ -117,7 +117,8 @@ int main(void)
     uint64_t slot = 0;
     const sg_outcome outcome = sg_enter_code(jit, code, &slot);
     const sg_statistics statistics = sg_jit_statistics(jit);
-    printf("%zu MB of code memory within reach of the program; code in it runs\n", (statistics.hot_size + statistics.cold_size) >> 20);
+    const size_t size = statistics.hot_size + statistics.cold_size;
+    printf("%zu MB of code memory within reach of the program; code in it runs\n", size >> 20);
     return outcome.kind != SG_EXITED;
 }
 """

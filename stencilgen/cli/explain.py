@@ -33,16 +33,16 @@ Operand = int | float
     + "\n\n\b\nAny hole of the stencil may be given, also repeatedly: --NAME VALUE.",
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
 )
-@configured
+@configured(target=False)
 @click.argument("stencil")
 @click.pass_context
-def command(context: click.Context, config: Config, target: str, jobs: int | None, stencil: str) -> None:
+def command(context: click.Context, config: Config, jobs: int | None, stencil: str) -> None:
     """Show how STENCIL becomes machine code: C, IR, folded IR, assembly, .dasc, C emitter, bytes."""
     from stencilgen.pipeline import build
 
     operands = _operands(context.args, config)
     with progress_bar() as progress:
-        result = build(config, target=target, jobs=jobs, only=[stencil], progress=progress)
+        result = build(config, jobs=jobs, only=[stencil], progress=progress)
     built = result.stencils[0]
     unused = [name for name in operands if name not in built.holes]
     if unused:
@@ -62,7 +62,7 @@ def command(context: click.Context, config: Config, target: str, jobs: int | Non
     from stencilgen.pipeline import build_directory
 
     with progress_bar() as progress:
-        vm = VM(result, build_directory(config, target) / "embed", progress)
+        vm = VM(result, build_directory(config) / "embed", progress)
     for values in _combinations(built.holes, operands):
         code = vm.compile([vm[stencil](**values)])
         hot, cold = disassemble(code, 0)
@@ -74,7 +74,12 @@ def command(context: click.Context, config: Config, target: str, jobs: int | Non
 
 
 def _operands(arguments: Sequence[str], config: Config) -> dict[str, list[Operand]]:
-    """`--oparg 3 --oparg=300` → {"oparg": [3, 300]}; numbers as in C, 0x and all."""
+    """`--oparg 3 --oparg=300` → {"oparg": [3, 300]}; numbers as in C, 0x and all.
+
+    Many VMs have a hole called `target`: `--target 7` is its value, `--target x86_64-linux` the build's target.
+    """
+    from stencilgen.pipeline import TARGETS
+
     found: dict[str, list[Operand]] = {}
     rest = iter(arguments)
     for argument in rest:
@@ -82,14 +87,15 @@ def _operands(arguments: Sequence[str], config: Config) -> dict[str, list[Operan
             raise click.UsageError(f"unexpected argument '{argument}'")
         name, equals, value = argument[2:].partition("=")
         name = name.replace("-", "_")
+        if not equals:
+            value = next(rest, "")
+        if name == "target" and value in TARGETS:
+            continue
         if name not in config.holes:
             holes = ", ".join(f"--{hole}" for hole in config.holes)
             raise click.UsageError(f"no option or hole '--{name}'{f' (the holes are {holes})' if holes else ''}")
-        if not equals:
-            try:
-                value = next(rest)
-            except StopIteration:
-                raise click.UsageError(f"--{name} needs a value") from None
+        if not value:
+            raise click.UsageError(f"--{name} needs a value")
         found.setdefault(name, []).append(_number(name, value))
     return found
 

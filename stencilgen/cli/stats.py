@@ -17,7 +17,7 @@ from stencilgen.config import Config
         "stencilgen stats --json          what stats.json holds, for scripts",
     ),
 )
-@configured
+@configured()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def command(config: Config, target: str, jobs: int | None, as_json: bool) -> None:
     """Show the size of every stencil and how often each peephole rule fired.

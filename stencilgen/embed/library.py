@@ -23,7 +23,7 @@ from stencilgen.errors import UserError
 from stencilgen.output import write_files
 from stencilgen.toolchain.cc import Compiler, find_compiler, link
 
-__all__ = ["Extent", "Info", "Number", "Outcome", "SgError", "load_library", "shared_library"]
+__all__ = ["Extent", "Info", "Number", "Outcome", "SgError", "load_library", "shared_library", "symbol_at"]
 
 KEPT = 16
 """Libraries kept beside the newest: as many variants as someone may switch between."""
@@ -192,3 +192,25 @@ def _forget_old(directory: Path) -> None:
         with contextlib.suppress(OSError):
             path.unlink()
             path.with_suffix(".json").unlink()
+
+
+class _DlInfo(ctypes.Structure):
+    """Dl_info"""
+
+    _fields_ = [
+        ("file", ctypes.c_char_p),
+        ("base", ctypes.c_void_p),
+        ("name", ctypes.c_char_p),
+        ("address", ctypes.c_void_p),
+    ]
+
+
+def symbol_at(address: int) -> str:
+    """The dynamic symbol at this address of the process, `name` or `name+0x12`; empty when there is none."""
+    info = _DlInfo()
+    dladdr = ctypes.CDLL(None).dladdr
+    dladdr.argtypes = [ctypes.c_void_p, ctypes.POINTER(_DlInfo)]
+    if address < 4096 or not dladdr(address, info) or not info.name:
+        return ""
+    offset = address - info.address
+    return f"{info.name.decode(errors='replace')}{f'+{offset:#x}' if offset else ''}"

@@ -57,7 +57,7 @@ def listing(code: "Code") -> str:
         ruler = f"── {part.name}: {part.size} bytes at {part.start:#x} "
         lines.append(ruler.ljust(WIDTH, "─"))
         for index, start, size in part.micro_ops:
-            if size or part.name == "hot" and 0 <= index < len(code.trace):
+            if size or (part.name == "hot" and 0 <= index < len(code.trace)):
                 lines.append(_head(code, index))
             lines += [f"    {line}" for line in _lines(code, start, size, part.start)]
     return "\n".join(lines) + "\n"
@@ -94,6 +94,7 @@ def _formatter() -> Formatter:
     formatter.uppercase_hex = False
     formatter.space_after_operand_separator = True
     formatter.rip_relative_addresses = True
+    formatter.signed_immediate_operands = True
     return formatter
 
 
@@ -113,51 +114,47 @@ def _describe(code: "Code", instruction: iced_x86.Instruction) -> tuple[str, str
     text = _FORMATTER.format(instruction)
     if instruction.op0_kind == OpKind.NEAR_BRANCH64:
         mnemonic = _FORMATTER.format_mnemonic(instruction)
-        target = instruction.near_branch_target
-        name, remark = _place(code, target) or (_symbol(target), "") or (f"{target:#x}", "")
-        return f"{mnemonic} {name or hex(target)}", _exit_remark(code, instruction) or remark
+        target, remark = _exit(code, instruction) or _target(code, instruction.near_branch_target)
+        return f"{mnemonic} {target}", remark
     if instruction.is_ip_rel_memory_operand:
-        return text, _memory(instruction)
+        return text, _memory(code, instruction)
     if instruction.mnemonic == Mnemonic.MOV and instruction.op1_kind == OpKind.IMMEDIATE64:
-        return text, _symbol(instruction.immediate(1))
+        return text, code.vm.symbol(instruction.immediate(1))
     return text, ""
 
 
-def _place(code: "Code", address: int) -> tuple[str, str] | None:
-    """A place of this trace: `hot+001a`, and the micro-op that starts there."""
+def _target(code: "Code", address: int) -> tuple[str, str]:
+    """A place in this trace (`hot+001a`, and the micro-op that starts there), a function, or an address."""
     for part in _parts(code):
-        if part.start <= address < part.start + part.size or address == part.start + part.size and part.name == "hot":
-            here = [index for index, start, size in part.micro_ops if start == address and (size or part.name == "hot")]
-            return (
-                f"{part.name}+{address - part.start:04x}",
-                f"micro-op {here[-1]}" if here and part.name == "hot" else "",
-            )
+        is_hot = part.name == "hot"
+        if part.start <= address < part.start + part.size + is_hot:
+            here = [index for index, start, _ in part.micro_ops if start == address and index >= 0] if is_hot else []
+            return f"{part.name}+{address - part.start:04x}", _head(code, here[-1]).strip() if here else ""
+    return code.vm.symbol(address) or f"{address:#x}", ""
+
+
+def _exit(code: "Code", instruction: iced_x86.Instruction) -> tuple[str, str] | None:
+    """Where an exit stub goes, if this is its jump: out of the trace, or into the one that the exit is linked to."""
+    if instruction.flow_control == FlowControl.UNCONDITIONAL_BRANCH and instruction.len == 5:
+        for exit in code.exits():
+            if exit.relative == instruction.ip + 1:
+                end = exit.index == len(code.trace)
+                where = "the end of the trace" if end else f"side exit of micro-op {exit.index}"
+                return ("linked trace", where) if exit.target else ("exit", where)
     return None
 
 
-def _exit_remark(code: "Code", instruction: iced_x86.Instruction) -> str:
-    """What leaving through this jump means, if it is the last of an exit stub."""
-    if instruction.flow_control != FlowControl.UNCONDITIONAL_BRANCH or instruction.len != 5:
-        return ""
-    for ordinal in range(code.info.exit_count):
-        exit = code.vm.library.sg_code_exit(code._pointer, ordinal)
-        if exit.relative == instruction.ip + 1:
-            index = "end" if exit.index == len(code.trace) else exit.index
-            return f"exit {index}, linked" if exit.target else f"exit {index}"
-    return ""
-
-
-def _memory(instruction: iced_x86.Instruction) -> str:
+def _memory(code: "Code", instruction: iced_x86.Instruction) -> str:
     """What a rip-relative operand refers to: a symbol, a callee's slot, a constant."""
     address = instruction.ip_rel_memory_address
-    if name := _symbol(address):
+    if name := code.vm.symbol(address):
         return name
     if instruction.mnemonic == Mnemonic.LEA:
         return ""
     match instruction.memory_size:
         case MemorySize.QWORD_OFFSET | MemorySize.UINT64 | MemorySize.INT64:
             value = ctypes.c_uint64.from_address(address).value
-            return _symbol(value) or f"{value:#x}"
+            return code.vm.symbol(value) or f"{value:#x}"
         case MemorySize.FLOAT64:
             return repr(ctypes.c_double.from_address(address).value)
         case MemorySize.FLOAT32:
@@ -166,23 +163,3 @@ def _memory(instruction: iced_x86.Instruction) -> str:
             return f"{ctypes.c_uint32.from_address(address).value:#x}"
         case _:
             return ""
-
-
-class _DlInfo(ctypes.Structure):
-    _fields_ = [
-        ("file", ctypes.c_char_p),
-        ("base", ctypes.c_void_p),
-        ("name", ctypes.c_char_p),
-        ("address", ctypes.c_void_p),
-    ]
-
-
-def _symbol(address: int) -> str:
-    """The dynamic symbol that starts at this address or covers it; empty when there is none."""
-    info = _DlInfo()
-    dladdr = ctypes.CDLL(None).dladdr
-    dladdr.argtypes = [ctypes.c_void_p, ctypes.POINTER(_DlInfo)]
-    if address < 4096 or not dladdr(address, info) or not info.name:
-        return ""
-    offset = address - info.address
-    return f"{info.name.decode(errors='replace')}{f'+{offset:#x}' if offset else ''}"

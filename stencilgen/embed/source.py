@@ -104,7 +104,7 @@ def explain_rejection(error: UserError, config: Config, lines: Mapping[str, int]
             what = f"hole '{name}'" if name else "instruction.opcode"
             return UserError(
                 f"{what}: '{value}' cannot be assigned to, so Python cannot fill an instruction",
-                remedy="write it as a plain field of the instruction; to convert it, give HOLE() the type in the stencil",
+                remedy="write it as a plain field of the instruction; HOLE() in the stencil can convert its type",
                 file=Path(config.path),
                 line=line,
             )

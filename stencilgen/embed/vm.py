@@ -1,5 +1,6 @@
 """A VM in Python: its stencils as callables, traces compiled from them, and what running one returns."""
 
+import contextlib
 import ctypes
 import difflib
 import struct
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stencilgen.config import Config, load_config
-from stencilgen.embed.library import Extent, Info, Number, SgError, load_library, shared_library
+from stencilgen.embed.library import ExitInfo, Extent, Info, Number, SgError, load_library, shared_library, symbol_at
 from stencilgen.embed.source import embedding_source, explain_rejection
 from stencilgen.emit.header import StateParameter
 from stencilgen.errors import UserError
@@ -20,6 +21,15 @@ from stencilgen.pipeline import Build, BuiltStencil, build, build_directory
 __all__ = ["VM", "Code", "Exit", "MicroOp", "Stencil", "VMError", "load"]
 
 Progress = Callable[[str, int, int], None]
+
+_POINTERS = (
+    ctypes._Pointer,
+    ctypes.CFUNCTYPE(None).__mro__[1],  # functions of every library and type
+    type(ctypes.byref(ctypes.c_int())),
+    ctypes.c_void_p,
+    ctypes.c_char_p,
+)
+"""What ctypes has for a pointer in C."""
 
 
 class VMError(UserError):
@@ -60,9 +70,9 @@ class Stencil:
 class Exit:
     """How a trace was left.
 
-    returned: a micro-op returned `value` (64 bits, unsigned; `signed` and `double` read it otherwise). If false it was a
-    side exit: of micro-op `index` of `code` (by links maybe another trace than the one entered; `index` is the trace's
-    length when it ran off its end), with this `state`.
+    returned: a micro-op returned `value` (64 bits, unsigned; `signed` and `double` read it otherwise).
+    Else it was a side exit: of micro-op `index` of `code`, with this `state`. By links, `code` may be another trace
+    than the one entered; `index` is its length when it ran off its end.
     """
 
     returned: bool
@@ -130,7 +140,7 @@ class VM:
         return sorted([*super().__dir__(), *self.stencils])
 
     def compile(self, trace: Iterable[MicroOp]) -> "Code":
-        """Compile a trace. A label's value is a micro-op's position in it. VMError says what is wrong with which micro-op."""
+        """Compile a trace. A label's value is a micro-op's position in it. VMError names the micro-op that is wrong."""
         ops = tuple(trace)
         memory = ctypes.create_string_buffer(max(len(ops), 1) * self._instruction_size)
         for index, op in enumerate(ops):
@@ -145,6 +155,21 @@ class VM:
         self._codes[pointer] = code
         return code
 
+    def symbol(self, address: int) -> str:
+        """The C function or object at this address; empty when it has no name.
+
+        Names that the stencils use come first: `pow` has aliases.
+        """
+        return self._symbols.get(address) or symbol_at(address)
+
+    @cached_property
+    def _symbols(self) -> dict[int, str]:
+        found = {}
+        for name in sorted(frozenset().union(*(stencil.externs for stencil in self.build.stencils))):
+            with contextlib.suppress(AttributeError):  # what the library does not export
+                found[ctypes.cast(getattr(self.library, name), ctypes.c_void_p).value or 0] = name
+        return found
+
     def _fill(self, address: int, index: int, op: MicroOp) -> None:
         self.library.sg_embed_set_opcode(address, Number(bits=self._opcodes[self[op.name].name]))
         for name, value in op.operands.items():
@@ -152,7 +177,7 @@ class VM:
             place = self._holes[name].value
             if number is None:
                 raise VMError(
-                    f"micro-op {index} ({op.name}): {name} is {value!r}, which is neither a number nor something in C's memory",
+                    f"micro-op {index} ({op.name}): {name} is {value!r}, neither a 64-bit number nor an object of C's",
                     remedy="give an int, a float, or a ctypes pointer, array, structure or function",
                 )
             if not getattr(self.library, f"sg_embed_set_hole_{name}")(address, number):
@@ -181,8 +206,10 @@ class Code:
         weakref.finalize(self, vm.library.sg_free, pointer)
 
     def __call__(self, *arguments: Any, **named: Any) -> Exit:
-        """Run the trace with this state, in the order of STENCIL_STATE or by name: ints, floats, ctypes pointers, arrays
-        and structures."""
+        """Run the trace with this state, in the order of STENCIL_STATE or by name.
+
+        Values are ints, floats, and ctypes pointers, arrays and structures (for pointers to them).
+        """
         state = self.vm.state
         values = _bind(state, arguments, named)
         slots = (ctypes.c_uint64 * max(len(state), 1))(*map(_to_slot, state, values))
@@ -220,6 +247,11 @@ class Code:
             raise VMError(f"micro-op {index} is outside of the trace of {len(self.trace)}")
         extent: Extent = self.vm.library.sg_code_extent(self._pointer, index)
         return extent
+
+    def exits(self) -> list[ExitInfo]:
+        """All ways out but returning, in the order of the micro-ops."""
+        function = self.vm.library.sg_code_exit
+        return [function(self._pointer, ordinal) for ordinal in range(self.info.exit_count)]
 
     @property
     def hot_bytes(self) -> bytes:
@@ -282,16 +314,13 @@ def _number(value: Any) -> Number | None:
 
 
 def _address(value: Any) -> int | None:
-    """The address that a ctypes object stands for in C: a pointer's value, where an array or structure lies; None is NULL."""
-    match value:
-        case None:
-            return 0
-        case ctypes.Array() | ctypes.Structure() | ctypes.Union():
-            return ctypes.addressof(value)
-        case ctypes._Pointer() | ctypes._CFuncPtr() | ctypes.c_void_p() | ctypes.c_char_p():
-            return ctypes.cast(value, ctypes.c_void_p).value or 0
-    if type(value).__name__ == "CArgObject":  # byref()
-        return ctypes.cast(value, ctypes.c_void_p).value
+    """The address that a ctypes object stands for: a pointer's value, an array's or structure's place; None is NULL."""
+    if value is None:
+        return 0
+    if isinstance(value, ctypes.Array | ctypes.Structure | ctypes.Union):
+        return ctypes.addressof(value)
+    if isinstance(value, _POINTERS):
+        return ctypes.cast(value, ctypes.c_void_p).value or 0
     return None
 
 

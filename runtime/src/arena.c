@@ -1,8 +1,9 @@
 /* Arenas hand out address ranges, first fit.
  *
- * The free ranges are one array sorted by address, outside of the memory they describe: machine code that goes astray
- * cannot destroy them, and a search reads 8 bytes for each. A trace's size is only known once it is emitted, so a block
- * is found by its largest possible size, filled, and then taken at its true size: the unused tail never leaves the gap.
+ * The free ranges are one array sorted by address, outside of the memory they describe: machine code that
+ * goes astray cannot destroy them, and a search reads 8 bytes for each. A trace's size is only known once it
+ * is emitted, so a block is found by its largest possible size, filled, and then taken at its true size: the
+ * unused tail never leaves the gap.
  */
 #include "internal.h"
 

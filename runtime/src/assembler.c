@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 static const char *op_name(const sg_assembler *as)
 {
@@ -56,7 +55,9 @@ static uint8_t *place_literal(sg_assembler *as, uint64_t value)
     sg_literals *const literals = &as->jit->literals;
     uint8_t *const place = sg_literals_place(literals, value, &as->jit->counters);
     if (place == NULL && literals->count == literals->limit) {
-        sg_fail(as, "all %" PRIu32 " places for far addresses and literals are taken; use a larger sg_options.size",
+        sg_fail(as,
+                "all %" PRIu32
+                " places for far addresses and literals are taken; use a larger sg_options.size",
                 literals->limit);
     } else if (place == NULL) {
         sg_fail(as, "out of memory for the table of literals");
@@ -83,7 +84,8 @@ uint8_t *sg_far_branch(sg_assembler *as, uint8_t *p, uintptr_t address, uint8_t 
 void sg_label_ahead(sg_assembler *as, uint8_t *p, uint64_t target)
 {
     if (target > as->length) {
-        sg_fail(as, "label %" PRId64 " is outside of the trace of %" PRIu32 " micro-ops", (int64_t)target, as->length);
+        sg_fail(as, "label %" PRId64 " is outside of the trace of %" PRIu32 " micro-ops", (int64_t)target,
+                as->length);
         return;
     }
     void *fixups = as->fixups;

@@ -1,15 +1,15 @@
 /* How C enters a trace and how side exits come back.
  *
- * Which registers carry state depends on the VM, so both routines are written as machine code when a context is created:
- * straight loads and stores, no loop over a description. Their stack:
+ * Which registers carry state depends on the VM, so both routines are written as machine code when a context
+ * is created: straight loads and stores, no loop over a description. Their stack:
  *
  *     rsp at a trace's entry ─▶  return address into the shim
- *                                the state array's address; a side exit overwrites it with its number, bit 63 set
+ *                                address of the state array; a side exit puts its number there, bit 63 set
  *                                r15 r14 r13 r12 rbx rbp, return address to C
  *
- * Whoever leaves, by `ret` in the trace or in the exit routine, returns to the one place that the shim's call pushed: the
- * processor's return predictor stays right. rbp is a frame pointer, which stencils never touch, so that profilers can
- * walk through.
+ * Whoever leaves, by `ret` in the trace or in the exit routine, returns to the one place that the shim's call
+ * pushed: the processor's return predictor stays right. rbp is a frame pointer, which stencils never touch,
+ * so that profilers can walk through.
  */
 #include "internal.h"
 
@@ -39,7 +39,8 @@ bool sg_check_state(const sg_vm *vm, sg_error *error)
     }
     if (integers > SG_MAX_INTEGERS || floats > SG_MAX_FLOATS) {
         sg_error_format(error,
-                        "the state has %" PRIu32 " integers and %" PRIu32 " floats, but registers for %d and %d only; "
+                        "the state has %" PRIu32 " integers and %" PRIu32
+                        " floats, but registers for %d and %d only; "
                         "keep the rest in a struct that one state variable points to",
                         integers, floats, SG_MAX_INTEGERS, SG_MAX_FLOATS);
         return false;

@@ -2,7 +2,6 @@
 #include "internal.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 void sg_error_clear(sg_error *error)
 {

@@ -1,8 +1,8 @@
 /* What the runtime's sources share: the context, the trace's record, and the two allocators below them.
  *
- * All that a trace needs lies in three blocks: hot code, cold code, and a record of its labels and exits. Each comes from
- * an arena (arena.c) over memory that is mapped once (region.c), so compiling and freeing make no system call and, once
- * the tables have grown, no call of the C allocator.
+ * All that a trace needs lies in three blocks: hot code, cold code, and a record of its labels and exits.
+ * Each comes from an arena (arena.c) over memory that is mapped once (region.c), so compiling and freeing
+ * make no system call and, once the tables have grown, no call of the C allocator.
  */
 #ifndef STENCILGEN_INTERNAL_H
 #define STENCILGEN_INTERNAL_H
@@ -13,6 +13,8 @@
 
 #include "stencilgen/emit.h"
 #include "stencilgen/jit.h"
+
+#include <stdio.h>
 
 #if !defined(__x86_64__) || !defined(__linux__)
 #error "the runtime supports x86-64 Linux"
@@ -62,7 +64,7 @@ SG_INTERNAL void sg_arena_destroy(sg_arena *arena);
 SG_INTERNAL bool sg_arena_prepare(sg_arena *arena, sg_counters *counters);
 /* The first gap of at least `size` bytes; gap_count when there is none. */
 SG_INTERNAL size_t sg_arena_find(const sg_arena *arena, uint64_t size);
-/* Take the first `size` bytes of a gap that was found, rounded up to SG_ALIGNMENT; returns the rounded size. */
+/* Take the first `size` bytes of a gap that was found; returns the size, rounded up to SG_ALIGNMENT. */
 SG_INTERNAL uint32_t sg_arena_take(sg_arena *arena, size_t gap, uint64_t size);
 SG_INTERNAL void sg_arena_release(sg_arena *arena, uint32_t begin, uint32_t size);
 SG_INTERNAL uint32_t sg_arena_largest(const sg_arena *arena);
@@ -124,7 +126,7 @@ struct sg_fixup {
 
 struct sg_code {
     sg_jit *jit;
-    uint32_t hot, hot_size, hot_block;    /* offset in the region, bytes used, bytes taken */
+    uint32_t hot, hot_size, hot_block; /* offset in the region, bytes used, bytes taken */
     uint32_t cold, cold_size, cold_block;
     uint32_t record_block;
     uint32_t frame, length, exit_count;
@@ -142,10 +144,21 @@ struct sg_jit {
     sg_shim shim;
     sg_assembler as; /* its tables are used again by each compilation */
     uint64_t trace_count;
+    FILE *perf_map; /* or NULL */
 };
 
 /* False and words if this process only inherited the context by fork. */
 SG_INTERNAL bool sg_jit_owned(const sg_jit *jit, sg_error *error);
+
+/* ---- perf.c ---- */
+
+SG_INTERNAL bool sg_perf_open(sg_jit *jit, sg_error *error);
+SG_INTERNAL void sg_perf_close(sg_jit *jit);
+/* Name bytes of code; `address` in the writable view. */
+SG_INTERNAL void sg_perf_name(const sg_jit *jit, const uint8_t *address, size_t size, const char *name,
+                              const char *suffix);
+SG_INTERNAL void sg_perf_trace(const sg_jit *jit, const sg_code *code, const void *trace);
+
 /* Let the exit leave for the interpreter again. */
 SG_INTERNAL void sg_exit_reset(sg_exit_record *exit);
 

@@ -9,15 +9,17 @@ bool sg_jit_owned(const sg_jit *jit, sg_error *error)
     if (*jit->region.guard == SG_GUARD) {
         return true;
     }
-    sg_error_format(error, "this context was created before fork and shares its code with the parent process; create "
-                    "a new one in the child");
+    sg_error_format(
+        error, "this context was created before fork and shares its code with the parent process; create "
+               "a new one in the child");
     return false;
 }
 
 static bool check_vm(const sg_vm *vm, sg_error *error)
 {
     if (vm->abi != SG_ABI) {
-        sg_error_format(error, "the generated header is for version %" PRIu32 " of the runtime, this is version %d; "
+        sg_error_format(error,
+                        "the generated header is for version %" PRIu32 " of the runtime, this is version %d; "
                         "regenerate it with the stencilgen that this runtime came with",
                         vm->abi, SG_ABI);
         return false;
@@ -44,12 +46,14 @@ static bool copy_constants(sg_jit *jit, sg_error *error)
     for (size_t i = 0; i < vm->relocation_count; i++) {
         const sg_relocation *const relocation = &vm->relocations[i];
         if (vm->rodata_size < 8 || relocation->offset > vm->rodata_size - 8) {
-            sg_error_format(error, "relocation %zu at offset %" PRIu32 " is outside of the %zu bytes of constants; "
+            sg_error_format(error,
+                            "relocation %zu at offset %" PRIu32 " is outside of the %zu bytes of constants; "
                             "regenerate the header",
                             i, relocation->offset, vm->rodata_size);
             return false;
         }
-        const uintptr_t start = relocation->kind == SG_RELOCATION_RODATA ? address : (uintptr_t)relocation->symbol;
+        const uintptr_t start =
+            relocation->kind == SG_RELOCATION_RODATA ? address : (uintptr_t)relocation->symbol;
         sg_put64(constants + relocation->offset, start + (uint64_t)relocation->addend);
     }
     const uint32_t first = (uint32_t)((vm->rodata_size + 7) & ~(size_t)7);
@@ -84,6 +88,16 @@ static void write_routines(sg_jit *jit)
     jit->shim = (sg_shim)((uintptr_t)shim + (uintptr_t)jit->as.bias);
 }
 
+static bool name_routines(sg_jit *jit, sg_error *error)
+{
+    if (!sg_perf_open(jit, error)) {
+        return false;
+    }
+    const uint8_t *const routines = jit->region.writable + jit->region.hot_size;
+    sg_perf_name(jit, routines, jit->cold.used, "entry_and_exit", "");
+    return true;
+}
+
 sg_jit *sg_jit_create(const sg_vm *vm, const sg_options *options, sg_error *error)
 {
     sg_error_clear(error);
@@ -107,6 +121,10 @@ sg_jit *sg_jit_create(const sg_vm *vm, const sg_options *options, sg_error *erro
     jit->as.bias = (intptr_t)((uintptr_t)jit->region.executable - (uintptr_t)jit->region.writable);
     jit->as.records = jit->region.records;
     write_routines(jit);
+    if (options != NULL && options->perf_map && !name_routines(jit, error)) {
+        sg_jit_destroy(jit);
+        return NULL;
+    }
     return jit;
 }
 
@@ -115,6 +133,7 @@ void sg_jit_destroy(sg_jit *jit)
     if (jit == NULL) {
         return;
     }
+    sg_perf_close(jit);
     sg_literals_destroy(&jit->literals);
     sg_arena_destroy(&jit->hot);
     sg_arena_destroy(&jit->cold);
@@ -130,7 +149,8 @@ sg_outcome sg_enter_code(const sg_jit *jit, const sg_code *code, uint64_t *state
     if (raw.exit >> 63 == 0) {
         return (sg_outcome){.kind = SG_RETURNED, .value = raw.value};
     }
-    const sg_exit_record *const exit = (const sg_exit_record *)(const void *)(jit->region.records + (uint32_t)raw.exit);
+    const sg_exit_record *const exit =
+        (const sg_exit_record *)(const void *)(jit->region.records + (uint32_t)raw.exit);
     return (sg_outcome){.kind = SG_EXITED, .index = exit->index, .code = exit->code};
 }
 
@@ -186,7 +206,8 @@ sg_statistics sg_jit_statistics(const sg_jit *jit)
         .hot_size = jit->region.hot_size,
         .cold_used = jit->cold.used,
         .cold_size = jit->region.cold_size,
-        .constants_used = (size_t)(jit->literals.first - (jit->region.writable + code_size)) + jit->literals.count * 8u,
+        .constants_used =
+            (size_t)(jit->literals.first - (jit->region.writable + code_size)) + jit->literals.count * 8u,
         .constants_size = jit->region.constants_size,
     };
 }

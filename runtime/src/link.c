@@ -1,8 +1,8 @@
 /* Links: a side exit whose jump goes straight to another trace, and freeing, which has to undo them.
  *
- * The exit's stub ends in a jump to the exit routine; a link patches its rel32. Registers hold the state and the frame is
- * dropped there, just as at a trace's entry. Each trace lists the exits that come to it, so that they can be sent back
- * when it is freed.
+ * The exit's stub ends in a jump to the exit routine; a link patches its rel32. Registers hold the state and
+ * the frame is dropped there, just as at a trace's entry. Each trace lists the exits that come to it, so that
+ * they can be sent back when it is freed.
  */
 #include "internal.h"
 
@@ -45,9 +45,11 @@ static sg_exit_record *find_exit(sg_code *code, uint32_t index, sg_error *error)
         return &code->exits[low];
     }
     if (index > code->length) {
-        sg_error_format(error, "exit %" PRIu32 " is outside of the trace of %" PRIu32 " micro-ops", index, code->length);
+        sg_error_format(error, "exit %" PRIu32 " is outside of the trace of %" PRIu32 " micro-ops", index,
+                        code->length);
     } else if (index == code->length) {
-        sg_error_format(error, "the trace of %" PRIu32 " micro-ops never runs off its end, so exit %" PRIu32
+        sg_error_format(error,
+                        "the trace of %" PRIu32 " micro-ops never runs off its end, so exit %" PRIu32
                         " does not exist",
                         code->length, index);
     } else {
@@ -60,7 +62,8 @@ bool sg_link(sg_code *from, uint32_t exit_index, sg_code *to, sg_error *error)
 {
     sg_error_clear(error);
     if (from == NULL || to == NULL) {
-        sg_error_format(error, "the trace to link %s is NULL; its compilation failed", from == NULL ? "from" : "to");
+        sg_error_format(error, "the trace to link %s is NULL; its compilation failed",
+                        from == NULL ? "from" : "to");
         return false;
     }
     if (from->jit != to->jit) {

@@ -1,7 +1,7 @@
 /* Literals: 8-byte constants at the end of the near region, each value once.
  *
- * The address of a far callee is one (a call through memory leaves every register alone), a double that is known only at
- * emit time another. They live as long as the context, so traces share them without counting.
+ * The address of a far callee is one (a call through memory leaves every register alone), a double that is
+ * known only at emit time another. They live as long as the context, so traces share them without counting.
  */
 #include "internal.h"
 

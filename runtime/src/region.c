@@ -1,12 +1,14 @@
 /* The near region: one piece of memory, seen twice.
  *
- * A memfd is mapped once writable, anywhere, and once executable, near the VM's code, so that calls of VM functions and
- * rip-relative uses of VM data fit 32 bits. No mapping is ever writable and executable, and nothing is ever remapped:
- * a trace is written through the one view and at once there in the other. x86-64 processors keep instruction fetch
- * coherent with stores by physical address, so two views need no more care than one.
+ * A memfd is mapped once writable, anywhere, and once executable, near the VM's code, so that calls of VM
+ * functions and rip-relative uses of VM data fit 32 bits. No mapping is ever writable and executable, and
+ * nothing is ever remapped: a trace is written through the one view and at once there in the other. x86-64
+ * processors keep instruction fetch coherent with stores by physical address, so two views need no more care
+ * than one.
  *
- * The place is found by probing: MAP_FIXED_NOREPLACE either gives exactly the asked address or fails, without a race
- * against other threads. Older kernels take it as a hint, which the comparison of the result covers.
+ * The place is found by probing: MAP_FIXED_NOREPLACE either gives exactly the asked address or fails, without
+ * a race against other threads. Kernels before 4.17 take it as a hint, which the comparison of the result
+ * covers.
  */
 #include "internal.h"
 
@@ -39,7 +41,8 @@
 #define LOWEST_ADDRESS MIB
 #define HIGHEST_ADDRESS (((uintptr_t)1 << 47) - MIB)
 
-static void *map(sg_counters *counters, void *address, size_t size, int protection, int flags, int file, off_t offset)
+static void *map(sg_counters *counters, void *address, size_t size, int protection, int flags, int file,
+                 off_t offset)
 {
     counters->mappings++;
     return mmap(address, size, protection, flags, file, offset);
@@ -60,8 +63,9 @@ static bool reserve_at(uintptr_t address, size_t size, sg_counters *counters)
     return true;
 }
 
-/* Reserve address space near `near`; 0 after recording an error. Below first, closest first; above it lies the heap of
- * programs at fixed addresses, so there the farthest place comes first to leave the heap room to grow. */
+/* Reserve address space near `near`; 0 after recording an error. Below first, closest first; above it lies
+ * the heap of programs at fixed addresses, so there the farthest place comes first to leave the heap room to
+ * grow. */
 static uintptr_t reserve_near(uintptr_t near, size_t size, sg_counters *counters, sg_error *error)
 {
     const uintptr_t low = near > REACH + LOWEST_ADDRESS ? near - REACH : LOWEST_ADDRESS;
@@ -99,61 +103,89 @@ static uintptr_t reserve_near(uintptr_t near, size_t size, sg_counters *counters
 /* A file in memory of this size; -1 after recording an error. */
 static int create_file(size_t size, sg_error *error)
 {
-    /* The file itself is never executed, only mapped: sealed against execve it passes where the system forbids
-     * executable memory files (vm.memfd_noexec). Kernels before 6.3 do not know the flag. */
+    /* The file itself is never executed, only mapped: sealed against execve it passes where the system
+     * forbids executable memory files (vm.memfd_noexec). Kernels before 6.3 do not know the flag. */
     long file = syscall(SYS_memfd_create, "stencilgen", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
     if (file < 0 && errno == EINVAL) {
         file = syscall(SYS_memfd_create, "stencilgen", MFD_CLOEXEC);
     }
     if (file < 0) {
-        sg_error_format(error,
-                        "memfd_create failed: %s; the sandbox or kernel (3.17 or later needed) has to permit it, and "
-                        "open files must be below the limit (ulimit -n)",
-                        strerror(errno));
+        sg_error_format(
+            error,
+            "memfd_create failed: %s; the sandbox or kernel (3.17 or later needed) has to permit it, and "
+            "open files must be below the limit (ulimit -n)",
+            strerror(errno));
         return -1;
     }
     /* Beyond the limit ftruncate would raise SIGXFSZ, which kills the process. */
     struct rlimit limit;
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < size) {
-        sg_error_format(error, "the limit on file sizes (ulimit -f) is below %zu bytes; raise it or lower sg_options.size",
-                        size);
+        sg_error_format(
+            error,
+            "the limit on file sizes (ulimit -f) is below %zu bytes; raise it or lower sg_options.size",
+            size);
         close((int)file);
         return -1;
     }
     if (ftruncate((int)file, (off_t)size) != 0) {
-        sg_error_format(error, "cannot size the memory file to %zu bytes: %s; use a smaller sg_options.size", size,
-                        strerror(errno));
+        sg_error_format(error, "cannot size the memory file to %zu bytes: %s; use a smaller sg_options.size",
+                        size, strerror(errno));
         close((int)file);
         return -1;
     }
     return (int)file;
 }
 
-/* Map the file's views over the reserved place. */
-static bool map_views(sg_region *region, int file, sg_counters *counters, sg_error *error)
+static void describe_mapping(const sg_region *region, int problem, sg_error *error)
+{
+    sg_error_format(
+        error,
+        "cannot map %" PRIu32 " bytes of shared memory, once writable and once executable: %s; security "
+        "policies (SELinux, seccomp) have to permit executable shared memory, or sg_options.size is too "
+        "large for this system",
+        region->size, strerror(problem));
+}
+
+/* Map a memory file's views, the one near the VM over the reserved place. */
+static bool map_file(sg_region *region, sg_counters *counters, sg_error *error)
 {
     const uint32_t code_size = region->hot_size + region->cold_size;
+    const int file = create_file(region->size, error);
+    if (file < 0) {
+        return false;
+    }
     void *const writable = map(counters, NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    if (writable == MAP_FAILED) {
-        sg_error_format(error, "cannot map %" PRIu32 " bytes writable: %s; use a smaller sg_options.size or free memory",
-                        region->size, strerror(errno));
-        return false;
+    region->writable = writable == MAP_FAILED ? NULL : writable;
+    const bool mapped = writable != MAP_FAILED &&
+                        map(counters, region->executable, code_size, PROT_READ | PROT_EXEC,
+                            MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED &&
+                        map(counters, region->executable + code_size, region->constants_size, PROT_READ,
+                            MAP_SHARED | MAP_FIXED, file, (off_t)code_size) != MAP_FAILED;
+    const int problem = errno;
+    close(file);
+    if (!mapped) {
+        describe_mapping(region, problem, error);
     }
-    region->writable = writable;
-    if (map(counters, region->executable, code_size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, file, 0) ==
-        MAP_FAILED) {
-        sg_error_format(error,
-                        "cannot map code executable: %s; the system's security policy (SELinux execmem, a seccomp "
-                        "filter) has to permit executable shared memory",
-                        strerror(errno));
-        return false;
+    return mapped;
+}
+
+/* The same without a file: perf consults its map of names only for anonymous memory. Moving none of a shared
+ * mapping's bytes is how Linux maps them a second time. */
+static bool map_anonymous(sg_region *region, sg_counters *counters, sg_error *error)
+{
+    const uint32_t code_size = region->hot_size + region->cold_size;
+    const int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *const writable = map(counters, NULL, region->size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    region->writable = writable == MAP_FAILED ? NULL : writable;
+    const bool mapped =
+        writable != MAP_FAILED &&
+        mremap(writable, 0, region->size, MREMAP_MAYMOVE | MREMAP_FIXED, region->executable) != MAP_FAILED &&
+        mprotect(region->executable, code_size, PROT_READ | PROT_EXEC) == 0 &&
+        mprotect(region->executable + code_size, region->constants_size, PROT_READ) == 0;
+    if (!mapped) {
+        describe_mapping(region, errno, error);
     }
-    if (map(counters, region->executable + code_size, region->constants_size, PROT_READ, MAP_SHARED | MAP_FIXED, file,
-            (off_t)code_size) == MAP_FAILED) {
-        sg_error_format(error, "cannot map constants: %s", strerror(errno));
-        return false;
-    }
-    return true;
+    return mapped;
 }
 
 /* Traces' records, and a page that tells a forked child from its parent. */
@@ -165,7 +197,9 @@ static bool map_private(sg_region *region, size_t page, sg_counters *counters, s
     region->records = records == MAP_FAILED ? NULL : records;
     region->guard = guard == MAP_FAILED ? NULL : guard;
     if (region->records == NULL || region->guard == NULL) {
-        sg_error_format(error, "cannot map %" PRIu32 " bytes for the records of traces: %s; use a smaller sg_options.size",
+        sg_error_format(error,
+                        "cannot map %" PRIu32
+                        " bytes for the records of traces: %s; use a smaller sg_options.size",
                         region->records_size, strerror(errno));
         return false;
     }
@@ -180,21 +214,25 @@ static bool divide(sg_region *region, size_t size, size_t rodata_size, size_t pa
 {
     size = size == 0 ? DEFAULT_SIZE : size;
     if (size > LARGEST_SIZE || rodata_size > LARGEST_SIZE) {
-        sg_error_format(error, "sg_options.size is %zu bytes with %zu bytes of constants; at most %zu are possible, as "
-                        "all code must reach the VM and itself by 32-bit distances",
-                        size, rodata_size, (size_t)LARGEST_SIZE);
+        sg_error_format(
+            error,
+            "sg_options.size is %zu bytes with %zu bytes of constants; at most %zu are possible, as "
+            "all code must reach the VM and itself by 32-bit distances",
+            size, rodata_size, (size_t)LARGEST_SIZE);
         return false;
     }
     size = (size + page - 1) & ~(page - 1);
     const size_t constants = (rodata_size + size / 32 + page - 1) & ~(page - 1);
     if (size < constants + 4 * page) {
-        sg_error_format(error, "sg_options.size of %zu bytes is too small: with %zu bytes of constants it takes at least %zu",
-                        size, rodata_size, (rodata_size + 6 * page) * 32 / 31 / page * page + page);
+        sg_error_format(
+            error,
+            "sg_options.size of %zu bytes is too small: with %zu bytes of constants it takes at least %zu",
+            size, rodata_size, (rodata_size + 6 * page) * 32 / 31 / page * page + page);
         return false;
     }
     const size_t cold = (size - constants) / 3 & ~(page - 1);
     region->size = (uint32_t)size;
-    region->records_size = (uint32_t)size * 2; /* 16 bytes for a micro-op and 40 for an exit: code is full first */
+    region->records_size = (uint32_t)size * 2; /* 16 bytes a micro-op, 40 an exit: code is full first */
     region->constants_size = (uint32_t)constants;
     region->cold_size = (uint32_t)cold;
     region->hot_size = (uint32_t)(size - constants - cold);
@@ -211,7 +249,9 @@ bool sg_region_create(sg_region *region, const sg_options *options, size_t rodat
         near = (uintptr_t)&sg_region_create;
     }
     if (near >= HIGHEST_ADDRESS) {
-        sg_error_format(error, "sg_options.near is 0x%" PRIxPTR ", which is no address of a program; use the address of "
+        sg_error_format(error,
+                        "sg_options.near is 0x%" PRIxPTR
+                        ", which is no address of a program; use the address of "
                         "one of the VM's functions",
                         near);
         return false;
@@ -219,15 +259,12 @@ bool sg_region_create(sg_region *region, const sg_options *options, size_t rodat
     if (!divide(region, options == NULL ? 0 : options->size, rodata_size, page, error)) {
         return false;
     }
-    const int file = create_file(region->size, error);
-    if (file < 0) {
-        return false;
-    }
-    const uintptr_t place = reserve_near(near, region->size, counters, error);
-    region->executable = (uint8_t *)place;
-    const bool created = place != 0 && map_views(region, file, counters, error) &&
-                         map_private(region, page, counters, error);
-    close(file);
+    const bool perf = options != NULL && options->perf_map;
+    region->executable = (uint8_t *)reserve_near(near, region->size, counters, error);
+    const bool created =
+        region->executable != NULL &&
+        (perf ? map_anonymous(region, counters, error) : map_file(region, counters, error)) &&
+        map_private(region, page, counters, error);
     if (!created) {
         sg_region_destroy(region);
     }

@@ -1,7 +1,8 @@
 /* Compiling a trace: measure, find room, emit, resolve, take.
  *
- * One pass over the opcodes adds up the most that each micro-op may emit, so the emit functions need no bounds checks;
- * the second pass emits. Only then is the true size known and taken, so no memory is moved or given back.
+ * One pass over the opcodes adds up the most that each micro-op may emit, so the emit functions need no
+ * bounds checks; the second pass emits. Only then is the true size known and taken, so no memory is moved or
+ * given back.
  */
 #include "internal.h"
 
@@ -47,8 +48,9 @@ static void emit(sg_assembler *as, const sg_vm *vm, const void *trace, uint32_t 
         op->emit(as, instruction);
         if (SG_UNLIKELY((size_t)(as->hot - as->labels[i]) > op->max_hot ||
                         (size_t)(as->cold - as->cold_labels[i]) > op->max_cold + SG_MAX_EXIT_PADDING)) {
-            sg_fail(as, "its emit function wrote %zu hot and %zu cold bytes, more than the %" PRIu32 " and %" PRIu32
-                    " it was generated for; regenerate the header",
+            sg_fail(as,
+                    "its emit function wrote %zu hot and %zu cold bytes, more than the %" PRIu32
+                    " and %" PRIu32 " it was generated for; regenerate the header",
                     (size_t)(as->hot - as->labels[i]), (size_t)(as->cold - as->cold_labels[i]), op->max_hot,
                     op->max_cold);
             return;
@@ -63,8 +65,8 @@ static void describe_missing_op(const sg_vm *vm, const void *trace, uint32_t ind
         sg_error_format(error, "micro-op %" PRIu32 " (%s) has no stencil; end the trace before it", index,
                         vm->ops[opcode].name);
     } else {
-        sg_error_format(error, "micro-op %" PRIu32 " has opcode %" PRIu32 ", but the VM has only %" PRIu32, index, opcode,
-                        vm->op_count);
+        sg_error_format(error, "micro-op %" PRIu32 " has opcode %" PRIu32 ", but the VM has only %" PRIu32,
+                        index, opcode, vm->op_count);
     }
 }
 
@@ -74,7 +76,8 @@ static uint32_t round_frame(uint32_t frame)
     return frame == 0 ? 0 : ((frame + 7) & ~15u) + 8;
 }
 
-static bool find_room(sg_jit *jit, sg_arena *arena, const char *name, uint64_t size, size_t *gap, sg_error *error)
+static bool find_room(sg_jit *jit, sg_arena *arena, const char *name, uint64_t size, size_t *gap,
+                      sg_error *error)
 {
     if (!sg_arena_prepare(arena, &jit->counters)) {
         sg_error_format(error, "out of memory for the table of free %s", name);
@@ -83,8 +86,9 @@ static bool find_room(sg_jit *jit, sg_arena *arena, const char *name, uint64_t s
     *gap = sg_arena_find(arena, size);
     if (*gap == arena->gap_count) {
         sg_error_format(error,
-                        "no room for the trace: it may take %" PRIu64 " bytes of %s, the largest free block has %" PRIu32
-                        ", %" PRIu32 " of %" PRIu32 " are used; free traces or use a larger sg_options.size",
+                        "no room for the trace: it may take %" PRIu64
+                        " bytes of %s, the largest free block has %" PRIu32 ", %" PRIu32 " of %" PRIu32
+                        " are used; free traces or use a larger sg_options.size",
                         size, name, sg_arena_largest(arena), arena->used, arena->end - arena->begin);
         return false;
     }
@@ -172,7 +176,8 @@ static void finish(sg_jit *jit, sg_code *code, const room *room)
     code->cold_size = (uint32_t)(as->cold - (as->base + code->cold));
     code->hot_block = sg_arena_take(&jit->hot, room->hot, code->hot_size);
     code->cold_block = sg_arena_take(&jit->cold, room->cold, code->cold_size);
-    code->record_block = sg_arena_take(&jit->records, room->record, (size_t)((uint8_t *)as->exits - (uint8_t *)code));
+    code->record_block =
+        sg_arena_take(&jit->records, room->record, (size_t)((uint8_t *)as->exits - (uint8_t *)code));
     memset(as->hot, 0xCC, code->hot_block - code->hot_size);
     memset(as->cold, 0xCC, code->cold_block - code->cold_size);
     jit->trace_count++;
@@ -187,7 +192,8 @@ sg_code *sg_compile_trace(sg_jit *jit, const void *trace, size_t length, sg_erro
         return NULL;
     }
     if (length > MAX_LENGTH) {
-        sg_error_format(error, "a trace of %zu micro-ops is too long; at most %zu are possible", length, MAX_LENGTH);
+        sg_error_format(error, "a trace of %zu micro-ops is too long; at most %zu are possible", length,
+                        MAX_LENGTH);
         return NULL;
     }
     const uint32_t count = (uint32_t)length;
@@ -217,5 +223,8 @@ sg_code *sg_compile_trace(sg_jit *jit, const void *trace, size_t length, sg_erro
         return NULL;
     }
     finish(jit, code, &room);
+    if (SG_UNLIKELY(jit->perf_map != NULL)) {
+        sg_perf_trace(jit, code, trace);
+    }
     return code;
 }

@@ -1,4 +1,4 @@
-/* Checks for the runtime's test programs: a program runs its tests, names them, and stops at the first wrong one. */
+/* Checks for the runtime's test programs, which name each test that passes and stop at the first that fails. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -6,39 +6,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                      \
-    do {                                                                                      \
-        if (!(condition)) {                                                                   \
+#define CHECK(condition)                                                                            \
+    do {                                                                                            \
+        if (!(condition)) {                                                                         \
             fprintf(stderr, "%s:%d: %s: not true: %s\n", __FILE__, __LINE__, __func__, #condition); \
-            exit(1);                                                                          \
-        }                                                                                     \
+            exit(1);                                                                                \
+        }                                                                                           \
     } while (0)
 
-#define CHECK_EQUAL(left, right)                                                                        \
-    do {                                                                                                \
-        const unsigned long long left_value = (unsigned long long)(left);                               \
-        const unsigned long long right_value = (unsigned long long)(right);                             \
-        if (left_value != right_value) {                                                                \
+#define CHECK_EQUAL(left, right)                                                                          \
+    do {                                                                                                  \
+        const unsigned long long left_value = (unsigned long long)(left);                                 \
+        const unsigned long long right_value = (unsigned long long)(right);                               \
+        if (left_value != right_value) {                                                                  \
             fprintf(stderr, "%s:%d: %s: %s is 0x%llx, not 0x%llx\n", __FILE__, __LINE__, __func__, #left, \
-                    left_value, right_value);                                                           \
-            exit(1);                                                                                    \
-        }                                                                                               \
+                    left_value, right_value);                                                             \
+            exit(1);                                                                                      \
+        }                                                                                                 \
     } while (0)
 
-#define CHECK_TEXT(text, part)                                                                               \
-    do {                                                                                                     \
-        if (strstr((text), (part)) == NULL) {                                                                \
-            fprintf(stderr, "%s:%d: %s: \"%s\" does not contain \"%s\"\n", __FILE__, __LINE__, __func__, (text), \
-                    (part));                                                                                 \
-            exit(1);                                                                                         \
-        }                                                                                                    \
+#define CHECK_TEXT(text, part)                                                                           \
+    do {                                                                                                 \
+        if (strstr((text), (part)) == NULL) {                                                            \
+            fprintf(stderr, "%s:%d: %s: \"%s\" does not contain \"%s\"\n", __FILE__, __LINE__, __func__, \
+                    (text), (part));                                                                     \
+            exit(1);                                                                                     \
+        }                                                                                                \
     } while (0)
 
-#define RUN(test)             \
-    do {                      \
-        test();               \
+#define RUN(test)                 \
+    do {                          \
+        test();                   \
         printf("ok %s\n", #test); \
-        fflush(stdout);       \
+        fflush(stdout);           \
     } while (0)
 
 /* splitmix64: the same numbers in every run. */

@@ -17,30 +17,35 @@ static sg_assembler assembler_at(intptr_t away)
     return (sg_assembler){.hot = buffer, .cold = buffer + 128, .bias = away, .base = buffer};
 }
 
-#define CHECK_BYTES(end, ...)                                                              \
-    do {                                                                                   \
-        const uint8_t expected[] = {__VA_ARGS__};                                          \
-        CHECK_EQUAL((end) - buffer, sizeof expected);                                      \
-        CHECK(memcmp(buffer, expected, sizeof expected) == 0);                             \
+#define CHECK_BYTES(end, ...)                                  \
+    do {                                                       \
+        const uint8_t expected[] = {__VA_ARGS__};              \
+        CHECK_EQUAL((end) - buffer, sizeof expected);          \
+        CHECK(memcmp(buffer, expected, sizeof expected) == 0); \
     } while (0)
 
 static void loads_take_the_shortest_instruction(void)
 {
     sg_assembler as = assembler_at(AWAY);
     const uintptr_t here = (uintptr_t)buffer + AWAY; /* above 4 GB: an address below would fit mov r32 */
-    CHECK_BYTES(sg_load(&as, buffer, 0, 0, true), 0x31, 0xC0);                                     /* xor eax, eax */
-    CHECK_BYTES(sg_load(&as, buffer, 7, 0, true), 0x31, 0xFF);                                     /* xor edi, edi */
-    CHECK_BYTES(sg_load(&as, buffer, 10, 0, true), 0x45, 0x31, 0xD2);                              /* xor r10d, r10d */
-    CHECK_BYTES(sg_load(&as, buffer, 3, 0, false), 0xBB, 0, 0, 0, 0);                              /* mov ebx, 0 */
-    CHECK_BYTES(sg_load(&as, buffer, 8, 1, true), 0x41, 0xB8, 1, 0, 0, 0);                         /* mov r8d, 1 */
-    CHECK_BYTES(sg_load(&as, buffer, 6, UINT32_MAX, true), 0xBE, 0xFF, 0xFF, 0xFF, 0xFF);          /* mov esi, -1 */
-    CHECK_BYTES(sg_load(&as, buffer, 1, (uint64_t)-1, true), 0x48, 0xC7, 0xC1, 0xFF, 0xFF, 0xFF, 0xFF); /* mov rcx, -1 */
-    CHECK_BYTES(sg_load(&as, buffer, 15, (uint64_t)INT32_MIN, true), 0x49, 0xC7, 0xC7, 0, 0, 0, 0x80);  /* mov r15, … */
-    CHECK_BYTES(sg_load(&as, buffer, 0, 0x0807060504030201, true), 0x48, 0xB8, 1, 2, 3, 4, 5, 6, 7, 8); /* movabs rax */
+    CHECK_BYTES(sg_load(&as, buffer, 0, 0, true), 0x31, 0xC0);                            /* xor eax, eax */
+    CHECK_BYTES(sg_load(&as, buffer, 7, 0, true), 0x31, 0xFF);                            /* xor edi, edi */
+    CHECK_BYTES(sg_load(&as, buffer, 10, 0, true), 0x45, 0x31, 0xD2);                     /* xor r10d, r10d */
+    CHECK_BYTES(sg_load(&as, buffer, 3, 0, false), 0xBB, 0, 0, 0, 0);                     /* mov ebx, 0 */
+    CHECK_BYTES(sg_load(&as, buffer, 8, 1, true), 0x41, 0xB8, 1, 0, 0, 0);                /* mov r8d, 1 */
+    CHECK_BYTES(sg_load(&as, buffer, 6, UINT32_MAX, true), 0xBE, 0xFF, 0xFF, 0xFF, 0xFF); /* mov esi, -1 */
+    CHECK_BYTES(sg_load(&as, buffer, 1, (uint64_t)-1, true), 0x48, 0xC7, 0xC1, 0xFF, 0xFF, 0xFF,
+                0xFF); /* mov rcx, -1 */
+    CHECK_BYTES(sg_load(&as, buffer, 15, (uint64_t)INT32_MIN, true), 0x49, 0xC7, 0xC7, 0, 0, 0,
+                0x80); /* mov r15, … */
+    CHECK_BYTES(sg_load(&as, buffer, 0, 0x0807060504030201, true), 0x48, 0xB8, 1, 2, 3, 4, 5, 6, 7,
+                8); /* movabs rax */
     CHECK_BYTES(sg_load(&as, buffer, 13, 0x0807060504030201, false), 0x49, 0xBD, 1, 2, 3, 4, 5, 6, 7, 8);
-    CHECK_BYTES(sg_load(&as, buffer, 2, here + 7 + 5, true), 0x48, 0x8D, 0x15, 5, 0, 0, 0);        /* lea rdx, [rip+5] */
+    CHECK_BYTES(sg_load(&as, buffer, 2, here + 7 + 5, true), 0x48, 0x8D, 0x15, 5, 0, 0,
+                0); /* lea rdx, [rip+5] */
     CHECK_BYTES(sg_load(&as, buffer, 9, here + 7 - 1, true), 0x4C, 0x8D, 0x0D, 0xFF, 0xFF, 0xFF, 0xFF);
-    CHECK_BYTES(sg_load(&as, buffer, 0, here + 7 + INT32_MAX, true), 0x48, 0x8D, 0x05, 0xFF, 0xFF, 0xFF, 0x7F);
+    CHECK_BYTES(sg_load(&as, buffer, 0, here + 7 + INT32_MAX, true), 0x48, 0x8D, 0x05, 0xFF, 0xFF, 0xFF,
+                0x7F);
     CHECK_EQUAL(sg_load(&as, buffer, 0, here + 8 + INT32_MAX, true) - buffer, 10);
     CHECK_EQUAL(sg_load(&as, buffer, 0, here + 7 + (uint64_t)INT32_MIN, true) - buffer, 7);
     CHECK_EQUAL(sg_load(&as, buffer, 0, here + 6 + (uint64_t)INT32_MIN, true) - buffer, 10);
@@ -65,9 +70,20 @@ static void nearness_is_counted_from_the_executable_address(void)
 static void loads_reach_every_register(void)
 {
     /* Returns the register's value: load, then mov rax, reg; ret. */
-    static const uint64_t values[] = {0, 1, 0x7F, 0x80, INT32_MAX, (uint64_t)INT32_MAX + 1, UINT32_MAX, (uint64_t)UINT32_MAX + 1,
-                                      (uint64_t)-1, (uint64_t)INT32_MIN, (uint64_t)INT32_MIN - 1, INT64_MAX,
-                                      (uint64_t)INT64_MIN, 0x0123456789ABCDEF};
+    static const uint64_t values[] = {0,
+                                      1,
+                                      0x7F,
+                                      0x80,
+                                      INT32_MAX,
+                                      (uint64_t)INT32_MAX + 1,
+                                      UINT32_MAX,
+                                      (uint64_t)UINT32_MAX + 1,
+                                      (uint64_t)-1,
+                                      (uint64_t)INT32_MIN,
+                                      (uint64_t)INT32_MIN - 1,
+                                      INT64_MAX,
+                                      (uint64_t)INT64_MIN,
+                                      0x0123456789ABCDEF};
     static const unsigned registers[] = {0, 1, 2, 6, 7, 8, 9, 10, 11}; /* those that C does not preserve */
     uint8_t *const page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(page != MAP_FAILED);
@@ -81,7 +97,7 @@ static void loads_reach_every_register(void)
                 uint8_t *p = sg_load(&as, page, reg, value, flags_dead);
                 BYTES(p, (uint8_t)(0x48 | reg >> 3 << 2), 0x89, (uint8_t)(0xC0 | (reg & 7) << 3), 0xC3);
                 CHECK(mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0);
-                CHECK_EQUAL(((uint64_t(*)(void))(uintptr_t)page)(), value);
+                CHECK_EQUAL(((uint64_t (*)(void))(uintptr_t)page)(), value);
             }
         }
     }
@@ -193,7 +209,8 @@ static void literals_and_constants_are_rip_relative(void)
     CHECK_EQUAL(toy_value(jit, COMPILE(jit, {NEAR, (uintptr_t)&toy_word[0]}, {RETURN, 0}), 0), 15);
 
     const size_t before = sg_jit_statistics(jit).constants_used;
-    sg_code *const literals = COMPILE(jit, {LITERAL, 0}, {LITERAL, 1ull << 60}, {LITERAL, 1ull << 60}, {RETURN, 0});
+    sg_code *const literals =
+        COMPILE(jit, {LITERAL, 0}, {LITERAL, 1ull << 60}, {LITERAL, 1ull << 60}, {RETURN, 0});
     CHECK_EQUAL(toy_value(jit, literals, 7), (1ull << 61) + 7);
     CHECK_EQUAL(sg_jit_statistics(jit).constants_used - before, 16);
 }

@@ -1,4 +1,4 @@
-/* Memory: where the region lies, its protections, its limits, and that steady state asks the system for nothing. */
+/* Memory: where the region lies, its protections and limits; that steady state asks the system for nothing. */
 #define _GNU_SOURCE
 #include "toy.h"
 
@@ -124,7 +124,12 @@ static uintptr_t distance(uintptr_t a, uintptr_t b)
 static void the_region_lies_near_what_was_asked_for(void)
 {
     const uintptr_t places[] = {
-        0, (uintptr_t)&distance, (uintptr_t)&fopen, (uintptr_t)&toy_vm, 16, (uintptr_t)3 << 29,
+        0,
+        (uintptr_t)&distance,
+        (uintptr_t)&fopen,
+        (uintptr_t)&toy_vm,
+        16,
+        (uintptr_t)3 << 29,
         UNDER_ASAN ? 0 : (uintptr_t)1 << 44, /* there lies its shadow memory */
     };
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
@@ -151,7 +156,8 @@ static void options_that_cannot_be_met_say_why(void)
 {
     expect_failure(&toy_vm, &(sg_options){.size = (size_t)2 << 30}, "at most 1073741824");
     expect_failure(&toy_vm, &(sg_options){.size = 100}, "too small");
-    expect_failure(&toy_vm, &(sg_options){.near = (const void *)((uintptr_t)-4096)}, "no address of a program");
+    expect_failure(&toy_vm, &(sg_options){.near = (const void *)((uintptr_t)-4096)},
+                   "no address of a program");
     sg_jit_destroy(toy_create(&(sg_options){.size = 7 * 4096}));
 }
 
@@ -270,6 +276,54 @@ static void a_full_region_says_so_and_recovers(void)
         }
     }
     sg_jit_destroy(jit);
+}
+
+static void micro_ops_are_named_for_perf(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
+    unlink(path); /* of an earlier process with this number */
+    sg_jit *const jit = toy_create(&(sg_options){.size = 1 << 20, .perf_map = true});
+    sg_code *const code = COMPILE(jit, {FRAME_8, 0}, {EXIT_IF_ODD, 0}, {ADD, 1});
+    CHECK(strcmp(permissions_at(sg_code_info(code).hot), "r-xs") == 0);
+    uint64_t accumulator = 2;
+    CHECK_EQUAL(toy_run(jit, code, &accumulator).index, 3);
+    FILE *const file = fopen(path, "r");
+    CHECK(file != NULL);
+    const struct {
+        const uint8_t *address;
+        uint32_t size;
+        const char *name;
+    } expected[] = {
+        {sg_code_info(code).hot, 4, "sg:trace_entry"},
+        {sg_code_extent(code, 0).hot, sg_code_extent(code, 0).hot_size, "sg:FRAME_8"},
+        {sg_code_extent(code, 1).hot, sg_code_extent(code, 1).hot_size, "sg:EXIT_IF_ODD"},
+        {sg_code_extent(code, 1).cold, sg_code_extent(code, 1).cold_size, "sg:EXIT_IF_ODD.cold"},
+        {sg_code_extent(code, 2).hot, sg_code_extent(code, 2).hot_size, "sg:ADD"},
+        {sg_code_extent(code, 3).hot, sg_code_extent(code, 3).hot_size, "sg:trace_end"},
+    };
+    unsigned long address;
+    unsigned size;
+    char name[64];
+    CHECK(fscanf(file, "%lx %x %63s", &address, &size, name) == 3);
+    CHECK(strcmp(name, "sg:entry_and_exit") == 0);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        CHECK(fscanf(file, "%lx %x %63s", &address, &size, name) == 3);
+        CHECK_EQUAL(address, (uintptr_t)expected[i].address);
+        CHECK_EQUAL(size, expected[i].size);
+        CHECK(strcmp(name, expected[i].name) == 0);
+    }
+    fclose(file);
+    CHECK(unlink(path) == 0);
+    const size_t count = read_mappings(mappings, 4096);
+    for (size_t i = 0; i < count; i++) {
+        CHECK(!mappings[i].ours); /* perf looks names up for anonymous memory only */
+        CHECK(mappings[i].permissions[1] != 'w' || mappings[i].permissions[2] != 'x');
+    }
+    sg_jit_destroy(jit);
+    CHECK(symlink("/nowhere/else", path) == 0);
+    expect_failure(&toy_vm, &(sg_options){.perf_map = true}, "perf_map");
+    CHECK(unlink(path) == 0);
 }
 
 static void all_literals_taken_says_so(void)
@@ -420,6 +474,7 @@ int main(void)
     RUN(no_gap_within_reach_says_so);
     RUN(limits_of_the_process_say_so);
     RUN(a_full_region_says_so_and_recovers);
+    RUN(micro_ops_are_named_for_perf);
     RUN(all_literals_taken_says_so);
     RUN(steady_state_neither_allocates_nor_maps);
     RUN(contexts_do_not_know_each_other);

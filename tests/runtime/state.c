@@ -1,4 +1,4 @@
-/* Entering and leaving: every register that can carry state, what C expects back, and entering again from within. */
+/* Entering and leaving: all registers that can carry state, what C expects back, entering from within. */
 #include "toy.h"
 
 /* Micro-ops over all twenty state registers. */
@@ -6,7 +6,7 @@ enum { CHANGE_ALL, LEAVE, GIVE, ENTER_AGAIN, STATE_OPS };
 
 static const uint8_t integers[12] = {12, 13, 14, 15, 7, 6, 2, 1, 8, 9, 11, 0};
 
-/* Integer i += i + 1, double and float i += themselves; everything else that is dead at boundaries := garbage. */
+/* Integer number i += i, doubles and floats += themselves; what is dead at boundaries := garbage. */
 static void emit_all(sg_assembler *as, const char *state)
 {
     uint8_t *p = as->hot;
@@ -15,8 +15,9 @@ static void emit_all(sg_assembler *as, const char *state)
     for (; *state != '\0'; state++) {
         if (*state == 'i') {
             const unsigned reg = integers[integer++];
-            p = BYTES(p, (uint8_t)(0x48 | reg >> 3), 0x83, (uint8_t)(0xC0 | (reg & 7)), (uint8_t)integer); /* add reg, imm8 */
-        } else { /* addsd, addss */
+            p = BYTES(p, (uint8_t)(0x48 | reg >> 3), 0x83, (uint8_t)(0xC0 | (reg & 7)),
+                      (uint8_t)integer); /* add reg, imm8 */
+        } else {                         /* addsd, addss */
             p = BYTES(p, *state == 'd' ? 0xF2 : 0xF3, 0x0F, 0x58, (uint8_t)(0xC0 | number * 9));
             number++;
         }
@@ -141,7 +142,7 @@ static void enter_call(void)
     sg_enter_code(call.jit, call.code, call.state);
 }
 
-/* Calls a function with garbage in the registers that C preserves; the number of those that came back changed. */
+/* Calls a function with known values in the registers that C preserves; 0 if they all came back. */
 static uint64_t changed_registers(void (*function)(void))
 {
     uint64_t changed = 0;
@@ -173,8 +174,8 @@ static uint64_t changed_registers(void (*function)(void))
                      "popq %%rbp\n\t"
                      : "=a"(changed)
                      : "a"(function)
-                     : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0",
-                       "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "cc", "memory");
+                     : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+                       "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "cc", "memory");
     return changed;
 }
 

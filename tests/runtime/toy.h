@@ -16,29 +16,29 @@ typedef struct Instruction {
 } Instruction;
 
 enum {
-    ADD,          /* r12 += value */
-    ADD_KEEP,     /* the same with flags alive */
-    RETURN,       /* return r12 */
-    EXIT,         /* side exit */
-    EXIT_IF_ODD,  /* side exit if r12 is odd */
-    JUMP,         /* to micro-op `value` */
-    LOOP,         /* one fuel less, side exit if it was the last, else to micro-op `value` */
-    LOOP_COLD,    /* the same, all of it in the cold part if r12 is odd, else on */
-    BRANCH_ODD,   /* one fuel less, side exit if it was the last; to micro-op `value` if r12 is odd */
-    CALL,         /* r12 = function(r12), the function's address is the value */
-    TAIL_CALL,    /* jump to the function */
-    STACK,        /* r12 = rsp */
-    FRAME_8,      /* write all of the frame it asked for, and go on */
+    ADD,         /* r12 += value */
+    ADD_KEEP,    /* the same with flags alive */
+    RETURN,      /* return r12 */
+    EXIT,        /* side exit */
+    EXIT_IF_ODD, /* side exit if r12 is odd */
+    JUMP,        /* to micro-op `value` */
+    LOOP,        /* one fuel less, side exit if it was the last, else to micro-op `value` */
+    LOOP_COLD,   /* the same, all of it in the cold part if r12 is odd, else on */
+    BRANCH_ODD,  /* one fuel less, side exit if it was the last; to micro-op `value` if r12 is odd */
+    CALL,        /* r12 = function(r12), the function's address is the value */
+    TAIL_CALL,   /* jump to the function */
+    STACK,       /* r12 = rsp */
+    FRAME_8,     /* write all of the frame it asked for, and go on */
     FRAME_24,
     FRAME_120,
     FRAME_4000,
-    CONSTANT,     /* r12 += the value at this offset of rodata */
-    LITERAL,      /* r12 += value, as a literal in memory */
-    NEAR,         /* r12 = 3 * *(uint64_t *)value, rip-relative with an imm8 behind the displacement */
-    OVERRUN,      /* writes more than it promised */
-    TWO_STUBS,    /* two exit stubs */
+    CONSTANT,  /* r12 += the value at this offset of rodata */
+    LITERAL,   /* r12 += value, as a literal in memory */
+    NEAR,      /* r12 = 3 * *(uint64_t *)value, rip-relative with an imm8 behind the displacement */
+    OVERRUN,   /* writes more than it promised */
+    TWO_STUBS, /* two exit stubs */
     NOTHING,
-    MISSING,      /* has no stencil */
+    MISSING, /* has no stencil */
     OP_COUNT,
 };
 
@@ -152,17 +152,17 @@ static inline void emit_STACK(sg_assembler *as, const void *instruction)
 static inline void fill_frame(sg_assembler *as, uint32_t frame)
 {
     uint8_t *p = BYTES(as->hot, 0x48, 0xC7, 0x04, 0x24, 0xFF, 0xFF, 0xFF, 0xFF); /* mov qword [rsp], -1 */
-    p = BYTES(p, 0x48, 0xC7, 0x84, 0x24);                                        /* mov qword [rsp + frame - 8], -1 */
+    p = BYTES(p, 0x48, 0xC7, 0x84, 0x24); /* mov qword [rsp + frame - 8], -1 */
     sg_put32(p, frame - 8);
     sg_put32(p + 4, 0xFFFFFFFF);
     as->hot = p + 8;
 }
 
-#define EMIT_FRAME(size)                                                                  \
-    static inline void emit_FRAME_##size(sg_assembler *as, const void *instruction)       \
-    {                                                                                     \
-        (void)instruction;                                                                \
-        fill_frame(as, size);                                                             \
+#define EMIT_FRAME(size)                                                            \
+    static inline void emit_FRAME_##size(sg_assembler *as, const void *instruction) \
+    {                                                                               \
+        (void)instruction;                                                          \
+        fill_frame(as, size);                                                       \
     }
 EMIT_FRAME(8)
 EMIT_FRAME(24)
@@ -284,8 +284,9 @@ static inline sg_code *toy_compile(sg_jit *jit, const Instruction *trace, size_t
     return code;
 }
 
-#define COMPILE(jit, ...) \
-    toy_compile((jit), (const Instruction[]){__VA_ARGS__}, sizeof((const Instruction[]){__VA_ARGS__}) / sizeof(Instruction))
+#define COMPILE(jit, ...)                                  \
+    toy_compile((jit), (const Instruction[]){__VA_ARGS__}, \
+                sizeof((const Instruction[]){__VA_ARGS__}) / sizeof(Instruction))
 
 /* Run with this accumulator and much fuel; the accumulator afterwards is in *accumulator. */
 static inline sg_outcome toy_run(sg_jit *jit, const sg_code *code, uint64_t *accumulator)

@@ -5,7 +5,8 @@ static sg_jit *jit;
 
 static void a_trace_returns_a_value(void)
 {
-    CHECK_EQUAL(toy_value(jit, COMPILE(jit, {ADD, 5}, {ADD_KEEP, 1ull << 40}, {RETURN, 0}), 7), (1ull << 40) + 12);
+    CHECK_EQUAL(toy_value(jit, COMPILE(jit, {ADD, 5}, {ADD_KEEP, 1ull << 40}, {RETURN, 0}), 7),
+                (1ull << 40) + 12);
 }
 
 static void an_exit_names_its_micro_op_and_brings_the_state(void)
@@ -80,8 +81,8 @@ static void a_label_outside_of_the_trace_is_an_error_in_words(void)
         trace[7] = (Instruction){jumps[i], 99};
         CHECK(sg_compile_trace(jit, trace, 12, &error) == NULL);
         char expected[128];
-        snprintf(expected, sizeof expected, "micro-op 7 (%s): label 99 is outside of the trace of 12 micro-ops",
-                 toy_ops[jumps[i]].name);
+        snprintf(expected, sizeof expected,
+                 "micro-op 7 (%s): label 99 is outside of the trace of 12 micro-ops", toy_ops[jumps[i]].name);
         CHECK(strcmp(error.text, expected) == 0);
         trace[7].value = (uint64_t)-1;
         CHECK(sg_compile_trace(jit, trace, 12, &error) == NULL);
@@ -121,7 +122,8 @@ static void the_frame_is_the_largest_of_the_traces_own(void)
         uint32_t opcode, frame;
     } cases[] = {{NOTHING, 0}, {FRAME_8, 8}, {FRAME_24, 24}, {FRAME_120, 120}, {FRAME_4000, 4008}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        sg_code *const code = COMPILE(jit, {cases[i].opcode, 0}, {FRAME_8, 0}, {cases[i].opcode, 0}, {EXIT_IF_ODD, 0}, {RETURN, 0});
+        sg_code *const code = COMPILE(jit, {cases[i].opcode, 0}, {FRAME_8, 0}, {cases[i].opcode, 0},
+                                      {EXIT_IF_ODD, 0}, {RETURN, 0});
         CHECK_EQUAL(sg_code_info(code).frame, cases[i].frame == 0 ? 8 : cases[i].frame);
         uint64_t accumulator = 3;
         CHECK_EQUAL(toy_run(jit, code, &accumulator).index, 3);
@@ -305,7 +307,8 @@ static sg_outcome interpret(const Instruction *trace, uint32_t length, uint64_t 
     while (i < length && --*steps > 0) {
         const Instruction *const now = &trace[i];
         const bool odd = (state[0] & 1) != 0;
-        const bool takes_fuel = now->opcode == LOOP || now->opcode == BRANCH_ODD || (now->opcode == LOOP_COLD && odd);
+        const bool takes_fuel =
+            now->opcode == LOOP || now->opcode == BRANCH_ODD || (now->opcode == LOOP_COLD && odd);
         if (takes_fuel && --state[1] == 0) {
             break;
         }
@@ -351,8 +354,9 @@ typedef struct RandomTrace {
 
 static void make_random(RandomTrace *trace, unsigned long long *seed)
 {
-    static const uint32_t opcodes[] = {ADD,  ADD, ADD,  ADD_KEEP, LITERAL,   EXIT_IF_ODD, EXIT_IF_ODD, LOOP, LOOP_COLD,
-                                       JUMP, BRANCH_ODD, FRAME_8,  FRAME_120, FRAME_4000,  NOTHING,     EXIT, RETURN};
+    static const uint32_t opcodes[] = {ADD,         ADD,        ADD,       ADD_KEEP, LITERAL,    EXIT_IF_ODD,
+                                       EXIT_IF_ODD, LOOP,       LOOP_COLD, JUMP,     BRANCH_ODD, FRAME_8,
+                                       FRAME_120,   FRAME_4000, NOTHING,   EXIT,     RETURN};
     memset(trace, 0, sizeof *trace);
     trace->length = (uint32_t)(random64(seed) % (LONGEST + 1));
     for (uint32_t i = 0; i < trace->length; i++) {

@@ -1,14 +1,16 @@
 /* The helpers that generated emit functions call.
  *
- * An emit function writes one micro-op's machine code as straight-line C: stores of template bytes, then calls of these
- * helpers where the bytes depend on a value that only the trace knows. So each helper is a handful of instructions and
- * everything rare (a callee out of reach, a label that lies ahead, an error) is a call into the runtime.
+ * An emit function writes one micro-op's machine code as straight-line C: stores of template bytes, then
+ * calls of these helpers where the bytes depend on a value that only the trace knows. So each helper is a
+ * handful of instructions and everything rare (a callee out of reach, a label that lies ahead, an error) is a
+ * call into the runtime.
  *
- * Two views of one memory: code is written through the writable view and runs in the executable view, `bias` bytes away.
- * `p` is always a cursor in the writable view. Distances between two places of the region are the same in both views.
+ * Two views of one memory: code is written through the writable view and runs in the executable view, `bias`
+ * bytes away. `p` is always a cursor in the writable view. Distances between two places of the region are the
+ * same in both views.
  *
- * Stores may be wider than what they emit: a helper or an emit function may scribble on up to SG_SLACK bytes after the
- * cursor that it returns, in the hot and in the cold part. What is emitted next overwrites them.
+ * Stores may be wider than what they emit: a helper or an emit function may scribble on up to SG_SLACK bytes
+ * after the cursor that it returns, in the hot and in the cold part. What is emitted next overwrites them.
  */
 #ifndef STENCILGEN_EMIT_H
 #define STENCILGEN_EMIT_H
@@ -45,13 +47,13 @@ typedef struct sg_jit sg_jit;
 typedef struct sg_code sg_code;
 typedef struct sg_fixup sg_fixup;
 
-/* One way out of a trace. Its byte offset among all records is the number that the exit stub hands over in r10d: once
- * traces are linked, the position of a micro-op alone would not tell which of them was left. */
+/* One way out of a trace. Its byte offset among all records is the number that the exit stub hands over in
+ * r10d: once traces are linked, the position of a micro-op alone would not tell which of them was left. */
 typedef struct sg_exit_record {
-    uint32_t position; /* of the stub's rel32, in bytes from the start of the region */
-    uint32_t index;    /* of the micro-op that exits; the trace's length for its end */
-    sg_code *code;     /* the trace it leaves */
-    sg_code *target;   /* the trace it is linked to, or NULL */
+    uint32_t position;                   /* of the stub's rel32, in bytes from the start of the region */
+    uint32_t index;                      /* of the micro-op that exits; the trace's length for its end */
+    sg_code *code;                       /* the trace it leaves */
+    sg_code *target;                     /* the trace it is linked to, or NULL */
     struct sg_exit_record *next, **link; /* list of all exits linked to `target` */
 } sg_exit_record;
 
@@ -62,17 +64,17 @@ typedef struct sg_assembler {
     uint32_t frame;        /* bytes of the trace's frame: 0, or 8 modulo 16 */
     uint32_t index;        /* position of the micro-op being emitted */
     uint32_t length;       /* number of micro-ops */
-    uint8_t **labels;      /* labels[i]: where the hot part of micro-op i starts (writable view), valid for i <= index */
+    uint8_t **labels;      /* where micro-op i's hot part starts (writable view), valid for i <= index */
 
     /* The runtime's own from here on. */
-    uint8_t **cold_labels;               /* the same for the cold parts */
-    uint8_t *base;                       /* start of the region */
-    uint8_t *exit_routine;               /* where exit stubs go */
-    uint8_t *records;                    /* exit numbers count from here */
-    sg_exit_record *exits;               /* the next exit record to fill */
-    uint32_t last_exit;                  /* 1 + index of the micro-op of the one before, or 0 */
-    const uint8_t *hot_limit;            /* end of the hot part's reservation */
-    sg_fixup *fixups;                    /* jumps to micro-ops not yet emitted */
+    uint8_t **cold_labels;    /* the same for the cold parts */
+    uint8_t *base;            /* start of the region */
+    uint8_t *exit_routine;    /* where exit stubs go */
+    uint8_t *records;         /* exit numbers count from here */
+    sg_exit_record *exits;    /* the next exit record to fill */
+    uint32_t last_exit;       /* 1 + index of the micro-op of the one before, or 0 */
+    const uint8_t *hot_limit; /* end of the hot part's reservation */
+    sg_fixup *fixups;         /* jumps to micro-ops not yet emitted */
     size_t fixup_count, fixup_capacity;
     const void *trace;
     sg_jit *jit;
@@ -81,22 +83,23 @@ typedef struct sg_assembler {
     bool reaches_end; /* some jump goes to the trace's end */
 } sg_assembler;
 
-/* The VM's constant at this offset, as an lvalue: `&SG_RODATA(16)` is its address at run time. Needs `as` in scope. */
+/* The VM's constant at this offset, as an lvalue: `&SG_RODATA(16)` is its address. Needs `as` in scope. */
 #define SG_RODATA(offset) (as->rodata[offset])
 
-/* The function or object that `extern name` in a .dasc file refers to. A generated header that declares these symbols
- * itself, under other names, defines this before. */
+/* The function or object that `extern name` in a .dasc file refers to. A generated header that declares these
+ * symbols itself, under other names, defines this before. */
 #ifndef SG_EXTERN
 #define SG_EXTERN(name) name
 #endif
 
 /* Out of line; in src/assembler.c. */
 
-/* Record an error, the first one wins: "micro-op 7 (NAME): " and the formatted words. The compilation then returns NULL;
- * emission goes on harmlessly until it does. */
+/* Record an error, the first one wins: "micro-op 7 (NAME): " and the formatted words. The compilation then
+ * returns NULL; emission goes on harmlessly until it does. */
 void sg_fail(sg_assembler *as, const char *format, ...) SG_PRINTF(2, 3);
-/* Address (readable view, 8-aligned) of a constant with this value in the near region: a literal for `movsd xmm0, [rip+d]`.
- * Equal values share one place, kept as long as the context. NULL after recording an error. */
+/* Address (readable view, 8-aligned) of a constant with this value in the near region, for `movsd xmm0,
+ * [rip+d]` and the like. Equal values share one place, kept as long as the context. NULL after recording an
+ * error. */
 const void *sg_literal64(sg_assembler *as, uint64_t value);
 uint8_t *sg_far_branch(sg_assembler *as, uint8_t *p, uintptr_t address, uint8_t opcode);
 uint8_t *sg_jump_ahead(sg_assembler *as, uint8_t *p, uint64_t target);
@@ -144,8 +147,8 @@ static inline void sg_relative32(uint8_t *p, const uint8_t *destination)
     sg_put32(p, (uint32_t)((uintptr_t)destination - (uintptr_t)p - 4));
 }
 
-/* The 4 bytes at p := address - executable(p + 4 + trailing), for rip-relative operands; `trailing` counts the
- * instruction's bytes after the field. Out of reach is an error. */
+/* The 4 bytes at p := address - executable(p + 4 + trailing), for rip-relative operands; `trailing` counts
+ * the instruction's bytes after the field. Out of reach is an error. */
 static inline void sg_relative32_address(sg_assembler *as, uint8_t *p, uintptr_t address, uint32_t trailing)
 {
     const int64_t distance = sg_distance(as, p + 4 + trailing, address);
@@ -155,7 +158,7 @@ static inline void sg_relative32_address(sg_assembler *as, uint8_t *p, uintptr_t
     sg_put32(p, (uint32_t)distance);
 }
 
-/* The part of sg_load for values above 32 bits: mov r64, simm32 (7 bytes), lea r64, [rip+d] (7), movabs (10). */
+/* sg_load of values above 32 bits: mov r64, simm32 (7 bytes), lea r64, [rip+d] (7), movabs (10). */
 static inline uint8_t *sg_load_wide(const sg_assembler *as, uint8_t *p, unsigned reg, uint64_t value)
 {
     const unsigned extended = reg >> 3;
@@ -175,9 +178,10 @@ static inline uint8_t *sg_load_wide(const sg_assembler *as, uint8_t *p, unsigned
     return p + 10;
 }
 
-/* Put `value` into the 64-bit register `reg` (0-15, the hardware's numbers) by the shortest instruction: xor r32 (2 or 3
- * bytes, if it may change the flags), mov r32, imm32 (5 or 6), else sg_load_wide. */
-static inline uint8_t *sg_load(const sg_assembler *as, uint8_t *p, unsigned reg, uint64_t value, bool flags_dead)
+/* Put `value` into the 64-bit register `reg` (0-15, the hardware's numbers) by the shortest instruction: xor
+ * r32 (2 or 3 bytes, if it may change the flags), mov r32, imm32 (5 or 6), else sg_load_wide. */
+static inline uint8_t *sg_load(const sg_assembler *as, uint8_t *p, unsigned reg, uint64_t value,
+                               bool flags_dead)
 {
     const unsigned extended = reg >> 3;
     if (SG_UNLIKELY(value > UINT32_MAX)) {
@@ -196,8 +200,8 @@ static inline uint8_t *sg_load(const sg_assembler *as, uint8_t *p, unsigned reg,
     return p + 5;
 }
 
-/* Opcode E8 or E9 with rel32 when `address` is near, else FF /2 or FF /4 through a slot in the constants: no register is
- * touched, all of them may carry state or arguments. */
+/* Opcode E8 or E9 with rel32 when `address` is near, else FF /2 or FF /4 through a slot in the constants: no
+ * register is touched, all of them may carry state or arguments. */
 static inline uint8_t *sg_branch(sg_assembler *as, uint8_t *p, uintptr_t address, uint8_t opcode)
 {
     const int64_t distance = sg_distance(as, p + 5, address);
@@ -219,7 +223,8 @@ static inline uint8_t *sg_jump(sg_assembler *as, uint8_t *p, uintptr_t address)
     return sg_branch(as, p, address, 0xE9);
 }
 
-/* Add the trace's frame back to rsp: nothing, add rsp, imm8 (4 bytes) or add rsp, imm32 (7). Changes the flags. */
+/* Add the trace's frame back to rsp: nothing, add rsp, imm8 (4 bytes) or add rsp, imm32 (7). Changes
+ * flags. */
 static inline uint8_t *sg_drop_frame(const sg_assembler *as, uint8_t *p)
 {
     const uint32_t frame = as->frame;
@@ -235,8 +240,8 @@ static inline uint8_t *sg_drop_frame(const sg_assembler *as, uint8_t *p)
     return p + 7;
 }
 
-/* The exit stub of this micro-op, at most one for each: drop the frame; mov r10d, the exit's number; jmp exit routine.
- * The caller jumps to where `p` was. */
+/* The exit stub of this micro-op, at most one for each: drop the frame; mov r10d, the exit's number; jmp exit
+ * routine. The caller jumps to where `p` was. */
 static inline uint8_t *sg_exit_stub(sg_assembler *as, uint8_t *p)
 {
     sg_exit_record *const record = as->exits;
@@ -260,8 +265,8 @@ static inline uint8_t *sg_exit_stub(sg_assembler *as, uint8_t *p)
     return p + 5;
 }
 
-/* Jump to micro-op `target`, as the last hot instruction of a micro-op (nothing at all if `target` is the next one) or
- * anywhere in its cold part. `target` == length goes to the trace's end; beyond is an error. */
+/* Jump to micro-op `target`, as the last hot instruction of a micro-op (nothing at all if `target` is the
+ * next one) or anywhere in its cold part. `target` == length goes to the trace's end; beyond is an error. */
 static inline uint8_t *sg_jump_label(sg_assembler *as, uint8_t *p, uint64_t target)
 {
     if (target > as->index) {

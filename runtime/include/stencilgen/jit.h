@@ -1,16 +1,18 @@
 /* The runtime as an embedder sees it: contexts, traces, entering them, linking them.
  *
- * A context (sg_jit) owns one near region of code and constants. A trace (sg_code) is compiled into it from an array of
- * micro-op instructions, entered with the VM's state as an array of 8-byte slots, and left by returning a value or by a
- * side exit, which can be linked to another trace.
+ * A context (sg_jit) owns one near region of code and constants. A trace (sg_code) is compiled into it from
+ * an array of micro-op instructions, entered with the VM's state as an array of 8-byte slots, and left by
+ * returning a value or by a side exit, which can be linked to another trace.
  *
- * These functions are generic. The header that `stencilgen build` writes describes the VM with one `sg_vm` and wraps
- * them with the VM's own types; runtime/README.md shows how.
+ * These functions are generic. The header that `stencilgen build` writes describes the VM with one `sg_vm`
+ * and wraps them with the VM's own types; runtime/README.md shows how.
  *
- * Threads: calls that change a context (compile, link, unlink, free, destroy) must not overlap. Traces may run in any
- * number of threads meanwhile: a link is patched in one aligned store. Free a trace only when no thread is inside it.
- * Processes: after fork the child shares the code with its parent. It may run traces but not change them (an error in
- * words), and has to create a context of its own.
+ * Threads: calls that change a context (compile, link, unlink, free, destroy) must not overlap. Traces may
+ * run in any number of threads meanwhile: a link is patched in one aligned store. Free a trace only when no
+ * thread is inside it.
+ *
+ * Processes: after fork the child shares the code with its parent. It may run traces but not change them (an
+ * error in words), and has to create a context of its own.
  */
 #ifndef STENCILGEN_JIT_H
 #define STENCILGEN_JIT_H
@@ -23,7 +25,8 @@
 extern "C" {
 #endif
 
-/* Raised whenever a struct of this header or of emit.h changes; sg_jit_create refuses a VM made for another one. */
+/* Raised whenever a struct of this header or of emit.h changes; sg_jit_create refuses a VM for another
+ * one. */
 enum { SG_ABI = 1 };
 
 typedef struct sg_assembler sg_assembler;
@@ -80,9 +83,10 @@ typedef struct sg_vm {
     size_t relocation_count;
     const uint8_t *state; /* 'i' integer or pointer, 'd' double, 'f' float */
     uint32_t state_count; /* at most 12 'i' and 8 'd' or 'f' */
-    /* Both loops over a trace may be replaced by ones in which the compiler inlines `opcode` and knows the emit
-     * functions' types; NULL: the generic loops.
-     * measure: add up sg_measure_op for each micro-op; the position of the first without a stencil, or `length`.
+    /* Both loops over a trace may be replaced by ones in which the compiler inlines `opcode` and knows the
+     * emit functions' types; NULL: the generic loops.
+     * measure: add up sg_measure_op for each micro-op; result: the position of the first
+     * without a stencil, or `length`.
      * emit: for each micro-op sg_begin_micro_op, then its emit function. */
     uint32_t (*measure)(const void *trace, uint32_t length, sg_size *size);
     void (*emit)(sg_assembler *as, const void *trace, uint32_t length);
@@ -98,8 +102,9 @@ static inline void sg_measure_op(sg_size *size, const sg_op *op)
 /* ---- Contexts ---- */
 
 typedef struct sg_options {
-    const void *near; /* an address of VM code; NULL: of a runtime function. The region lies within 1.75 GB of it */
+    const void *near; /* the region lies within 1.75 GB of this VM code; NULL: of a runtime function */
     size_t size;      /* bytes of the region, reserved but not yet used; 0: 64 MB; at most 1 GB */
+    bool perf_map;    /* name each micro-op's code in /tmp/perf-PID.map for perf; makes compiling slow */
 } sg_options;
 
 /* NULL: error->text says why. `options` and `error` may be NULL. `vm` must live as long as the context. */
@@ -110,7 +115,7 @@ void sg_jit_destroy(sg_jit *jit);
 
 /* ---- Traces ---- */
 
-/* Compile `length` instructions of vm->instruction_size bytes. NULL: error->text says why; `error` may be NULL. */
+/* Compile `length` instructions of vm->instruction_size bytes. NULL: error->text says why. */
 sg_code *sg_compile_trace(sg_jit *jit, const void *trace, size_t length, sg_error *error);
 
 /* Exits that were linked to the trace become side exits again; its memory is used anew. NULL is allowed. */
@@ -128,12 +133,13 @@ typedef struct sg_outcome {
     sg_code *code;  /* SG_EXITED: the trace that was left; by links it may be another than the one entered */
 } sg_outcome;
 
-/* Run a trace. state[i] is slot i of vm->state, a float in the low half of its slot. After SG_EXITED the array holds the
- * state at the exit; after SG_RETURNED it is unchanged. Re-entrant: micro-ops may call it again. */
+/* Run a trace. state[i] is slot i of vm->state, a float in the low half of its slot. After SG_EXITED the
+ * array holds the state at the exit; after SG_RETURNED it is unchanged. Re-entrant: micro-ops may call it
+ * again. */
 sg_outcome sg_enter_code(const sg_jit *jit, const sg_code *code, uint64_t *state);
 
-/* Make the exit of micro-op `exit_index` (`from`'s length: its end) jump straight to `to`, a trace of the same context.
- * Replaces an earlier link. False: error->text says why. */
+/* Make the exit of micro-op `exit_index` (`from`'s length: its end) jump straight to `to`, a trace of the
+ * same context. Replaces an earlier link. False: error->text says why. */
 bool sg_link(sg_code *from, uint32_t exit_index, sg_code *to, sg_error *error);
 bool sg_unlink(sg_code *from, uint32_t exit_index, sg_error *error);
 

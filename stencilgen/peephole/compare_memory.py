@@ -49,7 +49,7 @@ def in_memory(use: Instruction, whole: Register, memory: Memory) -> Instruction 
     left, right = use.operands
 
     def loaded(operand: object) -> bool:
-        return is_low_part(operand, whole) and isinstance(operand, Register) and operand.size == memory.size
+        return is_low_part(operand, whole) and operand.size == memory.size
 
     if loaded(left) and left is right:
         return Instruction("CMP", (memory, 0)) if use.mnemonic == "TEST" else None

@@ -5,6 +5,7 @@ symbol moves only where *every* value of its range fits; the emit function then 
 """
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from x86_64 import Instruction, Memory, Register, Symbolic
 
@@ -48,7 +49,7 @@ def constant_load(instruction: Instruction) -> Load | None:
 _LOW_PARTS = frozenset({"r8", "r16", "r32", "r64"})
 
 
-def is_low_part(operand: object, whole: Register) -> bool:
+def is_low_part(operand: object, whole: Register) -> TypeGuard[Register]:
     """Whether an operand is a register made of the lowest bits of `whole` (rax, eax, ax, al; not ah)."""
     return isinstance(operand, Register) and operand.kind in _LOW_PARTS and operand.whole is whole
 

@@ -21,9 +21,11 @@ from stencilgen.peephole import (
     compare_memory,
     constant_count,
     dead_code,
+    extend_constant,
     fold_constant,
     forward_store,
     multiply_constant,
+    redundant_mask,
     self_move,
     self_test,
 )
@@ -34,6 +36,8 @@ __all__ = ["RULES", "by_mnemonic", "improve", "optimize"]
 RULES: tuple[Rule, ...] = (
     self_move.RULE,
     absolute_address.RULE,
+    extend_constant.RULE,
+    redundant_mask.RULE,
     fold_constant.RULE,
     multiply_constant.RULE,
     commute_constant.RULE,

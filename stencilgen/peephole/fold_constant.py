@@ -45,7 +45,6 @@ def with_immediate(use: Instruction, load: Load) -> Instruction | None:
         target, source = source, target  # a & b has the flags of b & a
     if not isinstance(target, Register | Memory) or mentions(target, whole) or not is_low_part(source, whole):
         return None
-    assert isinstance(source, Register)
     bits = 8 * source.size
     widest = 64 if use.mnemonic == "MOV" and isinstance(target, Register) else 32
     constant = immediate(load, bits, widest=widest)

@@ -1,5 +1,6 @@
 """What is live where, and what an instruction does to it, in examples. That it errs to the safe side only is
-shown on the processor, see `tests/peephole/test_random_programs.py`."""
+shown on the processor, see `tests/peephole/test_random_programs.py`.
+"""
 
 from collections.abc import Mapping
 
@@ -105,7 +106,8 @@ def test_what_an_instruction_does(instruction: str, reads: str, overwrites: str,
 
 def describe_again(names: str) -> str:
     """The same names in the order in which `describe` lists them."""
-    order = {name: i for i, name in enumerate("rax eax ax al ah rcx ecx cx cl ch rdx edx dx rbx rdi CF PF AF ZF SF OF".split())}
+    listed = "rax eax ax al ah rcx ecx cx cl ch rdx edx dx rbx rdi CF PF AF ZF SF OF".split()  # noqa: SIM905
+    order = {name: i for i, name in enumerate(listed)}
     return " ".join(sorted(names.split(), key=lambda name: (order.get(name, 99), name)))
 
 

@@ -186,6 +186,48 @@ def absolute_address() -> Iterator[Case]:
     yield from stays(rule, "lea rax, [extern table]")
 
 
+def extend_constant() -> Iterator[Case]:
+    rule = "extend_constant"
+    yield from fires(rule, "mov ecx, E; movzx ecx, cx", "mov ecx, E", E=(0, 0xFFFF))
+    yield from fires(rule, "mov ecx, E; movzx eax, cl", "mov eax, E", dead="rcx", E=(0, 0xFF))
+    yield from fires(rule, "mov ecx, E; movsx eax, cl", "mov eax, E", dead="rcx", E=(0, 0x7F))
+    yield from fires(rule, "mov cl, E; movzx ecx, cl", "mov ecx, E", E=(0, 0xFF))
+    yield from fires(rule, "mov rcx, E; movsx rax, cl", "mov rax, E", dead="rcx", E=(-128, 127))
+    yield from fires(rule, "mov ecx, E; movsxd rax, ecx", "mov rax, E", dead="rcx", E=LOW32)
+    yield from fires(rule, "mov ecx, E; movsxd rax, ecx", "mov rax, E", dead="rcx", E=(-5, 5))
+    yield from fires(rule, "mov eax, E; cdqe", "mov rax, E", E=LOW32)
+    yield from fires(rule, "mov eax, -5; cdqe", "mov rax, -5")
+    yield from fires(rule, "mov ecx, 0x1ff; movsx eax, cl", "mov eax, -1", dead="rcx")
+    yield from fires(rule, "mov ecx, 0x1ff; movzx eax, cl", "mov eax, 0xff", dead="rcx")
+    yield from fires(rule, "mov ecx, E; add rdx, 1; movzx ecx, cx", "add rdx, 1; mov ecx, E", E=(0, 0xFFFF))
+    yield from stays(rule, "mov ecx, E; movzx eax, cx", E=(0, 0xFFFF))
+    yield from stays(rule, "mov ecx, E; movzx eax, cx", dead="rcx", E=(0, 0x10000))
+    yield from stays(rule, "mov rcx, E; movzx eax, cx", dead="rcx", E=(-1, 0xFFFF))
+    yield from stays(rule, "mov ecx, E; movsx eax, cl", dead="rcx", E=(0, 0x80))
+    yield from stays(rule, "mov rcx, E; movsx eax, cl", dead="rcx", E=(-128, 127))
+    yield from stays(rule, "mov ecx, E; movsxd rax, ecx", dead="rcx", E=UNSIGNED32)
+    yield from stays(rule, "mov ecx, E; movzx cx, cl", E=(0, 0xFF))
+    yield from stays(rule, "mov ecx, E; movzx eax, ch", dead="rcx", E=(0, 0xFF))
+    yield from stays(rule, "mov cl, E; movzx ecx, cx", E=(0, 0xFF))
+
+
+def redundant_mask() -> Iterator[Case]:
+    rule = "redundant_mask"
+    yield from fires(rule, "mov {c}, E; and {c}, 1", "mov {c}, E", dead="flags", E=(0, 1))
+    yield from fires(rule, "mov ecx, E; and cl, 1", "mov ecx, E", dead="flags", E=(0, 1))
+    yield from fires(rule, "mov ecx, E; and rcx, 0xffff", "mov ecx, E", dead="flags", E=(0, 0xFFFF))
+    yield from fires(rule, "mov rcx, E; and ecx, 0x7fffffff", "mov rcx, E", dead="flags", E=LOW32)
+    yield from fires(rule, "mov ecx, E; add edx, 1; and ecx, 7", "mov ecx, E; add edx, 1", dead="flags", E=(2, 7))
+    yield from stays(rule, "mov ecx, E; and ecx, 1", dead="CF PF AF ZF OF", E=(0, 1))
+    yield from stays(rule, "mov ecx, E; and ecx, 1", dead="flags", E=(0, 2))
+    yield from stays(rule, "mov ecx, E; and ecx, 1", dead="flags", E=(-1, 1))
+    yield from stays(rule, "mov ecx, E; and ecx, 6", dead="flags", E=(0, 2))
+    yield from stays(rule, "mov ecx, E; and ecx, -1", dead="flags", E=(0, 2))
+    yield from stays(rule, "mov cl, E; and ecx, 1", dead="flags", E=(0, 1))
+    yield from stays(rule, "mov ecx, E; and edx, 1", dead="flags", E=(0, 1))
+    yield from stays(rule, "mov rcx, E; and dword [rcx], 1", dead="flags", E=(0, 1))
+
+
 def self_test() -> Iterator[Case]:
     rule = "self_test"
     for operation in ("and", "or", "xor"):
@@ -312,7 +354,8 @@ def forward_store() -> Iterator[Case]:
 
 
 RULE_CASES = (
-    fold_constant, multiply_constant, commute_constant, constant_count, absolute_address, self_test, compare_memory,
+    fold_constant, multiply_constant, commute_constant, constant_count, absolute_address, extend_constant,
+    redundant_mask, self_test, compare_memory,
     self_move, dead_code, forward_store,
 )  # fmt: skip
 CASES: tuple[Case, ...] = tuple(case for cases in RULE_CASES for case in cases())

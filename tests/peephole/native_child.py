@@ -10,7 +10,7 @@ import mmap
 import pickle
 import struct
 import sys
-from typing import BinaryIO
+from typing import IO
 
 BASE = 0x1000_0000
 PAGE = 4096
@@ -110,12 +110,12 @@ def run(libc: ctypes.CDLL, program: bytes, states: list[tuple[bytes, bytes]]) ->
     return results
 
 
-def receive(stream: BinaryIO) -> object:
+def receive(stream: IO[bytes]) -> object:
     head = stream.read(4)
     return pickle.loads(stream.read(struct.unpack("<I", head)[0])) if head else None
 
 
-def send(stream: BinaryIO, message: object) -> None:
+def send(stream: IO[bytes], message: object) -> None:
     data = pickle.dumps(message)
     stream.write(struct.pack("<I", len(data)) + data)
     stream.flush()

@@ -37,7 +37,8 @@ class Products:
 
 def counterexample(before: Sequence[Instruction], after: Sequence[Instruction], live: int) -> str | None:
     """None if `after` may replace `before` with `live` (a liveness mask) live at the end; else a state that shows why
-    not."""
+    not.
+    """
     products = Products()
     start = Machine.symbolic(products)
     old, new = start.copy().run(before), start.copy().run(after)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import z3
 
-from x86_64 import Instruction, Memory, Register, Symbol, Symbolic
+from x86_64 import Instruction, Memory, Register, Symbol, Symbolic, eax, rax
 
 __all__ = ["FLAGS", "SEMANTICS", "Flag", "Machine", "UndefinedFlagRead"]
 
@@ -449,6 +449,7 @@ SEMANTICS: dict[str, Semantics] = {
     "MOVZX": extend(z3.ZeroExt),
     "MOVSX": extend(z3.SignExt),
     "MOVSXD": extend(z3.SignExt),
+    "CDQE": lambda machine: extend(z3.SignExt)(machine, rax, eax),
     "ADD": addition(),
     "ADC": addition(carry_in=True),
     "SUB": subtraction(),

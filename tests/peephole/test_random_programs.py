@@ -1,7 +1,7 @@
 """Optimised code does on the processor what the original does: random stencils, random states, random symbol values.
 
-The programs are made of instructions that rules look at, over few registers, so that rules fire in every second one. Control flows
-forward only, through conditional jumps, so that what is live is decided across blocks.
+The programs are made of instructions that rules look at, over few registers, so that rules fire in every second one.
+Control flows forward only, through conditional jumps, so that what is live is decided across blocks.
 """
 
 import random
@@ -25,19 +25,72 @@ REGISTERS = "rax rbx rcx rdx".split()  # noqa: SIM905
 CONDITIONS = ("e", "ne", "s", "b", "l", "a")
 NO_CONVENTION = Convention(frozenset(), frozenset())
 
-# rsi and rsp point into memory and are never changed.
-TEMPLATES = (
-    *("mov {x}, {y}", "mov {x}, E", "mov {x}, -5", "mov {x}, {m}", "mov {m}, {x}", "lea rax, [E]", "lea rdx, [rbx + E]"),
-    *(f"{op} {{x}}, {{y}}" for op in ("add", "sub", "and", "or", "xor", "cmp", "test", "adc")),
-    *(f"{op} {{x}}, {{x}}" for op in ("test", "test", "xor")),
-    *("add {x}, E", "and {x}, 15", "cmp {x}, 0", "cmp {x}, {m}", "inc {x}", "dec {x}", "neg {x}", "not {x}"),
-    *("shl {x}, cl", "shr {x}, cl", "sar {x}, 3", "rol {x}, cl", "sete al", "setl dl", "setb bl", "cmovs rax, rdx"),
-    *("cmovae ebx, ecx", "movzx eax, cl", "movzx ecx, byte [rsi+3]", "mov ah, cl", "mov cl, bh"),
-    *("mov ecx, F; add {x}, {y}", "mov ecx, G; add {x}, {y}", "mov rcx, F; imul rax, rcx", "mov ecx, E; imul ecx, ebx"),
-    *("mov [rsp+8], rbx; mov rax, [rsp+8]", "mov [rsp], ecx; add edx, ecx; movsxd rbx, dword [rsp]", "imul rdx, rbx"),
-    *("mov {x}, {m}; test {x}, {x}", "mov {x}, {m}; cmp {x}, {y}", "mov ecx, E; shl {x}, cl", "bt rax, rcx"),
-    *("mov ecx, E; bt rdx, rcx", "mov rdx, F; xor rdx, rbx", "mov eax, G; and eax, [rsi]", "mov rbx, rbx"),
-)  # fmt: skip
+# One a line; {x} and {y} are two different registers, {m} memory. rsi and rsp point into memory and are never changed.
+TEMPLATES = """
+    mov {x}, {y}
+    mov {x}, E
+    mov {x}, -5
+    mov {x}, {m}
+    mov {m}, {x}
+    add {x}, {y}
+    adc {x}, {y}
+    sub {x}, {y}
+    and {x}, {y}
+    or {x}, {y}
+    xor {x}, {y}
+    xor {x}, {x}
+    cmp {x}, {y}
+    test {x}, {y}
+    test {x}, {x}
+    add {x}, E
+    and {x}, 15
+    cmp {x}, 0
+    cmp {x}, {m}
+    inc {x}
+    dec {x}
+    neg {x}
+    not {x}
+    shl {x}, cl
+    shr {x}, cl
+    sar {x}, 3
+    rol {x}, cl
+    imul rdx, rbx
+    bt rax, rcx
+    sete al
+    setl dl
+    setb bl
+    cmovs rax, rdx
+    cmovae ebx, ecx
+    movzx eax, cl
+    movzx ecx, byte [rsi+3]
+    mov ah, cl
+    mov cl, bh
+    mov rbx, rbx
+    lea rax, [E]
+    lea rdx, [rbx + E]
+    mov ecx, F; add {x}, {y}
+    mov ecx, G; add {x}, {y}
+    mov ecx, F; add rax, rcx; mov ecx, edx
+    mov ecx, G; xor eax, ecx
+    mov edx, E; cmp [rsi], dl; mov rdx, rax
+    mov ebx, E; mov [rsi+2], bl
+    mov rdx, F; xor rdx, rbx
+    mov eax, G; and eax, [rsi]
+    mov rcx, F; imul rax, rcx
+    mov ecx, E; imul ecx, ebx
+    mov ecx, E; shl {x}, cl
+    mov ecx, E; bt rdx, rcx
+    mov ecx, E; movzx ecx, cl
+    mov ecx, G; movsxd rdx, ecx
+    mov eax, E; cdqe
+    mov ecx, E; and cl, 31
+    mov [rsp+8], rbx; mov rax, [rsp+8]
+    mov [rsp], ecx; add edx, ecx; movsxd rbx, dword [rsp]
+    mov {x}, {m}; test {x}, {x}
+    mov {x}, {m}; cmp {x}, {y}
+    and {x}, {y}; test {x}, {x}; sete al
+    sub {x}, {y}; test {x}, {x}; sets dl
+""".strip().splitlines()
 DEFINES_ALL_FLAGS = program("cmp rsi, rsi")
 
 
@@ -48,11 +101,11 @@ def straight_lines(draw: st.DrawFn) -> tuple[Instruction, ...]:
     undefined = Flags(0)
     for template in draw(st.lists(st.sampled_from(TEMPLATES), max_size=8)):
         x, y = draw(st.permutations("abcd"))[:2]
-        widths = WIDTHS if "imul {" not in template else WIDTHS[1:]
         form = template.replace("{x}", f"{{{x}}}").replace("{y}", f"{{{y}}}")
-        for instruction in program(at_width(form, draw(st.sampled_from(widths))), **SYMBOLS):
+        for instruction in program(at_width(form, draw(st.sampled_from(WIDTHS))), **SYMBOLS):
             effects = instruction.effects
-            merges = effects.flags_read & (effects.flags_written | effects.flags_undefined)  # a shift by zero keeps flags
+            # what a shift by zero leaves alone is both read and written
+            merges = effects.flags_read & (effects.flags_written | effects.flags_undefined)
             if effects.flags_read & undefined & ~merges:
                 lines += DEFINES_ALL_FLAGS
                 undefined = Flags(0)
@@ -71,7 +124,9 @@ def stencils(draw: st.DrawFn) -> Code:
         following = [*map(Label, names[i + 1 :]), NEXT]
         end: Jump | Branch = Jump(following[0])
         if draw(st.booleans()):
-            end = Branch("J" + draw(st.sampled_from(CONDITIONS)).upper(), draw(st.sampled_from(following)), following[0])
+            end = Branch(
+                "J" + draw(st.sampled_from(CONDITIONS)).upper(), draw(st.sampled_from(following)), following[0]
+            )
         blocks.append(Block(names[i], body, end))
     live_out = draw(st.sets(st.sampled_from(REGISTERS), min_size=1))
     registers = frozenset(Register.named(name) for name in (*live_out, "rsp"))
@@ -79,7 +134,9 @@ def stencils(draw: st.DrawFn) -> Code:
 
 
 def assembled(code: Code, values: dict[str, int], extra: dict[tuple[str, int], Sequence[Instruction]]) -> bytes:
-    """Machine code of a stencil whose blocks lie in order; `extra` is put before the instruction at (block, position)."""
+    """Machine code of a stencil whose blocks lie in order; `extra` is put before the instruction at (block,
+    position).
+    """
     bodies: dict[str, bytes] = {}
     for block in code.blocks:
         pieces: list[Instruction] = []

@@ -49,6 +49,7 @@ def templates() -> Iterator[tuple[str, tuple[int, ...]]]:
             yield f"{operation} {{a}}, {source}", (16, 32, 64) if source != "ch" else (16, 32)
         for source in ("cx", "word [rsi+1]"):
             yield f"{operation} {{a}}, {source}", (32, 64)
+    yield "cdqe", (64,)
     yield "movsxd rax, ecx", (64,)
     yield "movsxd rax, dword [rsi+1]", (64,)
     for address in ("[rcx]", "[rcx + rdx*4 - 9]", "[rdx*8 + E]", "[r12 + r13 + 1000]", "[E]"):

@@ -92,7 +92,7 @@ _DEFINE = re.compile(rf"^define (.*?)@({NAME})\(")
 _ALLOCA = re.compile(r" = alloca (?!.*, i\d+ %).*")
 _ALIGNMENT = re.compile(r", align (\d+)")
 _CALLEE = re.compile(rf"call [^@\"]*@({NAME})\(")
-_FUNCTION_REFERENCE = re.compile(rf"@({NAME})(\()?")
+_WEAK_DECLARATION = re.compile(r"declare (?:!dbg !\d+ )?extern_weak ")
 
 
 def check(module: Module, stencils: Iterable[str] | None = None, holes: Collection[str] | None = None) -> list[Problem]:
@@ -127,9 +127,10 @@ class _Checker:
         header, *lines = text.split("\n")
         stencil = unquote(name)
         start = self.metadata.position(header)
+        nearest = header  # some instructions have no position: the last one before them that has will do
 
         def problem(attached: str, what: str, remedy: str) -> Problem:
-            position = self.metadata.position(attached)
+            position = self.metadata.position(attached if "!dbg" in attached else nearest)
             position = position if position.line else start
             return Problem(position.file, position.line, stencil, what, remedy)
 
@@ -138,6 +139,7 @@ class _Checker:
         for line in lines:
             if line.startswith("    #dbg"):
                 continue
+            nearest = line if "!dbg" in line else nearest
             in_entry = in_entry and (line.startswith("  ") or not line)
             for rule in _RULES:
                 if rule.pattern.search(line) and not (rule.unless and rule.unless.search(line)):
@@ -208,14 +210,14 @@ class _Checker:
                 f"uses the variable {name}, which the stencils define themselves, so that the VM does not have it",
                 "define it in the VM and declare it extern here",
             )
-        elif kind.startswith("external ") and not _is_local(kind):
+        elif kind.startswith("external ") and not _is_local(kind) and "thread_local" not in kind:
             yield line, f"uses {name} through a table of addresses", _PIC_REMEDY
 
     def _function(self, line: str, name: str, declaration: str, is_called: bool) -> Iterator[tuple[str, str, str]]:
         group = declaration.rsplit("#", 1)
         if len(group) == 2 and f"#{group[1].split()[0]}" in self.twice:
             yield line, f"calls {name}, which returns twice and needs a frame of its own", _MOVE_REMEDY
-        if declaration.startswith("declare extern_weak "):
+        if _WEAK_DECLARATION.match(declaration):
             yield line, f"uses the weak function {name}, whose address may be null", _WEAK_REMEDY
         elif not is_called and not _is_local(declaration):
             yield line, f"takes the address of {name} from a table of addresses", _PIC_REMEDY
@@ -237,12 +239,13 @@ def _signature(header: str) -> Iterator[tuple[str, str]]:
     """(what, remedy) for each fault of a stencil's parameters and result."""
     match = _DEFINE.match(header)
     assert match is not None
-    if not re.search(r"\bpreserve_nonecc (?:\w+ )*i64$", match[1].rstrip()):  # 'noundef' and its like may stand between
+    # what LLVM knows of the result may stand between: `noundef range(i64 0, 256)`
+    if not re.search(r"\bpreserve_nonecc (?:\w+(?:\([^()]*\))? )*i64$", match[1].rstrip()):
         yield "is not a preserve_none function that returns a 64-bit integer", "declare it with STENCIL(name)"
     pieces = split_top(header[match.end() : closing(header, match.end() - 1)])
     integers = floats = 0
     for number, piece in enumerate(pieces, start=1):
-        type_text = piece.split(" ", 1)[0]
+        type_text = piece[: closing(piece, 0) + 1] if piece[0] in "[{<" else piece.split(" ", 1)[0]
         if piece == "...":
             yield "has variable arguments", "name every part of the state"
         elif " byval(" in piece or " sret(" in piece or " inalloca(" in piece:

@@ -31,8 +31,8 @@ many.
 
 @dataclass(frozen=True, slots=True)
 class CompiledFunction:
-    """One function on its way: `ir` with names and marks, `folded_ir`, and `assembly` (AT&T, section switches
-    included).
+    """One function on its way: `ir` with names and marks, `folded_ir` (both for people: without metadata), and
+    `assembly` (AT&T, section switches included).
 
     `symbols` are the JIT-time values that the assembly names; `data` the constants it refers to; `callees` what it may
     call, by name as in the assembly; `indirect_callees` the kinds of its calls through a register or memory;

@@ -39,8 +39,8 @@ def generate(text: str, names: tuple[str, ...], options: CompileOptions) -> list
         compiled.append(
             CompiledFunction(
                 name,
-                before[name],
-                after[name],
+                _readable(before[name]),
+                _readable(after[name]),
                 assembly[name],
                 {symbol: symbols[symbol] for symbol in used},
                 data_used_by([*_addresses(symbols, used), assembly[name]], data),
@@ -50,6 +50,11 @@ def generate(text: str, names: tuple[str, ...], options: CompileOptions) -> list
             )
         )
     return compiled
+
+
+def _readable(text: str) -> str:
+    """A function's text without what only makes sense beside its neighbours: numbers of attributes and metadata."""
+    return re.sub(r"(?:,? ![a-z_.]+ !\d+)+| #\d+(?=[ ,]|$)", "", text, flags=re.M)
 
 
 def _addresses(symbols: dict[str, JitSymbol], used: dict[str, None]) -> list[str]:

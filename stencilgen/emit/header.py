@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dasc import PRELUDE
 from stencilgen.config import Config
 from stencilgen.emit.constants import Pool
 from stencilgen.version import RUNTIME_ABI, VERSION
@@ -115,8 +116,7 @@ def _top(config: Config, content: HeaderContent) -> str:
 #include <string.h>
 
 #define SG_EXTERN(name) sg_extern_##name
-#include <stencilgen/emit.h>
-#include <stencilgen/expression.h>
+{PRELUDE}#include <stencilgen/expression.h>
 #include <stencilgen/jit.h>
 
 #define SG_FINGERPRINT "{content.fingerprint}"

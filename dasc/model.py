@@ -65,8 +65,8 @@ class Value:
     """A JIT-time value: the constant `symbol` has the value of a C expression, which is within the symbol's range.
 
     bits: the width (8, 16, 32 or 64) at which the stencil uses it.
-    checked: that the range holds is not in the nature of the expression, but was promised: the emit function verifies it,
-    and fails in words if it is broken.
+    checked: the range does not follow from the expression's types, it was promised: the emit function verifies it, and
+    refuses other values in words.
     """
 
     symbol: Symbol

@@ -19,6 +19,7 @@ from dasc.check import names_in
 from dasc.compiler.layout import Layout, Mode, Place, Reference, SectionName, at_start, is_label
 from dasc.compiler.pieces import Choice, Fixed, Helper, Mark
 from dasc.compiler.ranges import Interval, condition, declared
+from dasc.compiler.refusal import refuse
 from dasc.compiler.select import address_value, symbolic_value
 from dasc.model import NEXT, LabelHole, Stencil, Value
 from x86_64 import Address, Encoding, Field, Symbolic
@@ -41,43 +42,40 @@ def emit_function(stencil: Stencil, layout: Layout, max_hot: int, max_cold: int)
     hot = _SectionWriter("hot", layout).lines(max_hot)
     cold = _SectionWriter("cold", layout).lines(max_cold)
     body = [*hot, *cold]
-    used = {name for line in body if not line.code.lstrip().startswith("assert") for name in names_in(line.code)}
+    used = {
+        name for line in body if not line.code.lstrip().startswith(("assert", "//")) for name in names_in(line.code)
+    }
     expressions = {name for value in stencil.values for name in names_in(value.expression)}
     parameters = ("sg_assembler *as", *stencil.parameters)
-    head = [_Line(f"    (void){name};") for name in map(_declared_name, parameters) if name not in used | expressions]
+    head = [f"(void){name};" for name in map(_declared_name, parameters) if name not in used | expressions]
     for value in stencil.values:
-        name = value.symbol.name
-        head.append(_Line(f"    const int64_t {name} = (int64_t)({value.expression});"))
-        if name not in used | expressions and not value.checked:
-            head.append(_Line(f"    (void){name};"))
-        head += _range_check(value)
+        name, check = value.symbol.name, _range_check(value)
+        head.append(f"const int64_t {name} = (int64_t)({value.expression});")
+        if check:
+            head += check.split("\n")
+        elif name not in used | expressions:
+            head.append(f"(void){name};")
     proven = (value.symbol for value in stencil.values if not value.checked)
-    head += _debug_asserts([condition(symbol.name, declared(symbol), _INT64) for symbol in proven])
+    asserts = _debug_asserts([condition(symbol.name, declared(symbol), _INT64) for symbol in proven])
     source = f", {stencil.source}" if stencil.source else ""
     lines = [
         f"/* {stencil.name}{source}: at most {max_hot} bytes hot, {max_cold} cold. */",
         f"static void emit_{stencil.name}({', '.join(parameters)})",
         "{",
-        *_aligned([*head, *body]),
+        *(f"    {line}" for line in head),
+        *_aligned([*asserts, *body]),
         "}",
     ]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _range_check(value: Value) -> list[_Line]:
-    """A test of a range that was only promised. Nothing is emitted when it fails; the compilation will return NULL."""
-    low, high = value.symbol.low, value.symbol.high
+def _range_check(value: Value) -> str:
+    """A statement that refuses a value outside of a range that was only promised; empty where there is none."""
     test = condition(value.symbol.name, declared(value.symbol), _INT64)
     if not value.checked or test is None:
-        return []
-    what = value.expression.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
-    words = f"{what} is %lld, outside of its range {low}..{high}"
-    return [
-        _Line(f"    if (SG_UNLIKELY(!({test}))) {{"),
-        _Line(f'        sg_fail(as, "{words}", (long long){value.symbol.name});'),
-        _Line("        return;"),
-        _Line("    }"),
-    ]
+        return ""
+    complaint = f"outside of its range {value.symbol.low}..{value.symbol.high}"
+    return refuse(value.symbol.name, test, value.expression, complaint, leave=True)
 
 
 def _declared_name(declaration: str) -> str:
@@ -268,18 +266,21 @@ class _SectionWriter:
         for end, text in self.rows:
             rows.append((bytes(self.template[start : min(end, filled)]), text))
             start = end
-        if len(rows) == 1 and rows[0][0]:
+        while rows and not rows[0][0]:  # labels before all code
+            self.say(f"// {rows.pop(0)[1]}")
+        labels = []
+        while rows and not rows[-1][0]:
+            labels.append(f"// {rows.pop()[1]}")
+        if len(rows) == 1:
             self.say(f"memcpy({self.section}, {_literal(rows[0][0])}, {filled});", rows[0][1])
-        elif filled:
-            last = max(index for index, (code, _) in enumerate(rows) if code)
+        elif rows:
             self.say(f"memcpy({self.section},")
-            for index, (code, text) in enumerate(rows):
-                literal = f"{_literal(code)}{',' if index == last else ''}" if code else ""
-                self.say(f"       {literal}", text)
+            for code, text in rows[:-1]:
+                self.say(f"       {_literal(code)}" if code else "      ", text)
+            self.say(f"       {_literal(rows[-1][0])},", rows[-1][1])
             self.say(f"       {filled});")
-        else:
-            for _, text in rows:
-                self.written.append(_Line("   ", text))
+        for label in reversed(labels):
+            self.say(label)
         for patch in self.patches:
             self.say(patch)
         self.rows.clear()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from dasc.compiler.layout import is_label
 from dasc.compiler.pieces import Alternative, Branch, Choice, Fixed, Helper, Mark, Piece
 from dasc.compiler.ranges import Ranges, condition, declared, difference, holders, intersection, union
+from dasc.compiler.refusal import refuse
 from dasc.errors import CompileError
 from dasc.model import DropFrame, InstructionLine, LabelHole, LabelLine, Line, Stencil, is_identifier
 from dasc.syntax import format_line
@@ -167,10 +168,10 @@ class _Selection:
     def check(self, symbol: Symbol, accepted: Ranges, possible: Ranges) -> str:
         """A statement that records an error when the value fits no encoding."""
         test = condition(symbol.name, accepted, possible)
+        assert test is not None
         expression = next(value.expression for value in self.stencil.values if value.symbol == symbol)
         spans = " or ".join(f"{low}..{high}" for low, high in accepted)
-        words = f"{_quoted(expression)} is %lld, but `{_quoted(self.text)}` holds {spans} only"
-        return f'if (!({test})) {{\n    sg_fail(as, "{words}", (long long){symbol.name});\n}}'
+        return refuse(symbol.name, test, expression, f"but `{self.text}` holds {spans} only", leave=False)
 
     def error(self, cause: str, remedy: str = "") -> CompileError:
         return CompileError(cause, remedy, self.stencil.name, self.stencil.source)
@@ -220,11 +221,6 @@ def _multiple(field: Field) -> str | None:
     if field.scale == 1 or not isinstance(field.operand, Symbolic):
         return None
     return f"{symbolic_value(field.operand, 64)} % {field.scale} == 0"
-
-
-def _quoted(text: str) -> str:
-    """Text as it stands in a format string."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
 
 
 def _conjunction(tests: Sequence[str]) -> str:

@@ -186,7 +186,8 @@ def stencil(random: Random, name: str) -> Stencil:
     for index in range(random.randrange(4)):
         low, high = random.choice(RANGES)
         bits = random.choice((8, 16, 32, 64))
-        g.values.append(Value(Symbol(f"E{index}", low, high), f"instruction->v[{index}]", bits))
+        checked = random.random() < 0.2
+        g.values.append(Value(Symbol(f"E{index}", low, high), f"instruction->v[{index}]", bits, checked))
     g.labels = [str(number) for number in range(1, random.randrange(1, 6))]
     cold_labels = [label for label in g.labels if random.random() < 0.3]
     hot = g.lines(random.choice((0, 1, 3, 8, 30)), [label for label in g.labels if label not in cold_labels])
@@ -195,7 +196,10 @@ def stencil(random: Random, name: str) -> Stencil:
     return Stencil(name, source, random.choice((0, 8, 136)), values=tuple(g.values), hot=hot, cold=cold)
 
 
-def value_of(random: Random, symbol: Symbol) -> int:
-    """A value in a symbol's range, mostly at an edge of something."""
+def value_of(random: Random, value: Value) -> int:
+    """A value in a symbol's range, mostly at an edge of something; sometimes outside of one that is only promised."""
+    symbol = value.symbol
+    if value.checked and random.random() < 0.2:
+        return random.choice(EDGES)
     edges = [edge for edge in (*EDGES, symbol.low, symbol.high) if symbol.low <= edge <= symbol.high]
     return random.choice(edges) if random.random() < 0.9 else random.randint(symbol.low, symbol.high)

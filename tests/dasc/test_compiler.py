@@ -111,6 +111,15 @@ def test_a_value_that_fits_no_field_is_refused_in_words(tmp_path: Path) -> None:
     )
 
 
+def test_a_promised_range_is_checked_and_nothing_emitted_when_it_is_broken(tmp_path: Path) -> None:
+    promised = Value(Symbol("E0", -5, 5000), "instruction->v[0]", checked=True)
+    stencil = Stencil("S", values=(promised,), hot=(line("MOV", rdi, at(r12, Symbolic(promised.symbol))),))
+    fits, too_small = run([stencil], [Request(0, 0, 1, 0, (v,), 0) for v in (-5, -6)], tmp_path)
+    assert fits.error == "" and fits.hot_code
+    assert too_small.error == "instruction->v[0] is -6, outside of its range -5..5000"
+    assert too_small.hot_code == b""
+
+
 def test_an_expression_in_an_error_is_no_format() -> None:
     symbol = Symbol("E0", 0, 1 << 40)
     stencil = Stencil(

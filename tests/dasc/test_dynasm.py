@@ -1,6 +1,6 @@
 """Upstream DynASM accepts what the writer writes.
 
-Runs where $DYNASM names DynASM's folder (LuaJIT's `dynasm/`, also in the source distribution of lupa) and lupa is installed.
+Runs where lupa is installed and $DYNASM names DynASM's folder: LuaJIT's `dynasm/`, also in lupa's source distribution.
 """
 
 import os

@@ -25,7 +25,7 @@ def test_random_stencils_emit_what_they_say(seed: int, tmp_path: Path) -> None:
     for op, stencil in enumerate(stencils):
         for _ in range(RUNS):
             index = random.randrange(8)
-            values = tuple(generate.value_of(random, value.symbol) for value in stencil.values)
+            values = tuple(generate.value_of(random, value) for value in stencil.values)
             target = random.choice((index, index + 1, random.randrange(16)))
             requests.append(Request(op, index, 16, random.choice((0, 8, 136)), values, target))
     answers = run(stencils, requests, tmp_path, "-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all")

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dasc import Constants, DascError, File, InstructionLine, Stencil, parse, write
+from dasc import CompileError, Constants, DascError, File, InstructionLine, Stencil, compile_file, parse, write
 from dasc.errors import Text
 from dasc.syntax import format_instruction, parse_instruction
 from tests.dasc import examples, generate
@@ -45,6 +45,24 @@ def test_whatever_is_written_is_read_back(random: Random, data: bytes) -> None:
     stencils = tuple(generate.stencil(random, f"S{number}") for number in range(random.randrange(3)))
     file = File(random.choice(((), ('#include "vm.h"',))), Constants(data), stencils)
     assert parse(write(file)) == file
+
+
+@settings(max_examples=300)
+@given(st.randoms(use_true_random=False))
+def test_whatever_a_person_types_is_read_or_refused_in_words(random: Random) -> None:
+    text = write(examples.FILE)
+    for _ in range(random.randrange(1, 4)):
+        start = random.randrange(len(text))
+        end = min(len(text), start + random.choice((0, 1, 1, 3, 20)))
+        text = (
+            text[:start]
+            + random.choice(("", "", "|", "=>", "[", ")", "E0", ";", "//", "\n", "k1", "{", "9", "*", ":"))
+            + text[end:]
+        )
+    try:
+        compile_file(parse(text))
+    except (DascError, CompileError) as error:
+        assert str(error)
 
 
 E0, E1 = Symbol("E0", -8, 8), Symbol("E1", 0, 1 << 63)

@@ -87,7 +87,12 @@ class Verifier:
         )
 
     def refused(self) -> bool:
-        """Whether some value fits no encoding of its instruction."""
+        """Whether some value breaks a promise, or fits no encoding of its instruction."""
+        for value in self.stencil.values:
+            low, high = value.symbol.low, value.symbol.high
+            actual = self.values[value.symbol.name]
+            if value.checked and not (low <= actual <= high or low <= actual + (1 << 64) <= high):
+                return True
         for line in (*self.stencil.hot, *self.stencil.cold):
             if isinstance(line, InstructionLine):
                 try:

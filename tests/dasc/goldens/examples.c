@@ -66,8 +66,8 @@ static void emit_BINARY_ADD_FLOAT(sg_assembler *as, const Instruction *instructi
            "\xf2\x0f\x58\x05\x00\x00\x00\x00" // addsd xmm0, qword [&SG_RODATA(16)]
            "\xf0\x48\xff\x0f"                 // lock; dec qword [rdi]
            "\x0f\x84",                        // je =>L(2)
-                                              // =>L(1):
            29);
+    // =>L(1):
     sg_relative32(hot + 6, as->cold);
     sg_relative32_address(as, hot + 19, (uintptr_t)&SG_RODATA(16), 0);
     uint8_t *const jump_1 = hot + 29;
@@ -80,10 +80,8 @@ static void emit_BINARY_ADD_FLOAT(sg_assembler *as, const Instruction *instructi
     as->hot = hot + 4;
     uint8_t *cold = as->cold;
     cold = sg_exit_stub(as, cold); // exit stub
-    memcpy(cold,
-                               // =>L(2):
-           "\x48\x89\x3c\x24", // mov qword [rsp], rdi
-           4);
+    // =>L(2):
+    memcpy(cold, "\x48\x89\x3c\x24", 4); // mov qword [rsp], rdi
     sg_relative32(jump_1, cold);
     cold = sg_call(as, cold + 4, (uintptr_t)&SG_EXTERN(object_free)); // call extern object_free
     memcpy(cold, "\xe9", 1);                                          // jmp =>L(1)
@@ -142,10 +140,8 @@ static void emit_SUM(sg_assembler *as, const Instruction *instruction, unsigned 
         hot += 10;
     }
     hot = sg_call(as, hot, (uintptr_t)&table[3] + 16u); // call &table[3]+16
-    memcpy(hot,
-                               // =>L(3):
-           "\xf2\x0f\x10\xc8", // movsd xmm1, xmm0
-           4);
+    // =>L(3):
+    memcpy(hot, "\xf2\x0f\x10\xc8", 4); // movsd xmm1, xmm0
     sg_put8(jump_1, (uint8_t)(hot - jump_1 - 1));
     hot = sg_jump_label(as, hot + 4, (uint64_t)(instruction->target)); // jmp =>(instruction->target)
 #ifdef SG_DEBUG

@@ -11,7 +11,7 @@ from enum import Enum
 
 from llvm_passes.assembly import DataObject
 from stencilgen.errors import UserError
-from x86_64 import Address, AssemblyError, Instruction, Label, Symbol, parse_att
+from x86_64 import Address, AssemblyError, Instruction, Label, Symbol, parse_att, rsp
 
 __all__ = ["Data", "DataRelocation", "Function", "Part", "Place", "Statement", "read_data", "read_function"]
 
@@ -74,10 +74,15 @@ _LABEL = re.compile(r'^("[^"]+"|[\w.$@]+):')
 _SECTION = re.compile(r"\.section\s+([^\s,]+)|(\.text|\.data|\.bss)\b")
 
 
+_INLINE_BEGINS, _INLINE_ENDS = "#APP", "#NO_APP"
+
+
 def _lines(text: str) -> Iterator[str]:
     """Lines without comments and space; several statements on one line (inline assembly) come one by one."""
     for raw in text.splitlines():
         line = raw.strip()
+        if line in (_INLINE_BEGINS, _INLINE_ENDS):
+            yield line
         if not line or line[0] in "#/":
             continue
         if "#" in line and '"' not in line:
@@ -96,8 +101,11 @@ def read_function(name: str, text: str, resolve: Callable[[str], Symbol | Addres
     """
     parts: dict[Part, list[Statement]] = {Part.HOT: [], Part.COLD: []}
     part: Part | None = Part.HOT
-    prefix = ""
+    prefix, inline = "", False
     for line in _lines(text):
+        if line in (_INLINE_BEGINS, _INLINE_ENDS):
+            inline = line == _INLINE_BEGINS
+            continue
         if section := _SECTION.match(line):
             section_name = section[1] or section[2]
             if section_name.startswith(".text.split."):
@@ -122,12 +130,18 @@ def read_function(name: str, text: str, resolve: Callable[[str], Symbol | Addres
             prefix = line + " "
             continue
         try:
-            parts[part].append(parse_att(prefix + line, resolve))
+            instruction = parse_att(prefix + line, resolve)
         except AssemblyError as error:
             raise UserError(
                 f"stencil {name}: cannot understand the instruction '{prefix}{line}': {error}",
                 remedy="a stencil's inline assembly, and what its -m flags let Clang use, must be in the instruction table",
             ) from None
+        if inline and rsp in instruction.effects.writes:
+            raise UserError(
+                f"stencil {name}: its inline assembly moves the stack pointer: '{prefix}{line}'",
+                remedy="leave rsp as it is: all stencils of a trace share one frame",
+            )
+        parts[part].append(instruction)
         prefix = ""
     return Function(name, tuple(parts[Part.HOT]), tuple(parts[Part.COLD]))
 

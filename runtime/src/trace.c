@@ -156,7 +156,7 @@ static void emit_end(sg_assembler *as, const sg_vm *vm)
     const uint32_t length = as->length;
     const sg_op *const last = length == 0 ? NULL : op_at(vm, as->trace, length - 1);
     sg_begin_micro_op(as, length);
-    if (last == NULL || (last->flags & SG_OP_ENDS) == 0 || as->reaches_end) {
+    if (last == NULL || (last->flags & SG_ENDS) == 0 || as->reaches_end) {
         as->hot = sg_exit_stub(as, as->hot);
     }
 }

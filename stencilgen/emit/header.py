@@ -191,7 +191,7 @@ def _constants(pool: Pool) -> str:
 def _description(config: Config, content: HeaderContent) -> str:
     rows = "".join(
         f'    [{opcode_name(config, e.name)}] = {{"{e.name}", (sg_emit_function)emit_{e.name}, {e.max_hot}, {e.max_cold}, {e.frame},'
-        f" {'SG_OP_ENDS' if e.ends else '0'}}},\n"
+        f" {'SG_ENDS' if e.ends else '0'}}},\n"
         for e in content.emitters
     )
     functions = "".join(f"    [{opcode_name(config, e.name)}] = emit_{e.name},\n" for e in content.emitters)

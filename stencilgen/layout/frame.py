@@ -100,6 +100,8 @@ def _stack_change(instruction: Instruction) -> int | None:
     match instruction.mnemonic, instruction.operands:
         case ("SUB" | "ADD") as mnemonic, (register, int() as size) if register == rsp:
             return size * _STACK_CHANGES[mnemonic]
+        case "LEA", (register, Memory(base, None, _, int() as size)) if register == rsp == base:
+            return -size  # an addition that leaves the flags alone
         case "PUSH", (_,):
             return 8
         case "POP", (_,):

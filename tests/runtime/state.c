@@ -45,8 +45,8 @@ static void emit_give(sg_assembler *as, const void *instruction)
 
 static const sg_op state_ops[STATE_OPS] = {
     [CHANGE_ALL] = {"CHANGE_ALL", emit_mixed, 20 * 4 + 2 * SG_MAX_LOAD, 0, 40, 0},
-    [LEAVE] = {"LEAVE", emit_EXIT, 5, SG_MAX_EXIT_STUB, 0, SG_OP_ENDS},
-    [GIVE] = {"GIVE", emit_give, 1 + SG_MAX_DROP_FRAME, 0, 0, SG_OP_ENDS},
+    [LEAVE] = {"LEAVE", emit_EXIT, 5, SG_MAX_EXIT_STUB, 0, SG_ENDS},
+    [GIVE] = {"GIVE", emit_give, 1 + SG_MAX_DROP_FRAME, 0, 0, SG_ENDS},
     [ENTER_AGAIN] = {"ENTER_AGAIN", emit_CALL, 6 + SG_MAX_CALL, 0, 8, 0},
 };
 

@@ -81,6 +81,11 @@ REFUSED = {
         "frobnicate",
     ),
     "inline assembly that moves the stack pointer": (
+        'STENCIL(S)\n{\n    __asm__ volatile("push %%rbx; pop %%rbx" ::: "memory");\n    CONTINUE();\n}\n',
+        4,
+        "stack pointer",
+    ),
+    "inline assembly that makes a frame": (
         'STENCIL(S)\n{\n    __asm__ volatile("leaq -64(%%rsp), %%rsp" ::: "memory");\n    CONTINUE();\n}\n',
         4,
         "stack pointer",

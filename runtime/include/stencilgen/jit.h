@@ -42,7 +42,7 @@ typedef struct sg_error {
 typedef void (*sg_emit_function)(sg_assembler *as, const void *instruction);
 
 enum {
-    SG_OP_ENDS = 1, /* never goes on to the next micro-op by falling through */
+    SG_ENDS = 1, /* never goes on to the next micro-op by falling through */
 };
 
 typedef struct sg_op {

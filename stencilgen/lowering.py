@@ -113,7 +113,7 @@ def _lower(source: Source, config: Config) -> Lowered:
         if sources[hole].range is not None
     )
     values = promised + tuple(
-        Value(symbol, render(jit.expression, sources), 64)
+        Value(symbol, render(jit.expression, sources, names.place), 64)
         for symbol, jit in names.symbols.values()
         if symbol.name in used
     )
@@ -130,7 +130,7 @@ def _lower(source: Source, config: Config) -> Lowered:
     return Lowered(
         stencil=stencil,
         constants=_renamed(constants, source.data),
-        externs=_externs((*hot, *cold)) | _data_externs(constants),
+        externs=_externs((*hot, *cold)) | names.places | _data_externs(constants),
         rules=rules,
         holes=tuple(sorted(names.holes() | names.labels)),
         expressions={symbol.name: str(jit.expression) for symbol, jit in names.symbols.values() if symbol.name in used},
@@ -147,6 +147,7 @@ class _Names:
         self.constants: dict[str, str] = {}
         self.externs: set[str] = set()
         self.labels: set[str] = set()
+        self.places: set[str] = set()
 
     def holes(self) -> frozenset[str]:
         """The holes whose values were met."""
@@ -169,13 +170,23 @@ class _Names:
         if name.startswith((".LBB", f"{self._source.name}.cold")):
             return Label(name)
         if name in self._source.data:
-            new_name = constant_name(name, self._source.data)
-            self.constants[new_name] = name
-            return Address(f"SG_RODATA({new_name})")
+            return Address(self._constant(name))
         if not re.fullmatch(r"[\w.$]+", name):
             raise UserError(f"stencil {self._source.name}: cannot refer to the symbol '{name}'")
         self.externs.add(name)
         return Address(name)
+
+    def place(self, name: str) -> str:
+        """The C lvalue at the address of a constant or VM symbol, as part of a JIT-time expression."""
+        if name in self._source.data:
+            return self._constant(name)
+        self.places.add(name)
+        return f"SG_EXTERN({name})"
+
+    def _constant(self, name: str) -> str:
+        new_name = constant_name(name, self._source.data)
+        self.constants[new_name] = name
+        return f"SG_RODATA({new_name})"
 
     def _symbol(self, name: str) -> Symbol:
         if name not in self.symbols:

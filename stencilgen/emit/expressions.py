@@ -11,7 +11,7 @@ A text is *clean* when its value, as a uint64_t, has no bits above the expressio
 need not be clean inside; comparisons, right shifts, divisions and casts to a wider type need clean operands.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from llvm_passes.expression import Const, Hole, JitExpr, Operation, SymbolAddress, to_signed
@@ -49,14 +49,20 @@ _HOLE_TYPES = {(8, True): "int8_t", (16, True): "int16_t", (32, True): "int32_t"
 }
 
 
-def render(expression: JitExpr, sources: Mapping[str, HoleSource]) -> str:
-    """C text, of type uint64_t, whose value is the expression's as an unsigned number of its width."""
-    return _Renderer(sources).clean(expression).text
+def render(
+    expression: JitExpr, sources: Mapping[str, HoleSource], place: Callable[[str], str] = "SG_EXTERN({})".format
+) -> str:
+    """C text, of type uint64_t, whose value is the expression's as an unsigned number of its width.
+
+    place: the lvalue in C that lies where a symbol does.
+    """
+    return _Renderer(sources, place).clean(expression).text
 
 
 class _Renderer:
-    def __init__(self, sources: Mapping[str, HoleSource]) -> None:
+    def __init__(self, sources: Mapping[str, HoleSource], place: Callable[[str], str]) -> None:
         self.sources = sources
+        self.place = place
         self.ranges = {name: source.range for name, source in sources.items() if source.range is not None}
 
     def range(self, expression: JitExpr) -> Range:
@@ -83,7 +89,7 @@ class _Renderer:
             case Const(bits, value):
                 return _Text(_literal(value), _PRIMARY, clean=True)
             case SymbolAddress(name, addend):
-                address = f"(uint64_t)(uintptr_t)&{name}"
+                address = f"(uint64_t)(uintptr_t)&{self.place(name)}"
                 return _Text(_plus(address, addend), _SUM if addend else _UNARY, clean=True)
             case Hole():
                 return self._hole(expression)

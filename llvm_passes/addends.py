@@ -21,7 +21,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from llvm_passes.body import Body
-from llvm_passes.expression import Const, ExpressionTooLarge, JitExpr, add, negate, operation, scale, to_signed
+from llvm_passes.expression import (
+    MAXIMUM_SIZE,
+    ROOM,
+    Const,
+    ExpressionTooLarge,
+    JitExpr,
+    add,
+    negate,
+    operation,
+    scale,
+    to_signed,
+)
 from llvm_passes.instructions import Instruction, constant, global_address, strides
 from llvm_passes.layout import Layout, UnknownType, integer_bits
 from llvm_passes.symbols import SymbolTable
@@ -118,7 +129,7 @@ class _Mover:
             split = self._split(instruction, taken, None, 0)
         except (CannotSplit, ExpressionTooLarge, UnknownType):
             return
-        if isinstance(split.addend, Const) or split.runtime is None:
+        if isinstance(split.addend, Const) or split.runtime is None or split.addend.size > MAXIMUM_SIZE - ROOM:
             return
         lines: list[str] = []
         runtime = self._write(split.runtime, lines)
@@ -140,6 +151,8 @@ class _Mover:
         if sides[0].runtime is None or sides[1].runtime is not None or isinstance(sides[0].addend, Const):
             return
         other = add(sides[1].addend, negate(sides[0].addend))
+        if other.size > MAXIMUM_SIZE - ROOM:
+            return
         lines: list[str] = []
         runtime = self._write(sides[0].runtime, lines)
         predicate = instruction.opcode.removeprefix("icmp.")

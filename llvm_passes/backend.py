@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import llvmlite.binding as llvm
 
+from llvm_passes.cold import STENCIL_ATTRIBUTES
+
 TRIPLE = "x86_64-unknown-linux-gnu"
 
 OPTIONS: tuple[tuple[str, str], ...] = (
@@ -106,7 +108,7 @@ target triple = "x86_64-unknown-linux-gnu"
 declare dso_local void @nine(i64, i64, i64, i64, i64, i64, i64, i64, i64)
 declare dso_local preserve_nonecc i64 @next(ptr, ptr)
 declare dso_local preserve_nonecc i64 @exit(ptr, ptr)
-define hidden preserve_nonecc i64 @probe(ptr %a, ptr %b) noredzone nounwind "frame-pointer"="reserved" !prof !0 {
+define hidden preserve_nonecc i64 @probe(ptr %a, ptr %b) ATTRIBUTES !prof !0 {
 entry:
   %p = getelementptr i8, ptr %a, i64 ptrtoint (ptr @E to i64)
   %v = load i64, ptr %p
@@ -118,12 +120,27 @@ cold:
 hot:
   call void @nine(i64 1, i64 2, i64 3, i64 4, i64 5, i64 6, i64 7, i64 8, i64 %v)
   store i64 ptrtoint (ptr @W to i64), ptr %b
+  switch i64 %v, label %end [
+    i64 0, label %one
+    i64 1, label %two
+    i64 2, label %one
+    i64 3, label %two
+    i64 4, label %one
+    i64 5, label %two
+  ]
+one:
+  store i64 1, ptr %a
+  br label %end
+two:
+  store i64 2, ptr %a
+  br label %end
+end:
   %y = musttail call preserve_nonecc i64 @next(ptr %a, ptr %b)
   ret i64 %y
 }
 !0 = !{!"function_entry_count", i64 1000}
 !1 = !{!"branch_weights", i32 1, i32 2000}
-"""
+""".replace("ATTRIBUTES", STENCIL_ATTRIBUTES)
 
 # (what must hold, text, whether the probe's assembly must contain it)
 _EFFECTS: tuple[tuple[str, str, bool], ...] = (
@@ -132,6 +149,7 @@ _EFFECTS: tuple[tuple[str, str, bool], ...] = (
     ("-disable-branch-fold keeps tail calls unconditional", "je\texit", False),
     ("-no-x86-call-frame-opt stores call arguments", "pushq\t$", False),
     ('"frame-pointer"="reserved" leaves rbp alone', "%rbp", False),
+    ('"no-jump-tables" compares one by one', ".LJTI", False),
     ("a bounded absolute symbol is a displacement", "E(%r12)", True),
     ("a bounded absolute symbol is an immediate", "$E, %", True),
     ("a wide absolute symbol is a movabs", "movabsq\t$W, %", True),

@@ -101,8 +101,9 @@ def check(module: Module, stencils: Iterable[str] | None = None, holes: Collecti
     `holes` are the configured names; None accepts all. `module` still has its debug information.
     """
     names = stencil_names(module) if stencils is None else list(stencils)
-    checker = _Checker(module, frozenset(names), holes)
-    return list(dict.fromkeys(problem for name in names for problem in checker.problems(name)))
+    checker = _Checker(module, holes)
+    problems = [problem for name in names for problem in checker.problems(name)]
+    return list(dict.fromkeys(checker.file_scope_problems(names) + problems))
 
 
 def stencil_names(module: Module) -> list[str]:
@@ -115,12 +116,26 @@ def stencil_names(module: Module) -> list[str]:
 
 
 class _Checker:
-    def __init__(self, module: Module, stencils: frozenset[str], holes: Collection[str] | None) -> None:
+    def __init__(self, module: Module, holes: Collection[str] | None) -> None:
         self.module = module
-        self.stencils = stencils
         self.holes = holes
         self.metadata = Metadata(module.metadata)
         self.twice = {group for group, text in module.attributes.items() if re.search(r"\breturns_twice\b", text)}
+
+    def file_scope_problems(self, names: list[str]) -> list[Problem]:
+        """Assembly outside functions belongs to no stencil and has no line: it is told of the first one."""
+        if not self.module.file_scope_assembly or not names:
+            return []
+        start = self.metadata.position(self.module.functions[names[0]].split("\n", 1)[0])
+        return [
+            Problem(
+                start.file,
+                0,
+                unquote(names[0]),
+                "stands in a source with assembly outside functions, which emitted code cannot carry",
+                "move it into the VM",
+            )
+        ]
 
     def problems(self, name: str) -> Iterator[Problem]:
         text = self.module.functions[name]
@@ -183,6 +198,12 @@ class _Checker:
                 )
             elif re.match(r"define (?:weak|linkonce)", header):
                 yield line, f"uses the weak function {name}, whose address may be null", _WEAK_REMEDY
+            elif not header.startswith("define available_externally "):
+                yield (
+                    line,
+                    f"uses {name}, which the stencils' own source defines, so that the VM does not have it",
+                    "make it `static inline __attribute__((always_inline))`, or define it in the VM",
+                )
         elif token in self.module.declarations:
             yield from self._function(line, name, self.module.declarations[token], is_called)
 

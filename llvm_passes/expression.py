@@ -24,10 +24,14 @@ from typing import Literal
 
 HoleKind = Literal["integer", "pointer", "float", "double"]
 
-MAXIMUM_SIZE = 256
+MAXIMUM_SIZE = 128
 """Largest number of tree nodes an expression may have: shared subterms are repeated in a tree, and 2**n of them would
 follow.
 """
+
+
+ROOM = 8
+"""Nodes that later steps may put around an expression (a widening, a constant): results of folding leave them free."""
 
 
 class ExpressionTooLarge(Exception):

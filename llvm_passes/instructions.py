@@ -13,7 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from llvm_passes.expression import Const, ExpressionTooLarge, JitExpr, SymbolAddress, add, operation, scale
+from llvm_passes.expression import (
+    MAXIMUM_SIZE,
+    ROOM,
+    Const,
+    ExpressionTooLarge,
+    JitExpr,
+    SymbolAddress,
+    add,
+    operation,
+    scale,
+)
 from llvm_passes.holes import HOLE_PREFIX
 from llvm_passes.layout import Layout, UnknownType, integer_bits
 from llvm_passes.text import NAME, closing, split_top, unquote, without_metadata
@@ -237,18 +247,21 @@ def compute(instruction: Instruction, operands: list[JitExpr], layout: Layout) -
     if bits is None:
         return None
     try:
-        match instruction.opcode:
-            case "getelementptr":
-                return _address(instruction, operands, layout)
-            case "ptrtoint" | "inttoptr" | "ptrtoaddr" | "bitcast" | "freeze":
-                (operand,) = operands
-                return operation("zext" if bits > operand.bits else "trunc", bits, operand)
-            case "bswap" if bits % 16:
-                return None
-            case opcode:
-                return operation(opcode, bits, *operands)
+        result = _result(instruction, bits, operands, layout)
     except (ExpressionTooLarge, UnknownType):
         return None
+    return result if result.size <= MAXIMUM_SIZE - ROOM else None
+
+
+def _result(instruction: Instruction, bits: int, operands: list[JitExpr], layout: Layout) -> JitExpr:
+    match instruction.opcode:
+        case "getelementptr":
+            return _address(instruction, operands, layout)
+        case "ptrtoint" | "inttoptr" | "ptrtoaddr" | "bitcast" | "freeze":
+            (operand,) = operands
+            return operation("zext" if bits > operand.bits else "trunc", bits, operand)
+        case opcode:
+            return operation(opcode, bits, *operands)
 
 
 def strides(instruction: Instruction, layout: Layout, indices: list[int | None]) -> list[tuple[int, bool]]:

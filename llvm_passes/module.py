@@ -54,6 +54,7 @@ class Module:
     attributes: Mapping[str, str]
     metadata: Mapping[str, str]
     named_metadata: Mapping[str, str]
+    file_scope_assembly: tuple[str, ...] = ()
 
     def extract(self, names: Iterable[str]) -> str:
         """A module that defines the functions `names`, with what they need and nothing else; no debug information.
@@ -70,6 +71,7 @@ class Module:
 def split_module(text: str) -> Module:
     """Take the text of a module apart. Raises UnreadableModule with the offending line."""
     header: list[str] = []
+    file_scope_assembly: list[str] = []
     types: dict[str, str] = {}
     global_values: dict[str, str] = {}
     declarations: dict[str, str] = {}
@@ -102,13 +104,23 @@ def split_module(text: str) -> Module:
                 metadata[node] = line[len(node) + 3 :]
             else:
                 named_metadata[named] = line
-        elif line.startswith(("target ", "module asm ", "$")):
+        elif line.startswith("module asm "):
+            file_scope_assembly.append(line)
+        elif line.startswith(("target ", "$")):
             header.append(line)
         elif line and not line.startswith((";", "source_filename")):
             raise UnreadableModule(f"not understood in LLVM IR: {line}")
         position = newline + 1
     module = Module(
-        "\n".join(header), types, global_values, declarations, functions, attributes, metadata, named_metadata
+        "\n".join(header),
+        types,
+        global_values,
+        declarations,
+        functions,
+        attributes,
+        metadata,
+        named_metadata,
+        tuple(file_scope_assembly),
     )
     return _name_constants_by_content(module)
 
@@ -159,6 +171,7 @@ def _name_constants_by_content(module: Module) -> Module:
         module.attributes,
         module.metadata,
         module.named_metadata,
+        module.file_scope_assembly,
     )
 
 

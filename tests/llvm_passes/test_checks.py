@@ -151,3 +151,19 @@ def test_a_problem_reads_like_a_compiler_message():
         found
     )
     assert PREAMBLE
+
+
+def test_functions_of_the_stencils_own_source_do_not_exist_in_the_vm():
+    source = (
+        '__attribute__((noinline)) void helper(Thread *t) { t->pad++; vm_log("x"); }\n'
+        "__attribute__((noinline)) STENCIL(OTHER) { thread->pad++; CONTINUE(); }\n"
+        "STENCIL(BAD) {\n  helper(thread);\n  TAIL_CALL(OTHER); }"
+    )
+    found = problems(source)
+    assert [(p.line, p.stencil) for p in found] == [(4, "BAD"), (5, "BAD")]
+    assert "helper" in found[0].what and "OTHER" in found[1].what
+
+
+def test_assembly_outside_functions_is_refused():
+    (found,) = problems('__asm__(".globl x\\nx:");\nSTENCIL(FIRST) { CONTINUE(); }')
+    assert "outside functions" in found.what and found.file == "stencils.c"

@@ -233,3 +233,21 @@ def test_shared_subterms_do_not_explode():
     assert len(folded.symbols) == 1 and "mul i32" in folded.ir
     (symbol,) = folded.symbols.values()
     assert isinstance(symbol.expression, Operation) and Const(32, 0) not in symbol.expression.operands
+
+
+@pytest.mark.parametrize("length", range(24, 36))
+def test_expressions_near_the_largest_size_survive_the_whole_way(length):
+    """Widening a symbol's value, scaling an index and sending it between processes each add to the tree."""
+    source = "STENCIL(LONG) { int32_t h = HOLE(int32_t, number); int64_t x = OPARG; "
+    source += "".join(f"x = (x ^ {n * 7919 + 3}) * {2 * n + 3}; " for n in range(length))
+    source += "thread->scratch[(x + h) & 31] = x; frame->locals[x & 3] = (Object *)(x + thread->counter); CONTINUE(); }"
+    assert compile_c(source)["LONG"].symbols
+
+
+def test_long_chains_of_one_operand_can_be_sent_between_processes():
+    import pickle
+
+    expression = Hole("h", 32)
+    for _ in range(100):
+        expression = Operation("ctpop", 32, (expression,))
+    assert pickle.loads(pickle.dumps(expression)) == expression

@@ -176,6 +176,8 @@ POOL: list[Callable[[Generator], Instruction]] = [
     lambda g: Instruction("JMP", (g.target(),)),
     lambda g: Instruction(g.random.choice(("JE", "JNE", "JL", "JAE")), (g.target(),)),
     lambda g: Instruction(g.random.choice(("JE", "JNE", "JS")), (g.target(),)),
+    lambda g: Instruction("JNE", (Address(NEAR_FUNCTION),)),
+    lambda g: Instruction("VMOVUPS", (Register.named("zmm20"), g.memory(64))),  # its disp8 counts 64s
     lambda g: Instruction("RET"),
 ]  # fmt: skip
 

@@ -47,6 +47,9 @@ def test_whatever_is_written_is_read_back(random: Random, data: bytes) -> None:
     assert parse(write(file)) == file
 
 
+TYPED = ("", "", "|", "=>", "[", ")", "E0", ";", "//", "\n", "k1", "{", "9", "*", ":", "fs", "&")
+
+
 @settings(max_examples=300)
 @given(st.randoms(use_true_random=False))
 def test_whatever_a_person_types_is_read_or_refused_in_words(random: Random) -> None:
@@ -54,13 +57,11 @@ def test_whatever_a_person_types_is_read_or_refused_in_words(random: Random) -> 
     for _ in range(random.randrange(1, 4)):
         start = random.randrange(len(text))
         end = min(len(text), start + random.choice((0, 1, 1, 3, 20)))
-        text = (
-            text[:start]
-            + random.choice(("", "", "|", "=>", "[", ")", "E0", ";", "//", "\n", "k1", "{", "9", "*", ":"))
-            + text[end:]
-        )
+        text = text[:start] + random.choice(TYPED) + text[end:]
     try:
-        compile_file(parse(text))
+        file = parse(text)
+        compile_file(file)
+        assert parse(write(file)) == file
     except (DascError, CompileError) as error:
         assert str(error)
 

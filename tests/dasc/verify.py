@@ -190,7 +190,7 @@ class Verifier:
                 return kind == OpKind.REGISTER and REGISTER_NAMES[decoded.op_register(index)] == name
             case int():
                 return bool(signed(decoded.immediate(index), bits) == signed(operand, bits))
-            case Label():
+            case Label() | Address():
                 return kind in BRANCHES and self.leads_to(decoded, decoded.near_branch_target, operand)
             case Memory():
                 if operand.size is not None and iced_x86.MemorySizeInfo(decoded.memory_size).size != operand.size:
@@ -285,7 +285,8 @@ def immediate_bits(instruction: Instruction) -> int:
 
 
 def holds_address(instruction: Instruction) -> bool:
-    return any(isinstance(o, Memory) and o.target is not None for o in instruction.operands)
+    places = (o.target if isinstance(o, Memory) else o for o in instruction.operands)
+    return any(isinstance(place, Address) for place in places)
 
 
 def labels_of(line: Line) -> Iterator[str]:

@@ -63,9 +63,35 @@ class Data:
 
 # Directives that say nothing about the code itself.
 _HARMLESS = frozenset(
-    ".addrsig .addrsig_sym .att_syntax .cfi_adjust_cfa_offset .cfi_def_cfa .cfi_def_cfa_offset .cfi_def_cfa_register .cfi_endproc "
-    ".cfi_offset .cfi_personality .cfi_restore .cfi_restore_state .cfi_remember_state .cfi_sections .cfi_startproc .file .globl "
-    ".hidden .ident .loc .p2align .set .size .type .weak .protected .local".split()
+    [
+        ".addrsig",
+        ".addrsig_sym",
+        ".att_syntax",
+        ".cfi_adjust_cfa_offset",
+        ".cfi_def_cfa",
+        ".cfi_def_cfa_offset",
+        ".cfi_def_cfa_register",
+        ".cfi_endproc",
+        ".cfi_offset",
+        ".cfi_personality",
+        ".cfi_restore",
+        ".cfi_restore_state",
+        ".cfi_remember_state",
+        ".cfi_sections",
+        ".cfi_startproc",
+        ".file",
+        ".globl",
+        ".hidden",
+        ".ident",
+        ".loc",
+        ".p2align",
+        ".set",
+        ".size",
+        ".type",
+        ".weak",
+        ".protected",
+        ".local",
+    ]
 )
 # These stand on lines of their own and belong to the next instruction.
 _LONE_PREFIXES = frozenset({"lock", "rep", "repe", "repz", "repne", "repnz"})
@@ -114,8 +140,10 @@ def read_function(name: str, text: str, resolve: Callable[[str], Symbol | Addres
                 part = Part.HOT if section_name.startswith(".text") else None
             continue
         while label := _LABEL.match(line):
-            if part is not None:
-                parts[part].append(Place(label[1].strip('"')))
+            place = Place(label[1].strip('"'))
+            # a stencil's own name is no place in it: nothing jumps there, and it may be called NEXT or EXIT
+            if part is not None and place.name != name:
+                parts[part].append(place)
             line = line[label.end() :].strip()
         if not line or part is None:
             continue
@@ -123,7 +151,8 @@ def read_function(name: str, text: str, resolve: Callable[[str], Symbol | Addres
             directive = line.split(None, 1)[0]
             if directive not in _HARMLESS:
                 raise UserError(
-                    f"stencil {name}: cannot understand the directive '{line}'", remedy="remove it from the inline assembly"
+                    f"stencil {name}: cannot understand the directive '{line}'",
+                    remedy="remove it from the inline assembly",
                 )
             continue
         if line in _LONE_PREFIXES:
@@ -146,7 +175,17 @@ def read_function(name: str, text: str, resolve: Callable[[str], Symbol | Addres
     return Function(name, tuple(parts[Part.HOT]), tuple(parts[Part.COLD]))
 
 
-_WIDTHS = {".byte": 1, ".short": 2, ".value": 2, ".2byte": 2, ".long": 4, ".int": 4, ".4byte": 4, ".quad": 8, ".8byte": 8}
+_WIDTHS = {
+    ".byte": 1,
+    ".short": 2,
+    ".value": 2,
+    ".2byte": 2,
+    ".long": 4,
+    ".int": 4,
+    ".4byte": 4,
+    ".quad": 8,
+    ".8byte": 8,
+}
 _ESCAPES = {"n": 10, "t": 9, "r": 13, "b": 8, "f": 12, '"': 34, "\\": 92}
 
 
@@ -157,7 +196,8 @@ def read_data(item: DataObject) -> Data:
     """
     if not item.section.startswith((".rodata", ".data.rel.ro")):
         raise UserError(
-            f"'{item.label}' lies in {item.section}, which a stencil cannot carry", remedy="make it const, or move it to the VM"
+            f"'{item.label}' lies in {item.section}, which a stencil cannot carry",
+            remedy="make it const, or move it to the VM",
         )
     content, relocations = bytearray(), list[DataRelocation]()
     for line in _lines(item.assembly):

@@ -273,8 +273,13 @@ def _signature(header: str) -> Iterator[tuple[str, str]]:
             yield f"passes parameter {number} of the state in memory", "pass a pointer to it"
         elif type_text in ("double", "float"):
             floats += 1
-        elif integer_bits(type_text) is not None:
+        elif (bits := integer_bits(type_text)) is not None and bits >= 32:
             integers += 1
+        elif bits is not None:
+            yield (
+                f"has parameter {number} of {bits} bits in its state, which preserve_none does not pass in a state register",
+                "give it the type int or a wider one",
+            )
         else:
             yield (
                 f"has parameter {number} of type {type_text}, which no state register holds",

@@ -67,6 +67,8 @@ def _both(bits: int, low: int, high: int, signed_low: int, signed_high: int) -> 
 def range_of(expression: JitExpr, holes: Mapping[str, tuple[int, int]] | None = None) -> Range:
     """Bounds of `expression`; `holes` narrows named holes to inclusive ranges (of the signed reading where low < 0)."""
     match expression:
+        case Hole(_, bits, _, "float" | "double"):
+            return full(bits)  # a range is of numbers, this is a bit pattern
         case Hole(name, bits):
             low, high = (holes or {}).get(name, (0, (1 << bits) - 1))
             return signed(bits, low, high) if low < 0 else unsigned(bits, low, high)

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,10 @@ from llvm_passes.module import Module, split_module
 INCLUDE = Path(__file__).resolve().parents[2] / "stencilgen" / "include"
 
 FLAGS = (
-    "-target x86_64-linux-gnu -O2 -g -S -emit-llvm -fno-pic -fno-jump-tables -fno-stack-protector -x c "
-    "-fno-asynchronous-unwind-tables -fno-unroll-loops -fno-vectorize -fno-slp-vectorize -Wall -Werror"
-).split()
+    *("-target", "x86_64-linux-gnu", "-O2", "-g", "-S", "-emit-llvm", "-x", "c", "-Wall", "-Werror"),
+    *("-fno-pic", "-fno-jump-tables", "-fno-stack-protector", "-fno-asynchronous-unwind-tables"),
+    *("-fno-unroll-loops", "-fno-vectorize", "-fno-slp-vectorize"),
+)
 
 PREAMBLE = """
 #include <stdbool.h>
@@ -71,8 +73,6 @@ def compile_c(source: str) -> dict[str, CompiledFunction]:
 
 def instructions(assembly: str) -> list[str]:
     """The instructions and labels of a function's assembly, tabs as blanks, symbols without the stencil's name."""
-    import re
-
     lines = [line.strip().replace("\t", " ") for line in assembly.splitlines()]
     kept = [
         line for line in lines if line and not re.match(r"[.#](?!LBB_\d)", line) and not line.startswith(".LBB_END")

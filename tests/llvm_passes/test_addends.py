@@ -189,8 +189,8 @@ def test_a_widened_sum_needs_its_no_wrap_flag():
 
 def test_inner_additions_of_a_widened_sum_are_widened_one_by_one():
     hole = "  %h = call i16 @__sg_hole_h()\n  %s = sext i16 %h to i32\n  %j = mul i32 %s, 65000\n"
-    lines = "  %a = add nsw i32 %n, %j\n  %b = add nsw i32 %a, 2000000000\n  %c = sext i32 %b to i64\n  store i64 %c, ptr %m\n"
-    _, expressions = folded_body(hole + lines)
+    lines = "  %a = add nsw i32 %n, %j\n  %b = add nsw i32 %a, 2000000000\n  %c = sext i32 %b to i64\n"
+    _, expressions = folded_body(hole + lines + "  store i64 %c, ptr %m\n")
     assert expressions == ["(add64 (sext64 (mul32 (sext32 h) 65000)) 2000000000)"]
 
 

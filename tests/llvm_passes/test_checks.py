@@ -18,15 +18,18 @@ FAULTS = {
         "variable size",
     ),
     "alloca in a loop": (
-        "void use(void *);\nSTENCIL(BAD) { for (int i = 0; i < thread->pad; i++)\n  use(__builtin_alloca(16));\n  CONTINUE(); }",
+        "void use(void *);\nSTENCIL(BAD) { for (int i = 0; i < thread->pad; i++)\n  use(__builtin_alloca(16));\n"
+        "  CONTINUE(); }",
         "variable size",
     ),
     "setjmp": (
-        "int _setjmp(void *) __attribute__((returns_twice));\nSTENCIL(BAD) {\n  thread->pad = _setjmp(frame);\n  CONTINUE(); }",
+        "int _setjmp(void *) __attribute__((returns_twice));\nSTENCIL(BAD) {\n  thread->pad = _setjmp(frame);\n"
+        "  CONTINUE(); }",
         "returns twice",
     ),
     "vfork": (
-        "int fork_like(void) __attribute__((returns_twice));\nSTENCIL(BAD) {\n  thread->pad = fork_like();\n  CONTINUE(); }",
+        "int fork_like(void) __attribute__((returns_twice));\nSTENCIL(BAD) {\n  thread->pad = fork_like();\n"
+        "  CONTINUE(); }",
         "returns twice",
     ),
     "ordinary call of an end": (
@@ -44,7 +47,8 @@ FAULTS = {
     ),
     "variable of its own": ("\n\nlong own_counter = 3;\nSTENCIL(BAD) { own_counter++; CONTINUE(); }", "own_counter"),
     "thread-local variable": (
-        'extern __thread int64_t remote __attribute__((tls_model("global-dynamic")));\nSTENCIL(BAD) {\n  remote++;\n  CONTINUE(); }',
+        'extern __thread int64_t remote __attribute__((tls_model("global-dynamic")));\nSTENCIL(BAD) {\n  remote++;\n'
+        "  CONTINUE(); }",
         "thread-local variable remote",
     ),
     "weak function": (
@@ -52,7 +56,8 @@ FAULTS = {
         "weak function maybe",
     ),
     "static function that is not inlined": (
-        'static __attribute__((noinline)) void helper(Thread *t) { t->pad++; vm_log("x"); }\nSTENCIL(BAD) {\n  helper(thread);\n  CONTINUE(); }',
+        'static __attribute__((noinline)) void helper(Thread *t) { t->pad++; vm_log("x"); }\nSTENCIL(BAD) {\n'
+        "  helper(thread);\n  CONTINUE(); }",
         "static function helper",
     ),
     "unknown hole": ("\nSTENCIL(BAD) {\n  thread->pad = HOLE(int32_t, unknown);\n  CONTINUE(); }", "the hole unknown"),
@@ -82,6 +87,8 @@ def test_an_over_aligned_local_is_refused_and_an_aligned_one_is_not():
 STATES = [
     (", ".join(f"long a{n}" for n in range(13)), ",".join(f"a{n}" for n in range(13)), "13 integers and pointers"),
     (", ".join(f"double d{n}" for n in range(9)), ",".join(f"d{n}" for n in range(9)), "9 floats and doubles"),
+    ("short a", "a", "parameter 1 of 16 bits"),
+    ("long a, _Bool b", "a,b", "parameter 2 of 1 bits"),
     ("__int128 a", "a", "type i128"),
     ("long double a", "a", "type x86_fp80"),
     ("__attribute__((vector_size(16))) float a", "a", "type <4 x float>"),
@@ -135,7 +142,8 @@ def test_what_is_allowed_is_not_complained_about():
 
 
 def test_inlined_code_is_blamed_on_the_line_that_calls_it():
-    source = "static inline void grow(int n, Thread *t) { char b[n]; vm_log(b); }\nSTENCIL(BAD) {\n  grow(thread->pad, thread);\n  CONTINUE(); }"
+    helper = "static inline void grow(int n, Thread *t) { char b[n]; vm_log(b); }\n"
+    source = helper + "STENCIL(BAD) {\n  grow(thread->pad, thread);\n  CONTINUE(); }"
     assert {problem.line for problem in problems(source)} == {3}
 
 

@@ -162,8 +162,9 @@ def lines_of(source, name):
 
 
 def test_linking_keeps_static_names_apart():
-    line = "static const int64_t values[3] = {%d, 2, 3};\nSTENCIL(L%d) { thread->counter = values[thread->pad]; CONTINUE(); }\n"
-    sources = [line % (n, n) for n in range(2)]
+    values = "static const int64_t values[3] = {%d, 2, 3};\n"
+    stencil = "STENCIL(L%d) { thread->counter = values[thread->pad]; CONTINUE(); }\n"
+    sources = [values % n + stencil % n for n in range(2)]
     module = split_module(link(map(to_ir, sources)))
     compiled = compile_functions(module)
     assert list(compiled) == ["L0", "L1"]

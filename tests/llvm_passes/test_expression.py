@@ -27,9 +27,10 @@ from llvm_passes.fold import fold
 from llvm_passes.ranges import range_of
 
 WIDTHS = (1, 7, 8, 16, 31, 32, 33, 48, 64)
-BINARY = "add sub mul udiv urem sdiv srem shl lshr ashr and or xor".split()
-PREDICATES = "eq ne ult ule ugt uge slt sle sgt sge".split()
-TWO_OPERAND_INTRINSICS = "umin umax smin smax uadd.sat usub.sat sadd.sat ssub.sat ushl.sat sshl.sat".split()
+BINARY = ("add", "sub", "mul", "udiv", "urem", "sdiv", "srem", "shl", "lshr", "ashr", "and", "or", "xor")
+PREDICATES = ("eq", "ne", "ult", "ule", "ugt", "uge", "slt", "sle", "sgt", "sge")
+SATURATING = ("uadd.sat", "usub.sat", "sadd.sat", "ssub.sat", "ushl.sat", "sshl.sat")
+TWO_OPERAND_INTRINSICS = ("umin", "umax", "smin", "smax", *SATURATING)
 
 
 @dataclass(frozen=True)
@@ -147,8 +148,8 @@ def expressions() -> Expressions:
         odd = "" if n == 1 else f"  %odd = trunc i{n} %a to i1\n"
         text = case.text if n > 1 else case.text.replace("%odd", "%a")
         declared = "".join(f"declare i{n} @__sg_hole_{v}()\n" for v in "abc")
-        body = f"define void @f(ptr %p) {{\nentry:\n{holes}{odd}  %x = {text}\n  store {result} %x, ptr %p\n  ret void\n}}\n"
-        folded = fold(declared + declarations() + "\n" + body)
+        body = f"{holes}{odd}  %x = {text}\n  store {result} %x, ptr %p\n  ret void\n"
+        folded = fold(f"{declared}{declarations()}\ndefine void @f(ptr %p) {{\nentry:\n{body}}}\n")
         assert len(folded.symbols) == 1, f"{case.text} was not folded:\n{folded.ir}"
         (symbol,) = folded.symbols.values()
         found.append(symbol.expression)
@@ -229,7 +230,7 @@ def trees(draw: st.DrawFn, bits: int, depth: int = 3) -> JitExpr:
 
 
 ANY_TREE = st.sampled_from((1, 8, 16, 32, 64)).flatmap(trees)
-HOLE_VALUES = st.fixed_dictionaries({name: VALUES for name in HOLES})
+HOLE_VALUES = st.fixed_dictionaries(dict.fromkeys(HOLES, VALUES))
 
 
 def simplified(expression: JitExpr) -> JitExpr:

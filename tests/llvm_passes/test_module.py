@@ -8,8 +8,13 @@ from tests.llvm_passes.conftest import to_ir
 
 ONE = 'STENCIL(LOG) { vm_log("text %d", OPARG); CONTINUE(); }\n'
 TWO = "STENCIL(ADD) { frame->locals[0]->real += 1.5; CONTINUE(); }\n"
-TABLE = "static const int64_t squares[5] = {0, 1, 4, 9, 16};\nSTENCIL(SQUARE) { thread->counter = squares[thread->pad]; CONTINUE(); }\n"
-TAIL = "extern STENCIL(LATER);\nSTENCIL(EARLIER) { TAIL_CALL(LATER); }\n__attribute__((noinline)) STENCIL(LATER) { thread->pad++; CONTINUE(); }\n"
+TABLE = """static const int64_t squares[5] = {0, 1, 4, 9, 16};
+STENCIL(SQUARE) { thread->counter = squares[thread->pad]; CONTINUE(); }
+"""
+TAIL = """extern STENCIL(LATER);
+STENCIL(EARLIER) { TAIL_CALL(LATER); }
+__attribute__((noinline)) STENCIL(LATER) { thread->pad++; CONTINUE(); }
+"""
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,17 @@ class Cache:
     def _load(self) -> dict[str, Any]:
         try:
             entries = pickle.loads(self._path.read_bytes())
-        except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError, KeyError):
+        except (
+            OSError,
+            pickle.UnpicklingError,
+            EOFError,
+            AttributeError,
+            ImportError,
+            IndexError,
+            TypeError,
+            ValueError,
+            KeyError,
+        ):
             return {}
         return entries if isinstance(entries, dict) else {}
 

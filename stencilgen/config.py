@@ -96,7 +96,9 @@ def load_config(path: Path) -> Config:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(
-            "there is no such configuration", file=path, remedy="run this in the folder of a stencilgen.toml, or name it"
+            "there is no such configuration",
+            file=path,
+            remedy="run this in the folder of a stencilgen.toml, or name it",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the configuration: {error}", file=path) from None
@@ -124,7 +126,9 @@ def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
         if not source.is_file():
             line = _line_of(text, ("stencils", "sources", index))
             problems.append(
-                Diagnostic(f"there is no file '{config.stencils.sources[index]}'", "correct stencils.sources", path, line)
+                Diagnostic(
+                    f"there is no file '{config.stencils.sources[index]}'", "correct stencils.sources", path, line
+                )
             )
     for name, hole in config.holes.items():
         if hole.range and not (-(2**63) <= hole.range[0] <= hole.range[1] < 2**64):

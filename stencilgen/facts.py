@@ -30,9 +30,7 @@ class Facts:
     objects: frozenset[str]
 
 
-def examine(
-    module: Module, config: Config, state_names: Sequence[str], only: Collection[str] | None = None
-) -> Facts:
+def examine(module: Module, config: Config, state_names: Sequence[str], only: Collection[str] | None = None) -> Facts:
     """Read a module. UserError for one without stencils, with other functions, or with states that differ."""
     names = stencil_names(module)
     if not names:

@@ -24,7 +24,7 @@ from stencilgen.layout.frame import strip_frame
 from stencilgen.layout.liveness import Liveness
 from stencilgen.layout.placement import place, thread_jumps
 from stencilgen.peephole import optimize
-from x86_64 import Address, Instruction, Label, Memory, Register, Symbol, Symbolic
+from x86_64 import Address, Label, Memory, Register, Symbol, Symbolic
 
 __all__ = ["Lowered", "Source", "hole_sources", "label_holes", "lower"]
 
@@ -95,7 +95,7 @@ def _lower(source: Source, config: Config) -> Lowered:
     labels = label_holes(config)
     names = _Names(source, labels)
     function = read_function(source.name, source.assembly, names.resolve)
-    conventions = {name: LIBCALL for name in names.externs} | dict(source.conventions)
+    conventions = dict.fromkeys(names.externs, LIBCALL) | dict(source.conventions)
     code = build_code(function, source.live_out, conventions, INDIRECT, labels)
     code = thread_jumps(strip_frame(code, file=source.file, line=source.line))
     code, rules = optimize(code)
@@ -108,9 +108,9 @@ def _lower(source: Source, config: Config) -> Lowered:
             f"stencil {source.name}: HOLE(…, {hole}) reads a label as a value", remedy=f"write JUMP({hole}) to go there"
         )
     promised = tuple(
-        Value(Symbol(f"{hole}_", *sources[hole].range), sources[hole].value, 64, checked=True)
+        Value(Symbol(f"{hole}_", bounds[0], bounds[1]), sources[hole].value, 64, checked=True)
         for hole in sorted(names.holes())
-        if sources[hole].range is not None
+        if (bounds := sources[hole].range)
     )
     values = promised + tuple(
         Value(symbol, render(jit.expression, sources, names.place), 64)

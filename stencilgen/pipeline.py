@@ -22,7 +22,7 @@ import dasc
 import llvm_passes
 from dasc import Stencil
 from llvm_passes.callees import Callee
-from llvm_passes.codegen import CodegenError, CompileOptions, CompiledFunction, compile_functions
+from llvm_passes.codegen import CodegenError, CompiledFunction, CompileOptions, compile_functions
 from llvm_passes.fold import FoldOptions
 from llvm_passes.module import Module, split_module
 from stencilgen.assembly import Data, read_data
@@ -32,7 +32,7 @@ from stencilgen.emit.constants import pool
 from stencilgen.emit.dasc_file import dasc_file
 from stencilgen.emit.header import Emitter, Extern, HeaderContent, StateParameter, render_header
 from stencilgen.emit.listing import render_listing
-from stencilgen.errors import Diagnostic, UserError
+from stencilgen.errors import UserError
 from stencilgen.facts import Facts, examine, layouts, require_sound
 from stencilgen.layout.code import Convention
 from stencilgen.layout.conventions import convention, state_registers
@@ -48,8 +48,8 @@ from stencilgen.toolchain.clang import (
     line_of_state,
     state_names,
 )
-from stencilgen.workers import map_in_processes
 from stencilgen.version import RUNTIME_ABI, VERSION
+from stencilgen.workers import map_in_processes
 
 __all__ = ["TARGETS", "Build", "BuiltStencil", "build", "build_directory", "fingerprint", "write_build"]
 
@@ -218,7 +218,11 @@ def build_directory(config: Config, target: str = "x86_64-linux") -> Path:
 
 
 def write_build(build: Build, directory: Path) -> list[Path]:
-    """Write all results, each file as a whole or not at all. Returns their paths."""
+    """Write all results, each file as a whole or not at all. Returns their paths.
+
+    compile_commands.json goes to `build/` itself, one folder up from the default `directory`: clangd looks for it there.
+    """
+    up = "../" if directory.resolve() == build_directory(build.config).resolve() else ""
     return write_files(
         directory,
         {
@@ -226,7 +230,7 @@ def write_build(build: Build, directory: Path) -> list[Path]:
             "stencils.dasc": build.dasc,
             "listing.txt": build.listing,
             "stats.json": build.stats,
-            "compile_commands.json": compile_commands(
+            f"{up}compile_commands.json": compile_commands(
                 build.config, build.clang, [parameter.name for parameter in build.state]
             ),
         },
@@ -274,10 +278,11 @@ def compile_stencils(
     try:
         compiled = compile_functions(module, names, CompileOptions(fold=FoldOptions(hole_ranges=ranges)), jobs)
     except CodegenError as error:
-        where = facts.stencils[error.stencil].position if error.stencil else None
+        position = facts.stencils[error.stencil].position if error.stencil else None
+        file, line = (position.file, position.line) if position else (None, 0)
         what = f"stencil {error.stencil}: {error.message}" if error.stencil else error.message
         remedy = "most often this is inline assembly that LLVM's assembler does not understand"
-        raise UserError([Diagnostic(what, remedy, where and where.file, where.line if where else 0)]) from None
+        raise UserError(what, remedy=remedy, file=file, line=line) from None
     progress("generate code", len(names), len(names))
     live_out = "".join(parameter.kind for parameter in facts.state)
     positions = {name: facts.stencils[name].position for name in names}
@@ -378,5 +383,3 @@ def _own_code() -> str:
             if path.suffix in (".py", ".txt", ".h") and "data" not in path.relative_to(root).parts:
                 digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
-
-

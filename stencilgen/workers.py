@@ -61,7 +61,10 @@ def _start() -> "subprocess.Popen[bytes]":
 
 
 def _converse(
-    child: "subprocess.Popen[bytes]", function: Callable[[Work], Result], chunk: Sequence[Work], results: "SimpleQueue[Any]"
+    child: "subprocess.Popen[bytes]",
+    function: Callable[[Work], Result],
+    chunk: Sequence[Work],
+    results: "SimpleQueue[Any]",
 ) -> None:
     assert child.stdin is not None and child.stdout is not None
     try:

@@ -63,7 +63,8 @@ def _signature(name: str, data: Mapping[str, Data], outer: tuple[str, ...]) -> s
     item = data[name]
     inner = (*outer, name)
     parts = [
-        f"{r.offset}:{_signature(r.symbol, data, inner) if r.symbol in data else r.symbol}{r.addend:+d}" for r in item.relocations
+        f"{r.offset}:{_signature(r.symbol, data, inner) if r.symbol in data else r.symbol}{r.addend:+d}"
+        for r in item.relocations
     ]
     return f"{item.alignment}|{item.content.hex()}|{','.join(parts)}"
 

@@ -14,7 +14,10 @@ def dasc_file(config: Config, pool: Pool) -> File:
     if pool.offsets:
         preamble += ["enum {", *(f"    {name} = {offset}," for name, offset in pool.offsets.items()), "};"]
     relocations = tuple(
-        Relocation(r.offset, Address(f"SG_RODATA({r.addend})" if r.symbol is None else r.symbol, 0 if r.symbol is None else r.addend))
+        Relocation(
+            r.offset,
+            Address(f"SG_RODATA({r.addend})" if r.symbol is None else r.symbol, 0 if r.symbol is None else r.addend),
+        )
         for r in pool.relocations
     )
     return File(tuple(preamble), Constants(pool.content, relocations))

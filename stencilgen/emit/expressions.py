@@ -86,7 +86,7 @@ class _Renderer:
 
     def render(self, expression: JitExpr) -> _Text:
         match expression:
-            case Const(bits, value):
+            case Const(_, value):
                 return _Text(_literal(value), _PRIMARY, clean=True)
             case SymbolAddress(name, addend):
                 address = f"(uint64_t)(uintptr_t)&{self.place(name)}"
@@ -141,34 +141,34 @@ class _Renderer:
                 return self.clean(left)
             case ("and" | "or" | "xor") as name, (left, right):
                 symbol, binding = {"and": ("&", _AND), "or": ("|", _OR), "xor": ("^", _XOR)}[name]
-                first, second = self.render(left), self.render(right)
-                clean = first.clean and second.clean or (name == "and" and (first.clean or second.clean))
+                a, b = self.render(left), self.render(right)
+                clean = (a.clean and b.clean) or (name == "and" and (a.clean or b.clean))
                 # gcc warns of mixed bit operators without parentheses
-                return _Text(f"{first.at(_UNARY)} {symbol} {second.at(_UNARY)}", binding, clean)
+                return _Text(f"{a.at(_UNARY)} {symbol} {b.at(_UNARY)}", binding, clean)
             case "zext", (operand,):
                 return self.clean(operand)
             case "trunc", (operand,):
-                text = self.render(operand)
+                inner = self.render(operand)
                 high = self.range(operand).high
-                return _Text(text.text, text.binding, clean=text.clean and high < 1 << bits)
+                return _Text(inner.text, inner.binding, clean=inner.clean and high < 1 << bits)
             case "sext", (operand,):
                 if self.range(operand).signed_low >= 0:
                     return self.clean(operand)
                 return _Text(f"(uint64_t){self.signed(operand)}", _UNARY, clean=bits == 64)
             case "select", (condition, yes, no):
-                test, first, second = self.clean(condition), self.clean(yes), self.clean(no)
+                test, one, other = self.clean(condition), self.clean(yes), self.clean(no)
                 # two plain literals would make an int of it
-                convert = "(uint64_t)" if isinstance(yes, Const) and isinstance(no, Const) else ""
-                condition_text = test.text if _is_comparison(condition) else f"{test.at(_UNARY)} != 0"
-                choice = f"{condition_text} ? {first.at(_OR)} : {second.at(_OR)}"
-                if convert:
-                    return _Text(f"{convert}({choice})", _UNARY, clean=True)
-                return _Text(choice, _CONDITIONAL, clean=True)
+                is_int = isinstance(yes, Const) and isinstance(no, Const)
+                holds = test.text if _is_comparison(condition) else f"{test.at(_UNARY)} != 0"
+                choice = f"{holds} ? {one.at(_OR)} : {other.at(_OR)}"
+                return (
+                    _Text(f"(uint64_t)({choice})", _UNARY, clean=True) if is_int else _Text(choice, _CONDITIONAL, clean=True)
+                )
             case _ if opcode.startswith("icmp."):
                 return self._comparison(opcode.removeprefix("icmp."), *operands)
             case "scmp", (left, right):
-                a, b, n = self.signed(left), self.signed(right), bits
-                text = f"sg_wrap({n}, (uint64_t)(({a} > {b}) - ({a} < {b})))"
+                first, second = self.signed(left), self.signed(right)
+                text = f"sg_wrap({bits}, (uint64_t)(({first} > {second}) - ({first} < {second})))"
                 return _Text(text, _PRIMARY, clean=True)
             case "ucmp", (left, right):
                 text = f"sg_ucmp({bits}, {self.clean(left).text}, {self.clean(right).text})"

@@ -163,7 +163,9 @@ def _externs(externs: Sequence[Extern]) -> str:
         return ""
     lines = ["/* What stencils refer to by address, whatever headers declare it. */"]
     for extern in externs:
-        declaration = f"void {extern_symbol(extern.name)}(void)" if extern.function else f"char {extern_symbol(extern.name)}[]"
+        declaration = (
+            f"void {extern_symbol(extern.name)}(void)" if extern.function else f"char {extern_symbol(extern.name)}[]"
+        )
         lines.append(f'extern {declaration} __asm__("{extern.name}");')
     return "\n".join(lines) + "\n"
 
@@ -174,7 +176,9 @@ def _constants(pool: Pool) -> str:
     lines = ["/* Constants of the stencils; each context has a copy within reach of its code. */", "enum {"]
     lines += [f"    {name} = {offset}," for name, offset in pool.offsets.items()]
     lines += ["};", "static const uint8_t sg_rodata[] = {"]
-    lines += textwrap.wrap(", ".join(f"0x{byte:02x}" for byte in pool.content) + ",", 110, initial_indent="    ", subsequent_indent="    ")
+    lines += textwrap.wrap(
+        ", ".join(f"0x{byte:02x}" for byte in pool.content) + ",", 110, initial_indent="    ", subsequent_indent="    "
+    )
     lines.append("};")
     if pool.relocations:
         lines.append("static const sg_relocation sg_relocations[] = {")
@@ -190,8 +194,8 @@ def _constants(pool: Pool) -> str:
 
 def _description(config: Config, content: HeaderContent) -> str:
     rows = "".join(
-        f'    [{opcode_name(config, e.name)}] = {{"{e.name}", (sg_emit_function)emit_{e.name}, {e.max_hot}, {e.max_cold}, {e.frame},'
-        f" {'SG_ENDS' if e.ends else '0'}}},\n"
+        f'    [{opcode_name(config, e.name)}] = {{"{e.name}", (sg_emit_function)emit_{e.name}, '
+        f"{e.max_hot}, {e.max_cold}, {e.frame}, {'SG_ENDS' if e.ends else '0'}}},\n"
         for e in content.emitters
     )
     functions = "".join(f"    [{opcode_name(config, e.name)}] = emit_{e.name},\n" for e in content.emitters)

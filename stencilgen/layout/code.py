@@ -25,7 +25,7 @@ class Jump:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A conditional jump: `instruction` (`JNE`, `JRCXZ`, ...) goes to its target if taken, else control goes on at `otherwise`."""
+    """A conditional jump (`JNE`, `JRCXZ`, …): to its target if taken, else control goes on at `otherwise`."""
 
     mnemonic: str
     target: Target

@@ -5,7 +5,7 @@ table below has one row a convention of LLVM's. Liveness is safe where too much 
 destroyed; so where the arguments are not known, all argument registers count as read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stencilgen.layout.code import Convention
@@ -42,7 +42,9 @@ TABLE: Mapping[str, Row] = {
 }
 
 
-def convention(name: str, *, integers: int | None, vectors: int | None, variadic: bool, returns: bool) -> Convention | None:
+def convention(
+    name: str, *, integers: int | None, vectors: int | None, variadic: bool, returns: bool
+) -> Convention | None:
     """The registers of a call of a function with so many integer (or pointer) and float arguments (None: not known).
 
     None for a calling convention that is not in the table.
@@ -68,9 +70,7 @@ def _libcall() -> Convention:
 LIBCALL = _libcall()
 """Functions that LLVM calls of its own accord (memcpy, floor, __udivti3)."""
 
-INDIRECT = Convention(
-    reads=_GENERAL | {rsp, rbp} | frozenset(STATE_VECTORS), clobbers=frozenset({r11}), returns=True
-)
+INDIRECT = Convention(reads=_GENERAL | {rsp, rbp} | frozenset(STATE_VECTORS), clobbers=frozenset({r11}), returns=True)
 """A call through a register or memory, whose convention the assembly does not tell: reads all, destroys what all destroy."""
 
 

@@ -117,7 +117,9 @@ def _carries_value(instruction: Instruction, code: Code, block: Block) -> bool:
     (operand,) = instruction.operands
     if not isinstance(operand, Register):
         return True
-    return instruction.mnemonic == "POP" and (operand in code.live_out or (isinstance(block.end, Return) and operand == rax))
+    return instruction.mnemonic == "POP" and (
+        operand in code.live_out or (isinstance(block.end, Return) and operand == rax)
+    )
 
 
 def _moves_rsp(instruction: Instruction) -> bool:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from dasc import EXIT, NEXT, LabelHole
-from stencilgen.layout.code import Block, Branch, Code, Jump, Return, TailCall, Target, Unreachable
+from stencilgen.layout.code import Block, Branch, Code, Convention, Jump, Return, TailCall, Target, Unreachable
 from x86_64 import REGISTERS, Address, Control, Flags, Instruction, Label, Memory, Register, rax, rbp, rsp
 
 __all__ = ["ALL_FLAGS", "Liveness", "Usage", "backward", "describe", "flags_mask", "memory_mask", "parts", "usage_of"]
@@ -105,7 +105,7 @@ def usage_of(instruction: Instruction) -> Usage:
         overwrites |= _overwritten(register, instruction, register in effects.partial_writes)
     return Usage(
         _registers_mask(effects.reads) | flags_mask(effects.flags_read),
-        overwrites & ~_OTHER,
+        overwrites & ~_ALWAYS,
         changes,
         bool(effects.memory_reads),
         bool(effects.memory_writes),
@@ -161,9 +161,7 @@ class Liveness:
             return usage
         if instruction.mnemonic != "CALL":  # int, syscall
             return Usage(EVERYTHING, 0, EVERYTHING, loads=True, stores=True, straight=False)
-        callee = instruction.operands[0]
-        name = callee.name if isinstance(callee, Address) else None
-        convention = self._code.conventions.get(name, self._code.indirect) if name is not None else self._code.indirect
+        convention = self._convention(instruction)
         return Usage(
             _registers_mask(convention.reads) | usage.reads,
             (_registers_mask(convention.clobbers) | ALL_FLAGS) & ~_ALWAYS,
@@ -172,6 +170,12 @@ class Liveness:
             stores=True,
             straight=False,
         )
+
+    def _convention(self, transfer: Instruction) -> Convention:
+        """What the callee of a call, or the goal of a tail call, reads and destroys."""
+        callee = transfer.operands[0]
+        known = self._code.conventions.get(callee.name) if isinstance(callee, Address) else None
+        return known or self._code.indirect
 
     def _solve(self) -> None:
         """Backward dataflow to the least fixed point, each block summed up as live-in = gain | live-out & ~loss."""
@@ -188,7 +192,7 @@ class Liveness:
             for block, gain, kept in summaries:
                 out = self._at_end(block)
                 self.live_out[block.name] = out
-                live = gain | out & kept | _ALWAYS
+                live = gain | out & kept
                 if live != self.live_in[block.name]:
                     self.live_in[block.name] = live
                     changed = True
@@ -203,7 +207,8 @@ class Liveness:
             case Return():
                 return parts(rax) | _ALWAYS
             case TailCall(jump):
-                return self._boundary | usage_of(jump).reads
+                # to a function that takes the state, or (LLVM's own idea) to any other, which takes arguments
+                return self._boundary | usage_of(jump).reads | _registers_mask(self._convention(jump).reads)
             case Unreachable():
                 return _ALWAYS
 

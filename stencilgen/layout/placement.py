@@ -67,8 +67,6 @@ def _targets(end: End) -> tuple[Target, ...]:
             return ()
 
 
-
-
 def place(code: Code, liveness: Liveness) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """The hot and the cold part of a stencil as lines of `.dasc`."""
     hot = _order([block for block in code.blocks if not block.cold])
@@ -130,7 +128,9 @@ def _jumps(end: End, fall: Target | None) -> Iterator[tuple[str, Target]]:
                 yield "JMP", otherwise
 
 
-def _lines(blocks: Sequence[Block], end_of_part: Label | None, names: dict[str, Label], liveness: Liveness) -> Iterator[Line]:
+def _lines(
+    blocks: Sequence[Block], end_of_part: Label | None, names: dict[str, Label], liveness: Liveness
+) -> Iterator[Line]:
     for block, following in _neighbours(blocks):
         if block.name in names:
             yield LabelLine(names[block.name])

@@ -19,7 +19,19 @@ from stencilgen.config import Config
 from stencilgen.errors import UserError
 from stencilgen.paths import stencil_include
 
-__all__ = ["OLDEST", "NEWEST", "Clang", "compile_to_ir", "find_clang", "compile_commands", "included_files", "line_of_state", "state_names", "stencil_flags", "ziglang"]
+__all__ = [
+    "NEWEST",
+    "OLDEST",
+    "Clang",
+    "compile_commands",
+    "compile_to_ir",
+    "find_clang",
+    "included_files",
+    "line_of_state",
+    "state_names",
+    "stencil_flags",
+    "ziglang",
+]
 
 OLDEST, NEWEST = 19, 22
 """The Clang versions whose IR llvmlite's LLVM reads and that know `preserve_none`."""
@@ -176,7 +188,9 @@ def included_files(config: Config, clang: Clang) -> frozenset[Path]:
     header = f'#include "{config.instruction.header}"\n'
     flags = [flag for flag in stencil_flags(config, clang) if not flag.startswith("-W")]
     command = [*clang.command, *flags, "-I", str(config.directory), "-x", "c", "-MM", "-MT", "_", "-"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=config.directory, errors="replace", input=header)
+    result = subprocess.run(
+        command, capture_output=True, text=True, cwd=config.directory, errors="replace", input=header
+    )
     if result.returncode != 0:
         raise UserError(
             f"the header of the instruction type does not compile:\n{result.stderr.strip()}", file=config.path

@@ -44,7 +44,9 @@ target = { value = "instruction->target", kind = "label" }
 def project(tmp_path: Path) -> Callable[..., Config]:
     """project(c): a folder with this C after the usual preamble (line 4 is its first), ready to build."""
 
-    def make(c: str, *, preamble: str = PREAMBLE, configuration: str = CONFIGURATION, header: str = VM_HEADER) -> Config:
+    def make(
+        c: str, *, preamble: str = PREAMBLE, configuration: str = CONFIGURATION, header: str = VM_HEADER
+    ) -> Config:
         (tmp_path / "vm.h").write_text(header)
         (tmp_path / "stencils.c").write_text(preamble + c)
         (tmp_path / "stencilgen.toml").write_text(configuration)

@@ -54,7 +54,9 @@ Built = Callable[..., Build]
 def compilers() -> list[Compiler]:
     found = [find_compiler()]
     if zig := ziglang():
-        found.append(Compiler((str(zig / "zig"), "cc"), "ziglang", ("-target", "x86_64-linux-gnu", "-fno-sanitize=undefined")))
+        found.append(
+            Compiler((str(zig / "zig"), "cc"), "ziglang", ("-target", "x86_64-linux-gnu", "-fno-sanitize=undefined"))
+        )
     return found
 
 
@@ -70,7 +72,9 @@ def compile_header(build: Build, directory: Path, compiler: Compiler, *flags: st
         "sg_jit *make(void) { return sg_jit_new(NULL, NULL); }\nvoid end(sg_jit *jit) { sg_jit_free(jit); }\n"
     )
     every = ["-c", "-Wall", "-Wextra", "-Werror", "-O1", "-I", str(directory), "-I", str(directory / "out")]
-    link(compiler, [user], directory / "user.o", [*every, "-I", str(runtime() / "include"), *flags], directory=directory)
+    link(
+        compiler, [user], directory / "user.o", [*every, "-I", str(runtime() / "include"), *flags], directory=directory
+    )
 
 
 def test_a_local_by_hole_is_one_instruction(built: Built) -> None:
@@ -80,11 +84,23 @@ def test_a_local_by_hole_is_one_instruction(built: Built) -> None:
     assert "const int64_t E0 = (uint64_t)instruction->oparg * 8 + 8;  // @value 8..524288 64" in load.dasc
 
 
+def test_a_promised_range_is_of_numbers_not_of_bit_patterns(built: Built) -> None:
+    """`small` is 1 to 40; as a double its bits are far beyond."""
+    (stencil,) = built(
+        "STENCIL(S) { thread->number = HOLE(double, small); thread->count = HOLE(int, small); CONTINUE(); }"
+    ).stencils
+    assert "const int64_t small_ = instruction->oparg;  // @value 1..40 64 checked" in stencil.dasc
+    assert "// @value 1..40 64\n" in stencil.dasc, "the int"
+    assert "// @value -9223372036854775808..9223372036854775807 64\n" in stencil.dasc, "the double"
+
+
 def test_the_dasc_file_says_all_that_the_header_was_made_from(built: Built) -> None:
     result = built(STENCILS)
     file = dasc.parse(result.dasc)
     assert list(file.stencils) == [stencil.stencil for stencil in result.stencils]
-    assert [dasc.compile_stencil(stencil).c_source for stencil in file.stencils] == [s.c_source for s in result.stencils]
+    assert [dasc.compile_stencil(stencil).c_source for stencil in file.stencils] == [
+        s.c_source for s in result.stencils
+    ]
 
 
 def test_constants_are_emitted_once_and_may_hold_addresses(built: Built) -> None:

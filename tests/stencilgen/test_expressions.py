@@ -25,7 +25,30 @@ HOLES = [
     Hole("i64_d", 64, signed=True),
     Hole("b_e", 1),
 ]
-EDGES = [0, 1, 2, 7, 8, 31, 32, 63, 64, 127, 128, 255, 256, 32767, 32768, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1]
+EDGES = [
+    0,
+    1,
+    2,
+    7,
+    8,
+    31,
+    32,
+    63,
+    64,
+    127,
+    128,
+    255,
+    256,
+    32767,
+    32768,
+    65535,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+]
 
 
 class Instruction(ctypes.Structure):
@@ -52,13 +75,18 @@ def random_expression(rng: random.Random, bits: int, depth: int) -> JitExpr:
     if bits == 1 and rng.random() < 0.7:
         width = rng.choice([8, 16, 32, 64])
         return operation(
-            rng.choice(COMPARISONS), 1, random_expression(rng, width, depth - 1), random_expression(rng, width, depth - 1)
+            rng.choice(COMPARISONS),
+            1,
+            random_expression(rng, width, depth - 1),
+            random_expression(rng, width, depth - 1),
         )
     kind = rng.random()
     if kind < 0.3:
         wider, narrower = [b for b in (8, 16, 24, 32, 64) if b > bits], [b for b in (1, 8, 16, 24, 32) if b < bits]
         if narrower and (rng.random() < 0.5 or not wider):
-            return operation(rng.choice(["zext", "sext"]), bits, random_expression(rng, rng.choice(narrower), depth - 1))
+            return operation(
+                rng.choice(["zext", "sext"]), bits, random_expression(rng, rng.choice(narrower), depth - 1)
+            )
         if wider:
             return operation("trunc", bits, random_expression(rng, rng.choice(wider), depth - 1))
     if kind < 0.4:
@@ -74,7 +102,9 @@ def random_expression(rng: random.Random, bits: int, depth: int) -> JitExpr:
         opcode = rng.choice(["and", "or", "xor", "add", "mul"])
     if opcode == "bswap" and bits % 16:
         opcode = "bitreverse"
-    count = {"abs": 1, "ctpop": 1, "ctlz": 1, "cttz": 1, "bswap": 1, "bitreverse": 1, "fshl": 3, "fshr": 3}.get(opcode, 2)
+    count = {"abs": 1, "ctpop": 1, "ctlz": 1, "cttz": 1, "bswap": 1, "bitreverse": 1, "fshl": 3, "fshr": 3}.get(
+        opcode, 2
+    )
     return operation(opcode, bits, *(random_expression(rng, bits, depth - 1) for _ in range(count)))
 
 
@@ -99,12 +129,19 @@ def test_c_and_python_agree_on_random_expressions(tmp_path: Path) -> None:
     source = tmp_path / "expressions.c"
     source.write_text(
         "#include <stencilgen/expression.h>\n"
-        "typedef struct Instruction { uint8_t a; uint64_t b; uint32_t c; int64_t d; uint64_t e; } Instruction;\n" + "\n".join(functions)
+        "typedef struct Instruction { uint8_t a; uint64_t b; uint32_t c; int64_t d; uint64_t e; } Instruction;\n"
+        + "\n".join(functions)
     )
     library = tmp_path / "expressions.so"
     flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-I", str(runtime() / "include")]
     # constant operands make tautologies, which a person would not write
-    flags += ["-Wno-type-limits", "-Wno-unknown-warning-option", "-Wno-tautological-compare", "-Wno-bool-operation", "-Wno-bool-compare"]
+    flags += [
+        "-Wno-type-limits",
+        "-Wno-unknown-warning-option",
+        "-Wno-tautological-compare",
+        "-Wno-bool-operation",
+        "-Wno-bool-compare",
+    ]
     flags += ["-Wno-tautological-constant-out-of-range-compare"]
     link(find_compiler(), [source], library, flags, directory=tmp_path)
     loaded = ctypes.CDLL(str(library))
@@ -125,13 +162,22 @@ def test_c_and_python_agree_on_random_expressions(tmp_path: Path) -> None:
     ("tree", "text"),
     [
         (
-            Operation("add", 64, (Operation("mul", 64, (Operation("zext", 64, (Hole("u8_a", 8),)), Const(64, 8))), Const(64, 80))),
+            Operation(
+                "add",
+                64,
+                (Operation("mul", 64, (Operation("zext", 64, (Hole("u8_a", 8),)), Const(64, 8))), Const(64, 80)),
+            ),
             "(uint64_t)in->a * 8 + 80",
         ),
-        (Operation("zext", 64, (Operation("add", 8, (Hole("u8_a", 8), Const(8, 1))),)), "(uint64_t)(uint8_t)((uint64_t)in->a + 1)"),
+        (
+            Operation("zext", 64, (Operation("add", 8, (Hole("u8_a", 8), Const(8, 1))),)),
+            "(uint64_t)(uint8_t)((uint64_t)in->a + 1)",
+        ),
         (Operation("sext", 64, (Hole("i16_b", 16, signed=True),)), "(uint64_t)(int64_t)(int16_t)in->b"),
         (
-            Operation("select", 64, (Operation("icmp.eq", 1, (Hole("u8_a", 8), Const(8, 0))), Const(64, 3), Const(64, 1))),
+            Operation(
+                "select", 64, (Operation("icmp.eq", 1, (Hole("u8_a", 8), Const(8, 0))), Const(64, 3), Const(64, 1))
+            ),
             "(uint64_t)((uint64_t)((uint64_t)in->a == 0) ? 3 : 1)",
         ),
     ],

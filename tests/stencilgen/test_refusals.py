@@ -107,7 +107,11 @@ REFUSED = {
         "weak function maybe",
     ),
     "no stencil": ("int x_unused_declaration(void);\n", 0, "there is no stencil"),
-    "C that does not compile": ("STENCIL(S)\n{\n    thread->cuont++;\n    CONTINUE();\n}\n", 6, "no member named 'cuont'"),
+    "C that does not compile": (
+        "STENCIL(S)\n{\n    thread->cuont++;\n    CONTINUE();\n}\n",
+        6,
+        "no member named 'cuont'",
+    ),
 }
 
 
@@ -145,8 +149,12 @@ def test_no_state_macro(built: Built) -> None:
 
 
 def test_state_that_is_not_type_and_name(built: Built) -> None:
-    preamble = '#include "vm.h"\n#define STENCIL_STATE Thread *thread, int (*f)(void)\n#include <stencilgen/stencil.h>\n'
-    with pytest.raises(UserError, match=r"stencils\.c:2: STENCIL_STATE: 'int \(\*f\)\(void\)' is not a type and a name"):
+    preamble = (
+        '#include "vm.h"\n#define STENCIL_STATE Thread *thread, int (*f)(void)\n#include <stencilgen/stencil.h>\n'
+    )
+    with pytest.raises(
+        UserError, match=r"stencils\.c:2: STENCIL_STATE: 'int \(\*f\)\(void\)' is not a type and a name"
+    ):
         built("STENCIL(S) { CONTINUE(); }\n", preamble=preamble)
 
 
@@ -170,7 +178,7 @@ def test_states_that_differ(project: Project, tmp_path: Path) -> None:
         ('type = "Instruction"\n', "", 3, "'instruction.type' is missing"),
         ('kind = "label"', 'kind = "lable"', 10, "'value' or 'label'"),
         ("range = [1, 40]", "range = [40, 1]", 8, "lowest, highest"),
-        ('value = "instruction->target", kind', 'value = 5, kind', 10, "valid string"),
+        ('value = "instruction->target", kind', "value = 5, kind", 10, "valid string"),
     ],
 )
 def test_bad_configuration(project: Project, before: str, after: str, line: int, words: str) -> None:

@@ -120,6 +120,6 @@ class Layout:
             return Mode.CONSTANT
         if at_start(source, target) or (source.section, target.section) == ("cold", "hot"):
             return Mode.KNOWN
-        if source.section == target.section and target.segment <= source.segment:
+        if source.section == target.section and target.segment < source.segment:
             return Mode.KNOWN
         return Mode.DEFERRED

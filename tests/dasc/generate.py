@@ -154,7 +154,9 @@ def _address(g: Generator) -> Instruction:
 
 
 def _place(g: Generator) -> Instruction:
-    targets: list[Label] = [Label(name) for name in g.labels] or [NEXT]
+    targets: list[Label] = [Label(name, g.random.choice((0, 3))) for name in g.labels] or [NEXT]
+    if g.random.random() < 0.3:
+        return Instruction("CMP", (Memory(target=g.random.choice(targets), size=4), g.random.choice((5, 500))))
     return Instruction(
         "LEA", (g.register(8), Memory(target=g.random.choice([*targets, EXIT, LabelHole("instruction->target")])))
     )

@@ -51,26 +51,24 @@ def select(stencil: Stencil, line: Line, local: frozenset[Label], last: bool) ->
 
 def address_value(address: Address) -> str:
     """A C expression of type uintptr_t."""
-    base = f"(uintptr_t)&SG_EXTERN({address.name})" if is_identifier(address.name) else f"(uintptr_t)&{address.name}"
-    return (
-        f"{base} + {address.addend}u"
-        if address.addend > 0
-        else f"{base} - {-address.addend}u"
-        if address.addend
-        else base
-    )
+    name = f"SG_EXTERN({address.name})" if is_identifier(address.name) else address.name
+    return _plus(f"(uintptr_t)&{name}", address.addend)
 
 
 def symbolic_value(symbolic: Symbolic, bits: int) -> str:
     """A C expression of type uint8_t … uint64_t: the low bits of symbol + addend, computed without overflow."""
     name, addend = symbolic.symbol.name, symbolic.addend
-    if not addend:
-        return f"(uint{bits}_t){name}"
-    return f"(uint{bits}_t)((uint64_t){name} {'+' if addend > 0 else '-'} {abs(addend)}u)"
+    return f"(uint{bits}_t)({_plus(f'(uint64_t){name}', addend)})" if addend else f"(uint{bits}_t){name}"
+
+
+def _plus(unsigned: str, addend: int) -> str:
+    return f"{unsigned} {'+' if addend > 0 else '-'} {abs(addend)}u" if addend else unsigned
 
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
+    """How one instruction becomes a piece. text: the line without its comment."""
+
     stencil: Stencil
     text: str
     instruction: Instruction
@@ -87,7 +85,7 @@ class _Selection:
                 return Helper(self.text, f"sg_jump_label(as, {{p}}, (uint64_t)({expression}))", _JUMP_LABEL)
             case "MOV", (Register(kind="r64") as register, Address() as address):
                 return self.load(register, f"(uint64_t)({address_value(address)})")
-            case "LEA", (Register(kind="r64") as register, Memory(target=Address() as address)) if not _is_constant(
+            case "LEA", (Register(kind="r64") as register, Memory(target=Address() as address)) if not _is_ours(
                 address
             ):
                 return self.load(register, f"(uint64_t)({address_value(address)})")
@@ -121,30 +119,30 @@ class _Selection:
         if not encodings:
             remedy = "jump over a jump to it, or keep the two in the same section, close together"
             raise self.error(f"`{self.text}` can jump no further than 128 bytes", remedy)
-        if any(isinstance(field.operand, LabelHole) and field.trailing for field in encodings[0].fields):
-            raise self.error(
-                f"`{self.text}` holds both a position in the trace and a constant", "load its address by a lea first"
-            )
         needs = [_needs(encoding) for encoding in encodings]
-        known = {}
-        checks = []
+        known, checks = {}, []
         for symbol in sorted({symbol for need in needs for symbol in need}, key=lambda symbol: symbol.name):
             possible = declared(symbol)
             known[symbol] = intersection(possible, union(*(need.get(symbol, possible) for need in needs)))
             if not known[symbol]:
-                raise self.error(
-                    f"`{self.text}`: no encoding holds a value of {symbol.name}'s range {symbol.low}..{symbol.high}"
-                )
+                span = f"{symbol.name}'s range {symbol.low}..{symbol.high}"
+                raise self.error(f"`{self.text}`: no encoding holds a value of {span}")
             if known[symbol] != possible:
                 checks.append(self.check(symbol, known[symbol], possible))
-        alternatives = list(self.alternatives(encodings, needs, known))
+        alternatives = tuple(self.alternatives(encodings, needs, known))
+        self.require_simple_places(alternatives)
         if len(alternatives) == 1:
             return Fixed(self.text, alternatives[0].encoding, tuple(checks))
-        if any(is_label(field.operand) for alternative in alternatives for field in alternative.encoding.fields):
-            raise self.error(
-                f"`{self.text}` holds both a label and a JIT-time value", "load the label's address by a lea first"
-            )
-        return Choice(self.text, tuple(alternatives), tuple(checks))
+        return Choice(self.text, alternatives, tuple(checks))
+
+    def require_simple_places(self, alternatives: Sequence[Alternative]) -> None:
+        """Refuse what no compiler makes and the emit function has no way to fill in."""
+        fields = [field for alternative in alternatives for field in alternative.encoding.fields]
+        remedy = "load the address by a lea first"
+        if any(isinstance(field.operand, LabelHole) and field.trailing for field in fields):
+            raise self.error(f"`{self.text}` holds both a position in the trace and a constant", remedy)
+        if len(alternatives) > 1 and any(is_label(field.operand) for field in fields):
+            raise self.error(f"`{self.text}` holds both a label and a JIT-time value", remedy)
 
     def alternatives(
         self, encodings: Iterable[Encoding], needs: Iterable[Mapping[Symbol, Ranges]], known: dict[Symbol, Ranges]
@@ -177,7 +175,7 @@ class _Selection:
         return CompileError(cause, remedy, self.stencil.name, self.stencil.source)
 
 
-def _is_constant(address: Address) -> bool:
+def _is_ours(address: Address) -> bool:
     """Whether it is one of the context's own constants, which are near wherever the code is."""
     return address.name.startswith("SG_RODATA(")
 

@@ -275,6 +275,12 @@ def test_a_label_and_a_value_in_one_instruction_are_refused() -> None:
         compiled([label("1"), compare], None, declared)
 
 
+def test_a_position_in_the_trace_and_a_constant_in_one_instruction_are_refused() -> None:
+    compare = InstructionLine(Instruction("CMP", (Memory(target=LabelHole("1"), size=4), 5)))
+    with pytest.raises(CompileError, match="holds both a position in the trace and a constant"):
+        compiled([compare])
+
+
 # ---- Under every C compiler at hand ----
 
 

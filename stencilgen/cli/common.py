@@ -66,7 +66,7 @@ def configured(*, target: bool = True) -> Callable[[Callable[..., Any]], Callabl
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """A `progress(stage, done, total)` that draws a bar for the present stage: on a terminal only, gone afterwards."""
     with Progress(
-        TextColumn("{task.description:>10}"),
+        TextColumn("{task.description:>14}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         console=console(stderr=True),

@@ -1,7 +1,8 @@
 """The shared library of one VM: generated header, runtime and the VM's own sources, compiled once and loaded.
 
-A library is kept under the fingerprint of the texts it was generated from; beside it lies the list of all files that
-the compiler read, with their contents' hashes, so that a change to any header makes a new one and nothing else does.
+A library is kept under the fingerprint of all that it was made from. Which files these are is known only to the compiler,
+so a manifest, kept under the fingerprint of the generated texts, lists all that it read, headers too, with their hashes:
+a change to any of them makes a new library, and nothing else does.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import re
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,27 +130,28 @@ def shared_library(
     flags += [
         f for name in (*config.vm.include, *config.stencils.include) for f in ("-I", str(config.directory / name))
     ]
-    key = _hash(header, source, *flags, *config.vm.flags, *map(str, sources), os.environ.get("CC", ""))[:20]
-    library, manifest = directory / f"vm-{key}.so", directory / f"vm-{key}.json"
-    if library.exists() and _unchanged(manifest):
-        return library
-    progress("vm", 0, 1)
+    key = _hash(header, source, *flags, *config.vm.flags, *map(str, sources), os.environ.get("CC", ""))
+    manifest = directory / f"vm-{key[:20]}.json"
+    if (known := _still_right(manifest)) is not None:
+        return known
+    progress("compile the VM", 0, 1)
     compiler = find_compiler()
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory, prefix=".vm-") as folder:
-        work = Path(folder)
+        work = Path(folder).resolve()
         (work / "jit_stencils.h").write_text(header)
         embedding = work / "embed.c"
         embedding.write_text(source)
         all_flags = [*flags, "-I", str(work), *config.vm.flags]
         # hashed before they are compiled: a file that changes meanwhile is found to differ next time
         read = _files_read(compiler, [embedding, *sources], all_flags, config.directory)
-        hashes = {path: _hash_file(path) for path in read if not path.startswith(str(work.resolve()))}
-        manifest.unlink(missing_ok=True)
+        hashes = {path: _hash_file(path) for path in read if not path.startswith(str(work))}
+        # the system loads a library of the same name only once, whatever became of the file
+        library = directory / f"vm-{_hash(key, *hashes.values())[:20]}.so"
         link(compiler, [embedding, *sources], library, all_flags, directory=config.directory)
-    write_files(directory, {manifest.name: hashes})
+    write_files(directory, {manifest.name: {"library": library.name, "read": hashes}})
     _forget_old(directory)
-    progress("vm", 1, 1)
+    progress("compile the VM", 1, 1)
     return library
 
 
@@ -164,13 +166,15 @@ def _hash_file(path: str) -> str:
         return ""
 
 
-def _unchanged(manifest: Path) -> bool:
-    """Whether every file that the compiler read then has the same content now."""
+def _still_right(manifest: Path) -> Path | None:
+    """The library that a manifest is about, if every file that the compiler read then has the same content now."""
     try:
-        read: Mapping[str, str] = json.loads(manifest.read_text())
+        content = json.loads(manifest.read_text())
     except (OSError, ValueError):
-        return False
-    return all(_hash_file(path) == digest for path, digest in read.items())
+        return None
+    library = manifest.with_name(content["library"])
+    unchanged = library.exists() and all(_hash_file(path) == digest for path, digest in content["read"].items())
+    return library if unchanged else None
 
 
 def _files_read(compiler: Compiler, sources: Sequence[Path], flags: Sequence[str], directory: Path) -> list[str]:
@@ -187,11 +191,15 @@ def _files_read(compiler: Compiler, sources: Sequence[Path], flags: Sequence[str
 
 
 def _forget_old(directory: Path) -> None:
+    """Remove all but the newest libraries; a manifest without its library is as good as none."""
     libraries = sorted(directory.glob("vm-*.so"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in libraries[KEPT:]:
-        with contextlib.suppress(OSError):
-            path.unlink()
-            path.with_suffix(".json").unlink()
+        path.unlink(missing_ok=True)
+    names = {path.name for path in libraries[:KEPT]}
+    for manifest in directory.glob("vm-*.json"):
+        with contextlib.suppress(OSError, ValueError):
+            if json.loads(manifest.read_text())["library"] not in names:
+                manifest.unlink(missing_ok=True)
 
 
 class _DlInfo(ctypes.Structure):

@@ -51,12 +51,6 @@ static bool same_pointer(const volatile void *stored, const sg_number *number)
     _Generic(1 ? (place) : 0ULL, unsigned long long: (integer), float: (single), double: (full), default: (pointer))
 
 /* Store the number; false when the place then holds another one. */
-#define SG_STORE(place)                                                                                     \\
-    do {                                                                                                    \\
-        (place) = SG_SELECT(place, number->bits, number->real, number->real, (void *)(uintptr_t)number->bits); \\
-        return SG_SELECT(place, same_integer, same_float, same_double, same_pointer)((place), number);      \\
-    } while (0)
-
 sg_jit *sg_embed_new(sg_error *error)
 {
     return sg_jit_new(NULL, error);
@@ -83,9 +77,12 @@ def embedding_source(config: Config, stencils: Sequence[str], lines: Mapping[str
 
 
 def _setter(name: str, config: Config, place: str, line: int) -> str:
+    """A function that stores the number; false when the place then holds another one."""
+    values = f"SG_SELECT(({place}), number->bits, number->real, number->real, (void *)(uintptr_t)number->bits)"
+    comparison = f"SG_SELECT(({place}), same_integer, same_float, same_double, same_pointer)"
     return (
         f"bool {name}({config.instruction.type} *instruction, const sg_number *number)\n{{\n"
-        f'#line {max(line, 1)} "{config.path}"\n    SG_STORE({place});\n}}\n'
+        f'#line {max(line, 1)} "{config.path}"\n    ({place}) = {values}; return {comparison}(({place}), number);\n}}\n'
     )
 
 

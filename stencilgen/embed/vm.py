@@ -22,7 +22,7 @@ __all__ = ["VM", "Code", "Exit", "MicroOp", "Stencil", "VMError", "load"]
 
 Progress = Callable[[str, int, int], None]
 
-_POINTERS = (
+_POINTERS: tuple[Any, ...] = (
     ctypes._Pointer,
     ctypes.CFUNCTYPE(None).__mro__[1],  # functions of every library and type
     type(ctypes.byref(ctypes.c_int())),
@@ -118,8 +118,7 @@ class VM:
         self._opcodes = dict(zip(names, opcodes, strict=True))
         self._instruction_size = ctypes.c_size_t.in_dll(self.library, "sg_embed_instruction_size").value
         self._codes: weakref.WeakValueDictionary[int, Code] = weakref.WeakValueDictionary()
-        self._jit: int = self._call("sg_embed_new")
-        weakref.finalize(self, self.library.sg_jit_destroy, self._jit)
+        self._context = _Context(self.library, self._call("sg_embed_new"))
 
     def __getattr__(self, name: str) -> Stencil:
         try:
@@ -150,7 +149,7 @@ class VM:
                     raise VMError(what, remedy=f"call it: vm.{op.name}()")
                 raise VMError(what, remedy="make micro-ops by calling the VM's stencils")
             self._fill(ctypes.addressof(memory) + index * self._instruction_size, index, op)
-        pointer = self._call("sg_compile_trace", self._jit, ctypes.addressof(memory), len(ops))
+        pointer = self._call("sg_compile_trace", self._context.jit, ctypes.addressof(memory), len(ops))
         code = Code(self, ops, pointer)
         self._codes[pointer] = code
         return code
@@ -195,6 +194,21 @@ class VM:
         return result
 
 
+class _Context:
+    """An sg_jit, destroyed after the last of its traces is freed.
+
+    Python may drop a VM and its traces together, in any order; but what is registered to free a trace holds on to this.
+    """
+
+    def __init__(self, library: ctypes.CDLL, jit: int) -> None:
+        self.jit = jit
+        self._library = library
+        weakref.finalize(self, library.sg_jit_destroy, jit)
+
+    def free(self, code: int) -> None:
+        self._library.sg_free(code)
+
+
 class Code:
     """A compiled trace; call it with the VM's state. Its memory is given back when nothing refers to it any more."""
 
@@ -203,7 +217,7 @@ class Code:
         self.trace = trace
         self._pointer = pointer
         self._links: dict[int, Code] = {}
-        weakref.finalize(self, vm.library.sg_free, pointer)
+        weakref.finalize(self, vm._context.free, pointer)
 
     def __call__(self, *arguments: Any, **named: Any) -> Exit:
         """Run the trace with this state, in the order of STENCIL_STATE or by name.
@@ -213,7 +227,7 @@ class Code:
         state = self.vm.state
         values = _bind(state, arguments, named)
         slots = (ctypes.c_uint64 * max(len(state), 1))(*map(_to_slot, state, values))
-        outcome = self.vm.library.sg_enter_code(self.vm._jit, self._pointer, ctypes.addressof(slots))
+        outcome = self.vm.library.sg_enter_code(self.vm._context.jit, self._pointer, ctypes.addressof(slots))
         if outcome.kind == 0:
             return Exit(True, outcome.value, 0, {}, None)
         after = {parameter.name: _from_slot(parameter, slot) for parameter, slot in zip(state, slots, strict=False)}

@@ -38,6 +38,7 @@ _SPECIAL = {  # AT&T name: the table's name, bytes of the memory operand (0: see
     "movzbw": ("MOVZX", 1), "movzbl": ("MOVZX", 1), "movzbq": ("MOVZX", 1), "movzwl": ("MOVZX", 2),
     "movzwq": ("MOVZX", 2), "movsbw": ("MOVSX", 1), "movsbl": ("MOVSX", 1), "movsbq": ("MOVSX", 1),
     "movswl": ("MOVSX", 2), "movswq": ("MOVSX", 2), "movslq": ("MOVSXD", 4),
+    "movzww": ("MOVZX", 2), "movsww": ("MOVSX", 2),
     "movsl": ("MOVSD", 0), "stosl": ("STOSD", 0), "lodsl": ("LODSD", 0), "scasl": ("SCASD", 0), "cmpsl": ("CMPSD", 0),
     "insl": ("INSD", 0), "outsl": ("OUTSD", 0), "fcompi": ("FCOMIP", 0), "fucompi": ("FUCOMIP", 0),
     "pushf": ("PUSHFQ", 0), "popf": ("POPFQ", 0), "iret": ("IRETD", 0), "iretl": ("IRETD", 0), "iretw": ("IRETW", 0),
@@ -237,13 +238,13 @@ def _read_operands(text: str, start: int, line: str, names: _Names, branch: bool
     while True:
         match = _OPERAND.match(text, position)
         if match is None or match.end() == position:
-            raise ParseError("not an operand", line, start + position + 1, text[position:].strip())
+            token = text[position:].strip()
+            raise ParseError("not an operand", line, start + text.index(token, position) + 1, token)
         try:
             operands.append(_operand(match, names, branch))
         except AssemblyError as error:
             token = text[position : match.end()].strip().rstrip(",")
-            column = start + position + len(text[position:]) - len(text[position:].lstrip()) + 1
-            raise ParseError(str(error), line, column, token) from None
+            raise ParseError(str(error), line, start + text.index(token, position) + 1, token) from None
         position = match.end()
         if not match["comma"]:
             return tuple(operands)

@@ -164,8 +164,8 @@ def _modes(memory: Memory, scale: int, every: bool, sib: bool = False) -> Iterat
     if base is None and index is not None and index.kind in ("r64", "r32"):
         if factor == 1:  # [reg*1 + d] is [reg + d]
             base, index = index, None
-        elif factor == 2 and (isinstance(displacement, Symbolic) or -128 <= displacement < 128):
-            base, factor = index, 1  # [reg*2 + d] is [reg + reg*1 + d]
+        elif factor == 2:  # [reg*2 + d] is [reg + reg*1 + d]
+            base, factor = index, 1
     selector = {1: 0, 2: 0x40, 4: 0x80, 8: 0xC0}[factor] | ((index.number & 7) << 3 if index is not None else 0x20)
     high = index.number if index is not None else 0
     if base is None:

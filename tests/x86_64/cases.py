@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from x86_64 import Instruction, Masked, Memory, Operand, OperandError, Register, Rounding, mnemonics
 from x86_64.registers import REGISTERS, fs, gs, r9, r12, r13, r14, rax, rbp, rbx, rcx, rip, rsi, rsp
@@ -137,6 +138,7 @@ def instructions(form: Form) -> Iterator[Instruction]:
         yield instruction
 
 
-def all_instructions() -> list[Instruction]:
+@cache
+def all_instructions() -> tuple[Instruction, ...]:
     result = dict.fromkeys(i for name in sorted(mnemonics()) for form in forms(name) for i in instructions(form))
-    return list(result)
+    return tuple(result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from x86_64 import (
+    SHL,
     Address,
     Control,
     Flags,
@@ -89,7 +90,7 @@ def test_registers_and_flags(text: str) -> None:
 
 def test_a_shift_that_may_be_by_zero_may_keep_the_flags() -> None:
     count = Symbol("count", 0, 63)
-    for effects in (parse_intel("shl rax, cl").effects, Instruction("SHL", (rax, count)).effects):
+    for effects in (parse_intel("shl rax, cl").effects, SHL(rax, count).effects):
         assert effects.flags_read == ARITHMETIC
 
 

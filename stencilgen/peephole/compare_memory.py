@@ -15,7 +15,7 @@ arithmetic happens, no memory access (loads must keep their order towards other 
 from dataclasses import replace
 
 from stencilgen.layout.liveness import memory_mask
-from stencilgen.peephole.constants import is_low_part, mentions
+from stencilgen.peephole.constants import is_low_part
 from stencilgen.peephole.dead_code import PURE
 from stencilgen.peephole.rule import Edit, Rule, Site
 from x86_64 import Instruction, Memory, Register
@@ -53,7 +53,7 @@ def in_memory(use: Instruction, whole: Register, memory: Memory) -> Instruction 
 
     if loaded(left) and left is right:
         return Instruction("CMP", (memory, 0)) if use.mnemonic == "TEST" else None
-    if loaded(left) and not isinstance(right, Memory) and not mentions(right, whole):
+    if loaded(left) and not isinstance(right, Memory):
         return replace(use, operands=(memory, right)) if encodable_with_memory(right) else None
     if loaded(right) and isinstance(left, Register) and left.whole is not whole and encodable_with_memory(left):
         return replace(use, operands=(memory, left) if use.mnemonic == "TEST" else (left, memory))

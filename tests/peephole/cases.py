@@ -58,6 +58,7 @@ def fold_constant() -> Iterator[Case]:
     yield from fires(rule, "mov ecx, 0x12345; mov [rsi], cx", "mov word [rsi], 0x2345", dead="rcx")
     yield from fires(rule, "mov rcx, E; mov rax, rcx", "mov rax, E", dead="rcx", E=WIDE)
     yield from fires(rule, "mov rcx, 0x123456789a; mov rax, rcx", "mov rax, 0x123456789a", dead="rcx")
+    yield from fires(rule, "mov ecx, -1; mov rax, rcx", "mov rax, 0xffffffff", dead="rcx")
     yield from fires(rule, "mov cl, E; add al, cl", "add al, E", dead="cl", E=(0, 255))
     yield from fires(
         rule,
@@ -92,6 +93,7 @@ def fold_constant() -> Iterator[Case]:
     yield from stays(rule, "mov rcx, E; mov [rsi], rcx", dead="rcx", E=WIDE)
     yield from stays(rule, "mov ecx, E; add al, cl", dead="rcx", E=(0, 256))
     yield from stays(rule, "mov ecx, E; add ax, cx", dead="rcx", E=(-1, 1 << 15 | 1 << 16))
+    yield from stays(rule, "mov ecx, E; mov rax, rcx", dead="rcx", E=(0, 1 << 33))
     # instructions that have no immediate form, or control flow in between
     yield from stays(rule, "mov ecx, E; xadd eax, ecx", dead="rcx", E=LOW32)
     yield from stays(rule, "mov ecx, E; call f; add eax, ecx", dead="rcx", E=LOW32)
@@ -146,6 +148,8 @@ def commute_constant() -> Iterator[Case]:
     yield from stays(rule, "mov {a}, E; add {a}, {b}", dead="flags", E=(0, 100), widths=(8, 16))
     yield from stays(rule, "mov eax, E; add rax, rsi", dead="flags", E=UNSIGNED32)
     yield from stays(rule, "mov rax, E; add rax, rsi", dead="flags", E=WIDE)
+    yield from stays(rule, "mov edx, E; add edx, ebx", dead="flags", E=UNSIGNED32)
+    yield from stays(rule, "mov rax, E; add [rax], rbx", dead="flags", E=LOW32)
     yield from stays(rule, "mov eax, 5; add eax, 6", dead="flags")
 
 
@@ -203,7 +207,10 @@ def extend_constant() -> Iterator[Case]:
     yield from stays(rule, "mov ecx, E; movzx eax, cx", E=(0, 0xFFFF))
     yield from stays(rule, "mov ecx, E; movzx eax, cx", dead="rcx", E=(0, 0x10000))
     yield from stays(rule, "mov rcx, E; movzx eax, cx", dead="rcx", E=(-1, 0xFFFF))
+    yield from stays(rule, "mov rcx, E; movzx rax, cx", dead="rcx", E=(-1, 0xFFFF))
     yield from stays(rule, "mov ecx, E; movsx eax, cl", dead="rcx", E=(0, 0x80))
+    # a 16-bit move of a constant is slow to decode
+    yield from stays(rule, "mov ecx, E; movzx ax, cl", dead="rcx", E=(0, 0xFF))
     yield from stays(rule, "mov rcx, E; movsx eax, cl", dead="rcx", E=(-128, 127))
     yield from stays(rule, "mov ecx, E; movsxd rax, ecx", dead="rcx", E=UNSIGNED32)
     yield from stays(rule, "mov ecx, E; movzx cx, cl", E=(0, 0xFF))
@@ -254,6 +261,7 @@ def self_test() -> Iterator[Case]:
     yield from stays(rule, "and eax, ebx; inc edx; test eax, eax")
     yield from stays(rule, "cmp eax, ebx; test eax, eax", dead="CF OF")
     yield from stays(rule, "and [rsi], eax; test eax, eax")
+    yield from stays(rule, "and eax, ebx; call f; test eax, eax")
     # a shift by zero sets no flags; a product leaves ZF undefined
     yield from stays(rule, "shl eax, E; test eax, eax", dead="CF OF", E=(0, 31))
     yield from stays(rule, "imul eax, ebx; test eax, eax", dead="CF OF")
@@ -347,6 +355,7 @@ def forward_store() -> Iterator[Case]:
     yield from stays(rule, "mov [rsp], rcx; mov [rsp+4], edx; mov rax, [rsp]")
     yield from stays(rule, "mov [rsp], rcx; add rsp, 8; mov rax, [rsp]")
     yield from stays(rule, "mov [rsp], rcx; call f; mov rax, [rsp]")
+    yield from stays(rule, "mov [rsp], rdx; syscall; mov rax, [rsp]")
     # elsewhere memory may be volatile, and others may write it
     yield from stays(rule, "mov [rsi], rcx; mov rax, [rsi]")
     yield from stays(rule, "mov [rsp], ch; mov al, [rsp]")

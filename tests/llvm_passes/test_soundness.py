@@ -52,7 +52,14 @@ def test_a_run_time_value_may_equal_two_symbols_at_once(values):
     assert text.count("icmp eq") == 2
 
 
-@pytest.mark.parametrize("value", ["%v = bitcast ptr %p to ptr", "%v = inttoptr i64 %a to ptr"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "%v = bitcast ptr %p to ptr",
+        "%v = inttoptr i64 %a to ptr",
+        "%i = zext i16 %s to i64\n %v = inttoptr i64 %i to ptr",
+    ],
+)
 def test_a_symbol_may_be_null(value):
     """The comparison sees the symbol only after clean-up has forwarded the store to the load."""
     text = cleaned(f"""{value}

@@ -99,6 +99,7 @@ HEADER = """\
 #           lock rep repne notrack                          prefix allowed
 #           jump conditional indirect_jump call indirect_call return trap
 #           {k} {kz} {k!}                                   mask allowed, with zeroing too, required
+#           {k}:x         clears the mask register
 #           {er} {sae}                                      rounding control, exception suppression
 #
 # Rows of a mnemonic stand in order of preference: the first family of encodings (legacy, VEX, XOP, EVEX) that can
@@ -379,6 +380,8 @@ def _effects(info: iced.OpCodeInfo, operands: list[Operand | None]) -> Iterator[
         yield control
     if info.can_use_op_mask_register:
         yield "{k!}" if info.require_op_mask_register else "{kz}" if info.can_use_zeroing_masking else "{k}"
+    if info.is_op_mask_read_write:
+        yield "{k}:x"
     if info.can_use_rounding_control and not info.ignores_rounding_control:
         yield "{er}"
     elif info.can_suppress_all_exceptions and not info.ignores_rounding_control:

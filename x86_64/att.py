@@ -142,7 +142,7 @@ _OPERAND = re.compile(
     r"""\s*(?P<star>\*?)
     (?: %(?P<register>st\(\d\)|\w+)(?!\w|:)
       | \$(?P<immediate>"[^"]*"[^,\s{]*|[^,\s{]+)
-      | (?:%(?P<segment>[c-gs]s):)? (?P<displacement>"[^"]*"[^,\s(]*|[^,\s(%${]*)
+      | (?:%(?P<segment>[c-gs]s):)? (?P<displacement>"[^"]*"[^,\s(]*|(?:[^,\s(%${][^,\s(%{]*)?)
         (?: \((?P<inside>[^)]*)\) (?:\{1to(?P<broadcast>\d+)\})? )?
       | \{(?P<rounding>\w\w-sae|sae)\}
     )

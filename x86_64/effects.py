@@ -12,6 +12,8 @@ The table's effects column is taken apart once per form; an instruction adds its
 A register whose value is live before the instruction is therefore: live after it and not overwritten, or in `reads`,
 or in `partial_writes` and live after it. Calls and system calls: only what the instruction itself does, not what the
 callee does.
+
+Not modelled: the control and status registers of x87 and SSE, system flags, and that mm registers lie in the x87 stack.
 """
 
 from __future__ import annotations
@@ -83,6 +85,7 @@ class _Implicit:
     undefined: Flags = _NONE
     maybe: bool = False
     merge: bool = False
+    clears_mask: bool = False
     control: Control = Control.NEXT
     registers: list[tuple[Register, str]] = field(default_factory=list)
     memory: list[tuple[str, int, int, str]] = field(default_factory=list)  # base, displacement, size, access
@@ -125,6 +128,8 @@ def _implicit(effects: str) -> _Implicit:
             result.maybe = True
         elif word == "merge":
             result.merge = True
+        elif word == "{k}:x":
+            result.clears_mask = True
         elif word == "x87":
             result.registers += [(register, "y") for register in _STACK]
         elif word in _CONTROLS:
@@ -161,8 +166,11 @@ def effects_of(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, .
             break  # a rounding mode
         access, merging = form.access[position], False
         if isinstance(operand, Masked):
-            use(operand.mask, "r")
-            merging = not operand.zeroing
+            use(operand.mask, "x" if implicit.clears_mask else "r")
+            # Comparisons into a mask register clear what is masked out.
+            merging = not operand.zeroing and not (
+                isinstance(operand.operand, Register) and operand.operand.kind == "k"
+            )
             operand = operand.operand
         if isinstance(operand, Register):
             if independent and position >= len(operands) - 2:

@@ -31,10 +31,10 @@ class Symbol:
             raise OperandError(f"symbol {self.name}: {self.low}..{self.high} is not a range of 64-bit values")
 
     def __add__(self, addend: int) -> Symbolic:
-        return Symbolic(self, addend)
+        return Symbolic(self, addend) if isinstance(addend, int) else NotImplemented
 
     def __sub__(self, addend: int) -> Symbolic:
-        return Symbolic(self, -addend)
+        return self + -addend
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class Symbolic:
         return self.symbol.high + self.addend
 
     def __add__(self, addend: int) -> Symbolic:
-        return Symbolic(self.symbol, self.addend + addend)
+        return Symbolic(self.symbol, self.addend + addend) if isinstance(addend, int) else NotImplemented
 
     def __sub__(self, addend: int) -> Symbolic:
-        return Symbolic(self.symbol, self.addend - addend)
+        return self + -addend
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def shape(operand: Operand) -> Shape:
         case int():
             return "1" if operand == 1 else "value"
         case Symbolic():
-            return "value"
+            return "symbol"
         case Address():
             return "address"
         case Label():
@@ -84,6 +84,8 @@ def _accepts(kind: str, given: Shape) -> bool:
     match given:
         case "1" | "value":
             return (kind == "1" and given == "1") or (kind[0] == "i" and kind[1].isdigit()) or kind.startswith("rel")
+        case "symbol":
+            return kind[0] == "i" and kind[1].isdigit() and kind != "i4"
         case "address":
             return kind in ("i64", "rel32")
         case "label":

@@ -1,0 +1,26 @@
+"""The test VMs, compiled once a session."""
+
+from pathlib import Path
+
+import pytest
+
+from stencilgen.config import load_config
+from tests.differential.harness import TestVM, compile_vm
+
+HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the differential tests for minutes: millions of runs")
+
+
+@pytest.fixture(scope="session")
+def scale(request: pytest.FixtureRequest) -> int:
+    """How many times more to run than in the usual half a minute."""
+    return 60 if request.config.getoption("--long", default=False) else 1
+
+
+@pytest.fixture(scope="session", params=["vm", "wide_vm"])
+def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TestVM:
+    """Each test VM in turn."""
+    return compile_vm(load_config(HERE / request.param), tmp_path_factory.mktemp(request.param))

@@ -1,0 +1,56 @@
+"""Every stencil alone: each of its holes at every edge of every width, from random states."""
+
+import random
+
+from tests.differential.harness import EDGES, FAR, GARBAGE, Failure, TestVM, random_instruction, random_value
+
+STATES = 6
+
+VALUES = {
+    "imm": tuple(value - 2**64 if value >> 63 else value for value in EDGES),
+    "operand": EDGES,
+    "bias": tuple(value - 2**64 if value >> 63 else value for value in EDGES),
+    "oparg": tuple(sorted({value % 2**16 for value in EDGES})),
+    "slot": tuple(range(64)),
+    "step": tuple(range(-3, 4)),
+    "choice": tuple(range(8)),
+    "target": (0, 1) * 8,
+    "other": (0, 1) * 8,
+}
+"""What each hole is set to, in turn; pointers and real numbers come from `random_instruction`."""
+
+
+def test_each_stencil_does_what_its_source_says(machine: TestVM, scale: int) -> None:
+    rng = random.Random(1)
+    failures: dict[str, Failure] = {}
+    for name, stencil in machine.stencils.items():
+        cases = [(hole, value) for hole in stencil.holes for value in VALUES.get(hole, range(16))] or [("oparg", 0)] * 8
+        for hole, value in cases:
+            for flags in (0, GARBAGE):
+                instruction = random_instruction(rng, machine, name, 1, random_value(rng))
+                if hole in VALUES:
+                    setattr(instruction, hole, value)
+                failure = machine.check([instruction], rng.getrandbits(40), STATES * scale, flags)
+                if failure:
+                    failures.setdefault(name, failure)
+    assert not failures, "\n".join(map(str, failures.values()))
+    least, count = min(machine.executed.items(), key=lambda pair: pair[1])
+    assert machine.executed.keys() == set(machine.names)
+    assert count >= 8 * STATES, f"{least} ran {count} times only"
+    print(f"\n{len(machine.names)} stencils, {machine.runs} runs: {machine.ended} reached the end, {machine.exited} left by an exit,")
+    print(f"{machine.returned} returned, {machine.aborted} aborted, {machine.differences} differences")
+
+
+def test_calls_reach_functions_more_than_2_gb_away(machine: TestVM, scale: int) -> None:
+    """Only data must be near, since a stencil addresses it relative to itself; the error says so."""
+    rng = random.Random(2)
+    near, calls = set[str](), 0
+    for name, stencil in machine.stencils.items():
+        failure = machine.check([random_instruction(rng, machine, name, 1, 7)], rng.getrandbits(40), 20 * scale, FAR | GARBAGE)
+        if failure and failure.differences < 0 and "is more than 2 GB away from the code" in failure.text:
+            near.add(name)
+            continue
+        assert failure is None, str(failure)
+        calls += "call extern" in stencil.dasc
+    assert near <= {"LOAD_NONE", "VM_VARIABLE", "VM_VARIABLE_AND_CALL", "ATOMIC"}
+    assert calls >= 7

@@ -14,9 +14,10 @@ addition.
 """
 
 from dataclasses import replace
+from typing import TypeGuard
 
 from stencilgen.layout.liveness import ALL_FLAGS
-from stencilgen.peephole.constants import constant_load, fits_displacement, immediate, longest, mentions
+from stencilgen.peephole.constants import Constant, constant_use, fits_displacement, immediate, longest, mentions
 from stencilgen.peephole.rule import Edit, Rule, Site
 from x86_64 import Instruction, Memory, Register
 
@@ -26,38 +27,30 @@ COMMUTES = frozenset(["ADD", "AND", "OR", "XOR"])
 
 
 def rewrite(site: Site, position: int) -> Edit | None:
-    load = constant_load(site.instructions[position])
-    if load is None:
+    use = constant_use(site, position)
+    if use is None or use.instruction.mnemonic not in COMMUTES or use.held & ~site.usages[use.at].overwrites:
         return None
-    defined = site.usages[position].changes
-    at = site.next_touch(position, defined)
-    if at is None:
-        return None
-    use = site.instructions[at]
-    if use.mnemonic not in COMMUTES or site.usages[at].overwrites & defined != defined:
-        return None
-    target, source = use.operands
+    target, source = use.instruction.operands
     assert isinstance(target, Register)
-    if target.size < 4 or not isinstance(source, Register | Memory) or mentions(source, load.register.whole):
+    if target.size < 4 or not isinstance(source, Register | Memory) or mentions(source, use.load.register.whole):
         return None
-    constant = immediate(load, 8 * target.size)
+    constant = immediate(use.load, 8 * target.size)
     if constant is None:
         return None
-    if (
-        use.mnemonic == "ADD"
-        and isinstance(source, Register)
-        and fits_displacement(constant)
-        and site.dead_after(at, ALL_FLAGS)
-    ):
-        after: tuple[Instruction, ...] = (
-            Instruction("LEA", (target, Memory(base=source.whole, displacement=constant))),
-        )
+    after: tuple[Instruction, ...]
+    if use.instruction.mnemonic == "ADD" and takes_lea(source, constant) and site.dead_after(use.at, ALL_FLAGS):
+        after = (Instruction("LEA", (target, Memory(base=source.whole, displacement=constant))),)
     else:
-        after = (Instruction("MOV", (target, source)), replace(use, operands=(target, constant)))
-    before = (site.instructions[position], use)
+        after = (Instruction("MOV", (target, source)), replace(use.instruction, operands=(target, constant)))
+    before = (site.instructions[position], use.instruction)
     if sum(map(longest, after)) > sum(map(longest, before)):
         return None
-    return {position: (), at: after}
+    return {position: (), use.at: after}
+
+
+def takes_lea(source: object, constant: Constant) -> TypeGuard[Register]:
+    """Whether source + constant is an address."""
+    return isinstance(source, Register) and fits_displacement(constant)
 
 
 RULE = Rule("commute_constant", frozenset({"MOV"}), rewrite)

@@ -15,7 +15,7 @@ immediate; only constants in 0..255 are moved, of which the byte is all.
 
 from dataclasses import replace
 
-from stencilgen.peephole.constants import constant_load, high, is_low_part, low, mentions
+from stencilgen.peephole.constants import constant_use, high, is_low_part, low, mentions
 from stencilgen.peephole.rule import Edit, Rule, Site
 from x86_64 import Instruction, Register
 
@@ -26,17 +26,13 @@ BIT_TESTS = frozenset(["BT", "BTC", "BTR", "BTS"])
 
 
 def rewrite(site: Site, position: int) -> Edit | None:
-    load = constant_load(site.instructions[position])
-    if load is None or low(load.constant) < 0 or high(load.constant) > 255:
+    use = constant_use(site, position)
+    if use is None or not counts_with(use.instruction, use.load.register) or not site.dead_after(use.at, use.held):
         return None
-    defined = site.usages[position].changes
-    at = site.next_touch(position, defined)
-    if at is None or not site.dead_after(at, defined):
+    count = use.load.constant
+    if low(count) < 0 or high(count) > 255:
         return None
-    use = site.instructions[at]
-    if not counts_with(use, load.register):
-        return None
-    return {position: (), at: (replace(use, operands=(use.operands[0], load.constant)),)}
+    return {position: (), use.at: (replace(use.instruction, operands=(use.instruction.operands[0], count)),)}
 
 
 def counts_with(use: Instruction, register: Register) -> bool:

@@ -7,12 +7,15 @@ symbol moves only where *every* value of its range fits; the emit function then 
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from stencilgen.peephole.rule import Site
 from x86_64 import Instruction, Memory, Register, Symbolic
 
 __all__ = [
     "Constant",
+    "ConstantUse",
     "Load",
     "constant_load",
+    "constant_use",
     "fits_displacement",
     "immediate",
     "is_low_part",
@@ -44,6 +47,29 @@ def constant_load(instruction: Instruction) -> Load | None:
         case (Register() as register, (int() | Symbolic()) as constant) if instruction.mnemonic == "MOV":
             return Load(register, constant) if register.kind in _LOW_PARTS else None
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantUse:
+    """A constant loaded into a register, and the first instruction after that which touches this register.
+
+    at: the instruction's position; held: the parts of the register that the load defined, as a mask.
+    """
+
+    load: Load
+    at: int
+    instruction: Instruction
+    held: int
+
+
+def constant_use(site: Site, position: int) -> ConstantUse | None:
+    """The use of the constant that the instruction at `position` loads, on the same straight line and within reach."""
+    load = constant_load(site.instructions[position])
+    if load is None:
+        return None
+    held = site.usages[position].changes
+    at = site.next_touch(position, held)
+    return None if at is None else ConstantUse(load, at, site.instructions[at], held)
 
 
 _LOW_PARTS = frozenset({"r8", "r16", "r32", "r64"})

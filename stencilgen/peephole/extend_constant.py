@@ -11,7 +11,7 @@ and fits the narrow width as it is, sign extension one that fits as a signed num
 The register of the first move is dead afterwards, or is the one that the extension overwrites.
 """
 
-from stencilgen.peephole.constants import Constant, Load, constant_load, high, immediate, is_low_part, low, signed
+from stencilgen.peephole.constants import Constant, Load, constant_use, high, immediate, is_low_part, low, signed
 from stencilgen.peephole.rule import Edit, Rule, Site
 from x86_64 import Instruction, Register, eax, rax
 
@@ -21,27 +21,23 @@ EXTENSIONS = frozenset(["MOVZX", "MOVSX", "MOVSXD"])
 
 
 def rewrite(site: Site, position: int) -> Edit | None:
-    load = constant_load(site.instructions[position])
-    if load is None:
+    use = constant_use(site, position)
+    if use is None or not site.dead_after(use.at, use.held & ~site.usages[use.at].overwrites):
         return None
-    defined = site.usages[position].changes
-    at = site.next_touch(position, defined)
-    if at is None or not site.dead_after(at, defined & ~site.usages[at].overwrites):
-        return None
-    use = site.instructions[at]
-    match use.operands:
-        case () if use.mnemonic == "CDQE":
+    mnemonic = use.instruction.mnemonic
+    match use.instruction.operands:
+        case () if mnemonic == "CDQE":
             target, source = rax, eax
-        case (Register() as target, Register() as source) if use.mnemonic in EXTENSIONS:
+        case (Register() as target, Register() as source) if mnemonic in EXTENSIONS:
             pass
         case _:
             return None
-    if target.size < 4 or not is_low_part(source, load.register.whole):
+    if target.size < 4 or not is_low_part(source, use.load.register.whole):
         return None
-    constant = extended(load, 8 * source.size, to_signed=use.mnemonic != "MOVZX")
+    constant = extended(use.load, 8 * source.size, to_signed=mnemonic != "MOVZX")
     if constant is None or (target.size < 8 and not isinstance(constant, int) and low(constant) < 0):
         return None
-    return {position: (), at: (Instruction("MOV", (target, constant)),)}
+    return {position: (), use.at: (Instruction("MOV", (target, constant)),)}
 
 
 def extended(load: Load, bits: int, *, to_signed: bool) -> Constant | None:

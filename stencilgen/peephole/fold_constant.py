@@ -15,7 +15,7 @@ a wider constant, a narrow use may see only values that fit it.
 
 from dataclasses import replace
 
-from stencilgen.peephole.constants import Load, constant_load, immediate, is_low_part, mentions
+from stencilgen.peephole.constants import Load, constant_use, immediate, is_low_part, mentions
 from stencilgen.peephole.rule import Edit, Rule, Site
 from x86_64 import Instruction, Memory, Register
 
@@ -26,16 +26,11 @@ TAKES_IMMEDIATE = frozenset(["ADC", "ADD", "AND", "CMP", "MOV", "OR", "SBB", "SU
 
 
 def rewrite(site: Site, position: int) -> Edit | None:
-    load = constant_load(site.instructions[position])
-    if load is None:
+    use = constant_use(site, position)
+    if use is None or use.instruction.mnemonic not in TAKES_IMMEDIATE or not site.dead_after(use.at, use.held):
         return None
-    defined = site.usages[position].changes
-    at = site.next_touch(position, defined)
-    if at is None or not site.dead_after(at, defined):
-        return None
-    use = site.instructions[at]
-    folded = with_immediate(use, load) if use.mnemonic in TAKES_IMMEDIATE else None
-    return None if folded is None else {position: (), at: (folded,)}
+    folded = with_immediate(use.instruction, use.load)
+    return None if folded is None else {position: (), use.at: (folded,)}
 
 
 def with_immediate(use: Instruction, load: Load) -> Instruction | None:
@@ -44,6 +39,8 @@ def with_immediate(use: Instruction, load: Load) -> Instruction | None:
     if use.mnemonic == "TEST" and is_low_part(target, whole):
         target, source = source, target  # a & b has the flags of b & a
     if not isinstance(target, Register | Memory) or mentions(target, whole) or not is_low_part(source, whole):
+        return None
+    if isinstance(target, Register) and target.kind == "sreg":
         return None
     bits = 8 * source.size
     widest = 64 if use.mnemonic == "MOV" and isinstance(target, Register) else 32

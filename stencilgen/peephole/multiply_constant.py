@@ -11,7 +11,7 @@ destination: its old value is gone after a 32- or 64-bit multiplication, and nee
 
 from dataclasses import replace
 
-from stencilgen.peephole.constants import constant_load, immediate, is_low_part, mentions
+from stencilgen.peephole.constants import constant_use, immediate, is_low_part, mentions
 from stencilgen.peephole.rule import Edit, Rule, Site
 from x86_64 import Register
 
@@ -19,27 +19,24 @@ __all__ = ["RULE"]
 
 
 def rewrite(site: Site, position: int) -> Edit | None:
-    load = constant_load(site.instructions[position])
-    if load is None:
+    use = constant_use(site, position)
+    if use is None or use.instruction.mnemonic != "IMUL":
         return None
-    defined = site.usages[position].changes
-    at = site.next_touch(position, defined)
-    if at is None or site.instructions[at].mnemonic != "IMUL":
-        return None
-    use = site.instructions[at]
-    whole = load.register.whole
-    match use.operands:
+    whole = use.load.register.whole
+    match use.instruction.operands:
         case (Register() as target, factor) if is_low_part(factor, whole) and target.whole is not whole:
-            if not site.dead_after(at, defined):
+            if not site.dead_after(use.at, use.held):
                 return None
             factor = target
         case (Register() as target, factor) if target.whole is whole and not mentions(factor, whole):
-            if site.usages[at].overwrites & defined != defined:
+            if use.held & ~site.usages[use.at].overwrites:
                 return None
         case _:
             return None
-    constant = immediate(load, 8 * target.size)
-    return None if constant is None else {position: (), at: (replace(use, operands=(target, factor, constant)),)}
+    constant = immediate(use.load, 8 * target.size)
+    if constant is None:
+        return None
+    return {position: (), use.at: (replace(use.instruction, operands=(target, factor, constant)),)}
 
 
 RULE = Rule("multiply_constant", frozenset({"MOV"}), rewrite)

@@ -10,25 +10,23 @@ and E & m = E. The parts of the register that a narrow `and` does not reach stay
 """
 
 from stencilgen.layout.liveness import ALL_FLAGS
-from stencilgen.peephole.constants import constant_load, high, is_low_part, low
+from stencilgen.peephole.constants import constant_use, high, is_low_part, low
 from stencilgen.peephole.rule import Edit, Rule, Site
 
 __all__ = ["RULE"]
 
 
 def rewrite(site: Site, position: int) -> Edit | None:
-    load = constant_load(site.instructions[position])
-    if load is None:
+    use = constant_use(site, position)
+    if use is None or use.instruction.mnemonic != "AND" or not site.dead_after(use.at, ALL_FLAGS):
         return None
-    at = site.next_touch(position, site.usages[position].changes)
-    if at is None or site.instructions[at].mnemonic != "AND" or not site.dead_after(at, ALL_FLAGS):
-        return None
-    target, mask = site.instructions[at].operands
+    load = use.load
+    target, mask = use.instruction.operands
     if not isinstance(mask, int) or mask & mask + 1 or not is_low_part(target, load.register.whole):
         return None
     if low(load.constant) < 0 or high(load.constant) > mask or not defines(load.bits, 8 * target.size):
         return None
-    return {at: ()}
+    return {use.at: ()}
 
 
 def defines(loaded: int, used: int) -> bool:

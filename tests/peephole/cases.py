@@ -67,6 +67,7 @@ def fold_constant() -> Iterator[Case]:
         dead="rcx",
         E=LOW32,
     )
+    yield from fires(rule, "mov ecx, E; lock add [rsi], rcx", "lock add qword [rsi], E", dead="rcx", E=LOW32)
     # the register's value is needed later, or in part
     yield from stays(rule, "mov {c}, E; add {a}, {c}", dead="")
     yield from stays(rule, "mov ecx, E; add eax, ecx", dead="cl ch", E=LOW32)
@@ -79,6 +80,7 @@ def fold_constant() -> Iterator[Case]:
     yield from stays(rule, "mov rcx, E; add [rcx], rcx", dead="rcx", E=LOW32)
     yield from stays(rule, "mov rcx, E; add rcx, rcx", dead="rcx", E=LOW32)
     yield from stays(rule, "mov rcx, E; cmp rcx, rax", dead="rcx", E=LOW32)
+    yield from stays(rule, "mov ecx, E; mov ds, cx", dead="rcx", E=(0, 100))
     # a constant against a constant
     yield from stays(rule, "mov {c}, E; test {c}, 1", dead="rcx", E=(0, 1))
     yield from stays(rule, "mov {c}, E; cmp {c}, 1", dead="rcx", E=(0, 1))

@@ -184,6 +184,154 @@ def _modes(memory: Memory, scale: int, every: bool, sib: bool = False) -> Iterat
                 return
 
 
+@dataclass(slots=True)
+class _Slots:
+    """Operands sorted into the places of an encoding."""
+
+    reg: int  # ModRM.reg: a register or the opcode's digit
+    rm: int = 0  # ModRM.rm, when it is a register
+    vvvv: int = 0
+    in_opcode: int = 0
+    mask: int = 0
+    zeroing: int = 0
+    rounding: int = -1  # −1: none given
+    memory: Memory | None = None
+    tail: tuple[Part, ...] = ()
+    needs_rex: bool = False  # spl, bpl, sil, dil
+    high_byte: str = ""  # ah, ch, dh, bh: cannot stand beside a REX prefix
+
+
+def _sort(form: Form, operands: tuple[Operand, ...]) -> _Slots:
+    slots = _Slots(form.modrm & 7 if form.modrm >= 0 else 0)
+    tail: list[Part] = []
+    is4: int | None = None  # an immediate byte that names a register in its upper half
+    for position, operand in enumerate(operands):
+        if isinstance(operand, Rounding):
+            slots.rounding = _ROUNDING[operand]
+            continue
+        kind, place = form.kinds[position], form.places[position]
+        if isinstance(operand, Masked):
+            slots.mask, slots.zeroing, operand = operand.mask.number, int(operand.zeroing), operand.operand
+        if isinstance(operand, Register):
+            number = operand.number
+            if operand.kind == "r8h":
+                slots.high_byte = operand.name
+            elif operand.kind == "r8" and 4 <= number < 8:
+                slots.needs_rex = True
+            if number > 15 and form.family != "EVEX":
+                raise OperandError(f"{form.mnemonic}: {operand.name} can be used only by AVX-512 forms")
+            if kind == "k+1" and number & 1:
+                raise OperandError(f"{form.mnemonic}: {operand.name}: a pair of mask registers starts at an even one")
+            match place:
+                case "R":
+                    slots.reg = number
+                case "M":
+                    slots.rm = number
+                case "V":
+                    slots.vvvv = number
+                case "O":
+                    slots.in_opcode = number
+                case "4":
+                    is4 = (is4 or 0) | number << 4
+        elif isinstance(operand, Memory):
+            slots.memory = operand
+        elif place == "4":
+            assert isinstance(operand, int)
+            if not 0 <= operand < 16:
+                raise RangeError(f"{form.mnemonic}: {operand} does not fit the 4-bit immediate")
+            is4 = (is4 or 0) | operand
+        elif place == "D":
+            assert not isinstance(operand, Symbolic)
+            size = 1 if kind == "rel8" else 4
+            tail.append(Part("relative", size, operand, 64, *_signed_limits(size)))
+        elif place == "I":
+            assert not isinstance(operand, Label)
+            tail.append(_immediate(kind, operand))
+    if is4 is not None:
+        tail.append(Part("raw", 1, is4, 8, -128, 127))
+    if form.suffix:
+        tail.append(Part("raw", 1, form.suffix[0], 8, -128, 127))
+    slots.tail = tuple(tail)
+    return slots
+
+
+def _opening(form: Form, memory: Memory | None, prefixes: tuple[str, ...]) -> bytes:
+    """The prefixes that do not depend on register numbers."""
+    opening = bytearray()
+    if form.wait:
+        opening.append(0x9B)
+    narrow = False
+    if memory is not None:
+        if memory.segment is not None:
+            opening.append(_SEGMENTS[memory.segment.name])
+        narrow = any(r is not None and r.kind == "r32" for r in (memory.base, memory.index))
+    if form.address32 or narrow:
+        opening.append(0x67)
+    if form.operand16:
+        opening.append(0x66)
+    opening += bytes(PREFIX_BYTES[prefix] for prefix in prefixes)
+    return bytes(opening)
+
+
+def _modes_of(form: Form, slots: _Slots, every: bool) -> Iterator[_Mode]:
+    memory = slots.memory
+    if memory is None:
+        # A register as ModRM.rm has its fifth bit where an index has its fourth (EVEX.X), and its fourth as a base has.
+        rm = slots.rm
+        yield (
+            _Mode(0xC0 | rm & 7, b"", None, rm >> 1 & 8, rm)
+            if form.modrm >= 0
+            else _Mode(-1, b"", None, 0, slots.in_opcode)
+        )
+    elif "A" in form.places:
+        yield _Mode(-1, b"", Part("displacement", 8, memory.displacement, 64, *_signed_limits(8)), 0, 0)
+    else:
+        scale = form.broadcast_scale if memory.broadcast else form.scale
+        yield from _modes(memory, scale, every, "sibmem" in form.kinds)
+
+
+def _rex(form: Form, slots: _Slots, mode: _Mode) -> bytes:
+    """Mandatory prefix, REX and the opcode's escape bytes of a legacy form."""
+    rex = form.w << 3 | (slots.reg >> 3 & 1) << 2 | (mode.index_number >> 3 & 1) << 1 | mode.base_number >> 3 & 1
+    code = bytes([form.prefix]) if form.prefix else b""
+    if rex or slots.needs_rex:
+        if slots.high_byte:
+            why = "beside r8–r15, spl, bpl, sil, dil or a 64-bit operand"
+            raise OperandError(f"{form.mnemonic}: {slots.high_byte} cannot be encoded {why}")
+        code += bytes([0x40 | rex])
+    return code + _ESCAPES[form.map]
+
+
+def _vex(form: Form, slots: _Slots, mode: _Mode) -> bytes:
+    """The two or three bytes of a VEX or XOP prefix. Register bits are stored inverted."""
+    r, x, b = (number >> 3 & 1 ^ 1 for number in (slots.reg, mode.index_number, mode.base_number))
+    last = (~slots.vvvv & 15) << 3 | form.length << 2 | _PP[form.prefix]
+    if form.family == "VEX" and form.map == 1 and not form.w and x and b:
+        return bytes([0xC5, r << 7 | last])
+    return bytes([0xC4 if form.family == "VEX" else 0x8F, r << 7 | x << 6 | b << 5 | form.map, form.w << 7 | last])
+
+
+def _evex(form: Form, slots: _Slots, mode: _Mode) -> bytes:
+    """The four bytes of an EVEX prefix. Register bits are stored inverted."""
+    memory, reg = slots.memory, slots.reg
+    r, x, b = (number >> 3 & 1 ^ 1 for number in (reg, mode.index_number, mode.base_number))
+    # V' extends the vector of indices, if there is one (then nothing is in vvvv).
+    v_high = (mode.index_number if memory is not None else 0) >> 4 & 1 | slots.vvvv >> 4
+    length = slots.rounding if slots.rounding >= 0 else form.length
+    broadcast = slots.rounding >= 0 or (memory is not None and memory.broadcast > 0)
+    return bytes(
+        [
+            0x62,
+            r << 7 | x << 6 | b << 5 | (reg >> 4 ^ 1) << 4 | form.map,
+            form.w << 7 | (~slots.vvvv & 15) << 3 | 4 | _PP[form.prefix],
+            slots.zeroing << 7 | length << 5 | broadcast << 4 | (v_high ^ 1) << 3 | slots.mask,
+        ]
+    )
+
+
+_FAMILY_PREFIX = {"legacy": _rex, "VEX": _vex, "XOP": _vex, "EVEX": _evex}
+
+
 def drafts(
     form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, ...], every: bool = False
 ) -> Iterator[Draft]:
@@ -191,127 +339,17 @@ def drafts(
 
     OperandError when the form cannot name these registers together (ah beside a REX prefix, xmm16 outside AVX-512).
     """
-    mask, zeroing, rounding = 0, 0, -1
-    memory: Memory | None = None
-    reg, rm, vvvv, opcode_register = (form.modrm & 7 if form.modrm >= 0 else 0), 0, 0, 0
-    rm_is_register = True
-    is4: int | None = None
-    tail: list[Part] = []
-    rex_needed, high_byte = False, ""
-    for position, operand in enumerate(operands):
-        if isinstance(operand, Rounding):
-            rounding = _ROUNDING[operand]
-            continue
-        kind, place = form.kinds[position], form.places[position]
-        if isinstance(operand, Masked):
-            mask, zeroing, operand = operand.mask.number, int(operand.zeroing), operand.operand
-        if isinstance(operand, Register):
-            number = operand.number
-            if operand.kind == "r8h":
-                high_byte = operand.name
-            elif operand.kind == "r8" and 4 <= number < 8:
-                rex_needed = True
-            if number > 15 and form.family != "EVEX":
-                raise OperandError(f"{form.mnemonic}: {operand.name} can be used only by AVX-512 forms")
-            if kind == "k+1" and number & 1:
-                raise OperandError(f"{form.mnemonic}: {operand.name}: a pair of mask registers starts at an even one")
-            match place:
-                case "R":
-                    reg = number
-                case "M":
-                    rm = number
-                case "V":
-                    vvvv = number
-                case "O":
-                    opcode_register = number
-                case "4":
-                    is4 = (is4 or 0) | number << 4
-        elif isinstance(operand, Memory):
-            memory = operand
-            rm_is_register = False
-        elif place == "4":
-            assert isinstance(operand, int)
-            if not 0 <= operand < 16:
-                raise RangeError(f"{form.mnemonic}: {operand} does not fit the 4-bit immediate")
-            is4 = (is4 or 0) | operand
-        elif place == "D":
-            size = 1 if kind == "rel8" else 4
-            assert not isinstance(operand, Symbolic)
-            tail.append(Part("relative", size, operand, 64, *_signed_limits(size)))
-        elif place == "I":
-            assert not isinstance(operand, Label)
-            tail.append(_immediate(kind, operand))
-    if is4 is not None:
-        tail.append(Part("raw", 1, signed(is4, 8), 8, -128, 127))
-    if form.suffix:
-        tail.append(Part("raw", 1, signed(form.suffix[0], 8), 8, -128, 127))
-
-    scale = form.broadcast_scale if memory is not None and memory.broadcast else form.scale
-    modes: Iterator[_Mode]
-    if memory is not None and "A" in form.places:
-        wide = memory.displacement
-        modes = iter([_Mode(-1, b"", Part("displacement", 8, wide, 64, *_signed_limits(8)), 0, 0)])
-    elif memory is not None:
-        modes = _modes(memory, scale, every, "sibmem" in form.kinds)
-    elif form.modrm >= 0:
-        # A register as ModRM.rm has its fourth bit where an index would have it (EVEX.X) and its third as a base.
-        modes = iter([_Mode(0xC0 | rm & 7, b"", None, rm >> 4 << 3, rm)])
-    else:
-        modes = iter([_Mode(-1, b"", None, 0, opcode_register)])
-
-    opening = bytearray()
-    if form.wait:
-        opening.append(0x9B)
-    if memory is not None and memory.segment is not None:
-        opening.append(_SEGMENTS[memory.segment.name])
-    if form.address32 or (
-        memory is not None and any(r is not None and r.kind == "r32" for r in (memory.base, memory.index))
-    ):
-        opening.append(0x67)
-    if form.operand16:
-        opening.append(0x66)
-    for prefix in prefixes:
-        opening.append(PREFIX_BYTES[prefix])
-
-    opcode = bytearray(form.opcode)
+    slots = _sort(form, operands)
+    opening = _opening(form, slots.memory, prefixes)
+    family_prefix = _FAMILY_PREFIX[form.family]
+    opcode = form.opcode
     if form.in_opcode:
-        opcode[-1] += opcode_register & 7
-    for mode in modes:
-        r, x, b = reg >> 3 & 1, mode.index_number >> 3 & 1, mode.base_number >> 3 & 1
-        head = bytearray(opening)
-        if form.family == "legacy":
-            if form.prefix:
-                head.append(form.prefix)
-            rex = form.w << 3 | r << 2 | x << 1 | b
-            if rex or rex_needed:
-                if high_byte:
-                    why = "beside r8–r15, spl, bpl, sil, dil or a 64-bit operand"
-                    raise OperandError(f"{form.mnemonic}: {high_byte} cannot be encoded {why}")
-                head.append(0x40 | rex)
-            head += _ESCAPES[form.map]
-        elif form.family == "EVEX":
-            # EVEX.V' extends the vector of indices, if there is one (then nothing is in vvvv).
-            v_high = (mode.index_number if memory is not None else 0) >> 4 & 1 | vvvv >> 4
-            head.append(0x62)
-            head.append((r ^ 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | (reg >> 4 ^ 1) << 4 | form.map)
-            head.append(form.w << 7 | (~vvvv & 15) << 3 | 4 | _PP[form.prefix])
-            length = rounding if rounding >= 0 else form.length
-            b_bit = rounding >= 0 or (memory is not None and memory.broadcast > 0)
-            head.append(zeroing << 7 | length << 5 | b_bit << 4 | (v_high ^ 1) << 3 | mask)
-        else:
-            last = (~vvvv & 15) << 3 | form.length << 2 | _PP[form.prefix]
-            if form.family == "VEX" and form.map == 1 and not (form.w or x or b):
-                head += bytes([0xC5, (r ^ 1) << 7 | last])
-            else:
-                first = 0xC4 if form.family == "VEX" else 0x8F
-                head += bytes([first, (r ^ 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | form.map, form.w << 7 | last])
-        head += opcode
+        opcode = opcode[:-1] + bytes([opcode[-1] + (slots.in_opcode & 7)])
+    for mode in _modes_of(form, slots, every):
+        head = opening + family_prefix(form, slots, mode) + opcode
         if mode.modrm >= 0:
-            head.append(mode.modrm | (reg & 7) << 3)
-        head += mode.sib
-        parts = (mode.displacement, *tail) if mode.displacement is not None else tuple(tail)
-        yield Draft(bytes(head), parts)
-    assert rm_is_register or memory is not None
+            head += bytes([mode.modrm | (slots.reg & 7) << 3]) + mode.sib
+        yield Draft(head, slots.tail if mode.displacement is None else (mode.displacement, *slots.tail))
 
 
 def viable(

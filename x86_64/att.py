@@ -55,6 +55,8 @@ _STRINGS = frozenset(
 )
 _SHIFTS = frozenset(["SHL", "SHR", "SAR", "ROL", "ROR", "RCL", "RCR"])
 _BRANCH = re.compile(r"(?:j\w+|call[qlw]?|loop\w*|xbegin)\Z")
+_GENERAL = ("r8", "r8h", "r16", "r32", "r64")
+_REGISTER_SUFFIX = frozenset({"LAR", "LSL"})  # their suffix is the register's size, not the memory operand's
 _SAME_ORDER = frozenset({"ENTER", "ENTERW"})
 
 # x87: with the destination st(i), AT&T assemblers exchange the names of the two subtractions and of the two divisions.
@@ -64,34 +66,10 @@ _REVERSED = {"FSUB": "FSUBR", "FSUBR": "FSUB", "FDIV": "FDIVR", "FDIVR": "FDIV",
 # Comparisons whose predicate is part of the name: cmpltsd, vcmpnge_uqpd, vpcmpltud, vpcomgtb, pclmullqhqdq.
 _SSE_PREDICATES = ["eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord"]
 _AVX_PREDICATES = [
-    *_SSE_PREDICATES,
-    *[
-        "eq_uq",
-        "nge",
-        "ngt",
-        "false",
-        "neq_oq",
-        "ge",
-        "gt",
-        "true",
-        "eq_os",
-        "lt_oq",
-        "le_oq",
-        "unord_s",
-        "neq_us",
-        "nlt_uq",
-        "nle_uq",
-        "ord_s",
-        "eq_us",
-        "nge_uq",
-        "ngt_uq",
-        "false_os",
-        "neq_os",
-        "ge_oq",
-        "gt_oq",
-        "true_us",
-    ],
-]
+    *_SSE_PREDICATES, "eq_uq", "nge", "ngt", "false", "neq_oq", "ge", "gt", "true",
+    "eq_os", "lt_oq", "le_oq", "unord_s", "neq_us", "nlt_uq", "nle_uq", "ord_s",
+    "eq_us", "nge_uq", "ngt_uq", "false_os", "neq_os", "ge_oq", "gt_oq", "true_us",
+]  # fmt: skip
 _INTEGER_PREDICATES = {"eq": 0, "lt": 1, "le": 2, "false": 3, "neq": 4, "ne": 4, "nlt": 5, "nle": 6, "true": 7}
 _XOP_PREDICATES = ["lt", "le", "gt", "ge", "eq", "neq", "false", "true"]
 _COMPARE = re.compile(r"(v?cmp)([a-z]+(?:_[a-z]+)?)([sp][sdh])\Z")
@@ -149,8 +127,9 @@ _OPERAND = re.compile(
     (?: \s*\{%(?P<mask>k\d)\} )? (?P<zeroing>\s*\{z\})? \s*(?:(?P<comma>,)|\Z)""",
     re.VERBOSE,
 )
-_NUMBER = re.compile(r"-?(?:0x[0-9a-fA-F]+|\d+)\Z")
-_TERM = re.compile(r'("[^"]+"|[A-Za-z_.$][\w.$@]*)\s*([+-]\s*(?:0x[0-9a-fA-F]+|\d+))?\Z')
+_NUMBER = re.compile(r"-?(?:0x[0-9a-fA-F]+|0|[1-9]\d*)\Z")
+_TERM = re.compile(r'("[^"]+"|[A-Za-z_.$][\w.$@]*)\s*([+-]\s*(?:0x[0-9a-fA-F]+|0|[1-9]\d*))?\Z')
+_INSIDE = re.compile(r"\s*(?:%(\w+))?\s*(?:,\s*(?:%(\w+))?\s*(?:,\s*([1248])\s*)?)?\Z")
 _LINES: dict[str, Instruction] = {}  # whole lines without names
 _CACHE_LIMIT = 1 << 16
 
@@ -197,10 +176,15 @@ def _memory(match: re.Match[str], names: _Names) -> Memory:
     value: int | Symbolic | Address | Label = names.value(text) if text else 0
     segment = _register(match["segment"]) if match["segment"] else None
     broadcast = int(match["broadcast"] or 0)
-    parts = [part.strip() for part in inside.split(",")] if inside is not None else [""]
-    base = _register(parts[0][1:]) if parts[0] else None
-    index = _register(parts[1][1:]) if len(parts) > 1 and parts[1] else None
-    scale = int(parts[2]) if len(parts) > 2 else 1
+    base = index = None
+    scale = 1
+    if inside is not None:
+        parts = _INSIDE.match(inside)
+        if parts is None:
+            raise OperandError(f"({inside}): expected (base,index,scale)")
+        base = _register(parts[1]) if parts[1] else None
+        index = _register(parts[2]) if parts[2] else None
+        scale = int(parts[3] or 1)
     if base is not None and base.kind == "rip" and not isinstance(value, int):
         base = None
         if not isinstance(value, Symbolic):
@@ -226,7 +210,8 @@ def _operand(match: re.Match[str], names: _Names, branch: bool) -> Operand:
     else:
         result = _memory(match, names)
     if match["mask"]:
-        assert isinstance(result, Register | Memory)
+        if not isinstance(result, Register | Memory):
+            raise OperandError("only registers and memory can be masked")
         result = Masked(result, _register(match["mask"]), match["zeroing"] is not None)
     return result
 
@@ -262,6 +247,12 @@ def _with_size(operands: tuple[Operand, ...], size: int | None) -> tuple[Operand
     return tuple(map(sized, operands))
 
 
+def _agrees(operands: tuple[Operand, ...], size: int) -> bool:
+    """Whether a suffix's size is that of some general register, if there are any (and no memory to have it)."""
+    sizes = [o.size for o in operands if isinstance(o, Register) and o.kind in _GENERAL]
+    return size == 0 or not sizes or size in sizes or any(isinstance(o, Memory) for o in operands)
+
+
 def _choose(word: str, operands: tuple[Operand, ...], prefixes: tuple[str, ...]) -> Instruction:
     """The first meaning of the mnemonic that has a form with these operands (in Intel order)."""
     meanings = _meanings(word)
@@ -284,12 +275,12 @@ def _choose(word: str, operands: tuple[Operand, ...], prefixes: tuple[str, ...])
             name = _REVERSED[name]
         if predicate >= 0:
             given = (*given, predicate)
-        sized = _with_size(given, size) if size else given
-        if matches(name, sized):
-            return Instruction(name, sized, prefixes)
-        if size and sized != given and matches(name, given):
+        if size and name not in _REGISTER_SUFFIX:
+            given = _with_size(given, size)
+        if _agrees(given, size) and matches(name, given):
             return Instruction(name, given, prefixes)
-    return Instruction(meanings[-1][0], operands, prefixes)  # explains what is wrong
+    Instruction(meanings[-1][0], operands, prefixes)  # explains what is wrong, if it is not the suffix
+    raise OperandError(f"{word}: the suffix does not agree with the operands")
 
 
 def _is_string_memory(operands: tuple[Operand, ...]) -> bool:

@@ -122,7 +122,7 @@ def _default(name: str) -> Symbol | Address | Label:
 
 
 _WORD = re.compile(r"\s*([A-Za-z_][\w.]*)")
-_NUMBER = re.compile(r"(?:0x[0-9a-fA-F]+|\d+)\Z")
+_NUMBER = re.compile(r"(?:0x[0-9a-fA-F]+|0|[1-9]\d*)\Z")
 _NAME = re.compile(r"[A-Za-z_.$][\w.$@]*\Z")
 _DECORATIONS = re.compile(r"\s*\{([^}]*)\}\s*\Z")
 _ADDRESS = re.compile(

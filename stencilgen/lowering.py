@@ -29,6 +29,7 @@ from x86_64 import Address, Label, Memory, Register, Symbol, Symbolic
 __all__ = ["Lowered", "Source", "hole_sources", "label_holes", "lower"]
 
 _LABEL_PREFIX = "__sg_label_"
+_THREAD_OFFSET = "@TPOFF"
 _BOUNDARIES = {"__sg_continue": NEXT, "__sg_exit": EXIT}
 
 
@@ -53,13 +54,15 @@ class Source:
 class Lowered:
     """A laid-out stencil.
 
-    constants: what it refers to as `SG_RODATA(name)`, by that name; externs: VM symbols it refers to by address;
+    constants: what it refers to as `SG_RODATA(name)`, by that name; externs: VM symbols it refers to by address, and
+    thread_locals by their offset from the thread pointer;
     rules: how often each peephole rule fired; expressions: what each value stands for, in the notation of the IR.
     """
 
     stencil: Stencil
     constants: Mapping[str, Data]
     externs: frozenset[str]
+    thread_locals: frozenset[str]
     rules: Mapping[str, int]
     expressions: Mapping[str, str]
     holes: tuple[str, ...]
@@ -112,7 +115,12 @@ def _lower(source: Source, config: Config) -> Lowered:
         for hole in sorted(names.holes())
         if (bounds := sources[hole].range)
     )
-    values = promised + tuple(
+    offsets = tuple(
+        Value(symbol, f"SG_THREAD_OFFSET({name})", 64, checked=True)
+        for name, symbol in names.thread_locals.items()
+        if symbol.name in used
+    )
+    values = (*promised, *offsets) + tuple(
         Value(symbol, render(jit.expression, sources, names.place), 64)
         for symbol, jit in names.symbols.values()
         if symbol.name in used
@@ -131,6 +139,7 @@ def _lower(source: Source, config: Config) -> Lowered:
         stencil=stencil,
         constants=_renamed(constants, source.data),
         externs=_externs((*hot, *cold)) | names.places | _data_externs(constants),
+        thread_locals=frozenset(names.thread_locals),
         rules=rules,
         holes=tuple(sorted(names.holes() | names.labels)),
         expressions={symbol.name: str(jit.expression) for symbol, jit in names.symbols.values() if symbol.name in used},
@@ -146,6 +155,7 @@ class _Names:
         self.symbols: dict[str, tuple[Symbol, JitSymbol]] = {}
         self.constants: dict[str, str] = {}
         self.externs: set[str] = set()
+        self.thread_locals: dict[str, Symbol] = {}
         self.labels: set[str] = set()
         self.places: set[str] = set()
 
@@ -171,6 +181,8 @@ class _Names:
             return Label(name)
         if name in self._source.data:
             return Address(self._constant(name))
+        if name.endswith(_THREAD_OFFSET):
+            return self._thread_local(name.removesuffix(_THREAD_OFFSET))
         if not re.fullmatch(r"[\w.$]+", name):
             raise UserError(f"stencil {self._source.name}: cannot refer to the symbol '{name}'")
         self.externs.add(name)
@@ -187,6 +199,12 @@ class _Names:
         new_name = constant_name(name, self._source.data)
         self.constants[new_name] = name
         return f"SG_RODATA({new_name})"
+
+    def _thread_local(self, name: str) -> Symbol:
+        """The variable's offset from the thread pointer: the same in all threads, and known when the VM runs."""
+        if name not in self.thread_locals:
+            self.thread_locals[name] = Symbol(f"T{len(self.thread_locals)}", -(1 << 31), (1 << 31) - 1)
+        return self.thread_locals[name]
 
     def _symbol(self, name: str) -> Symbol:
         if name not in self.symbols:

@@ -87,6 +87,7 @@ class BuiltStencil:
     holes: tuple[str, ...]
     constants: Mapping[str, Data]
     externs: frozenset[str]
+    thread_locals: frozenset[str]
     hot_instructions: int
     cold_instructions: int
 
@@ -342,6 +343,7 @@ def finish_stencil(config: Config, work: tuple[CompiledFunction, str, int, str])
         holes=lowered.holes,
         constants=lowered.constants,
         externs=lowered.externs,
+        thread_locals=lowered.thread_locals,
         hot_instructions=sum(isinstance(line, dasc.InstructionLine) for line in stencil.hot),
         cold_instructions=sum(isinstance(line, dasc.InstructionLine) for line in stencil.cold),
     )
@@ -366,7 +368,11 @@ def _conventions(callees: Mapping[str, Callee]) -> dict[str, Convention]:
 def externs(stencils: Sequence[BuiltStencil], facts: Facts) -> list[Extern]:
     """What the stencils refer to by address. What the IR does not know is a function that LLVM calls by itself."""
     names = sorted({name for stencil in stencils for name in stencil.externs})
-    return [Extern(name, function=name not in facts.objects) for name in names]
+    thread_locals = sorted({name for stencil in stencils for name in stencil.thread_locals})
+    return [
+        *(Extern(name, "object" if name in facts.objects else "function") for name in names),
+        *(Extern(name, "thread-local") for name in thread_locals),
+    ]
 
 
 def _digest(*parts: str) -> str:

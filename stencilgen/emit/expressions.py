@@ -162,7 +162,9 @@ class _Renderer:
                 holds = test.text if _is_comparison(condition) else f"{test.at(_UNARY)} != 0"
                 choice = f"{holds} ? {one.at(_OR)} : {other.at(_OR)}"
                 return (
-                    _Text(f"(uint64_t)({choice})", _UNARY, clean=True) if is_int else _Text(choice, _CONDITIONAL, clean=True)
+                    _Text(f"(uint64_t)({choice})", _UNARY, clean=True)
+                    if is_int
+                    else _Text(choice, _CONDITIONAL, clean=True)
                 )
             case _ if opcode.startswith("icmp."):
                 return self._comparison(opcode.removeprefix("icmp."), *operands)

@@ -9,6 +9,7 @@ fits the sources.
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from dasc import PRELUDE
 from stencilgen.config import Config
@@ -41,7 +42,7 @@ class Extern:
     """A function or object that the stencils refer to by address, in the VM or in a library."""
 
     name: str
-    function: bool
+    kind: Literal["function", "object", "thread-local"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +159,17 @@ def extern_symbol(name: str) -> str:
     return f"sg_extern_{''.join(c if c.isalnum() or c == '_' else '_' for c in name)}"
 
 
+_DECLARATIONS = {"function": "void {}(void)", "object": "char {}[]", "thread-local": "_Thread_local char {}[]"}
+_MODEL = ' __attribute__((tls_model("initial-exec")))'  # only then is the offset the same in all threads
+
+
 def _externs(externs: Sequence[Extern]) -> str:
     if not externs:
         return ""
     lines = ["/* What stencils refer to by address, whatever headers declare it. */"]
     for extern in externs:
-        declaration = (
-            f"void {extern_symbol(extern.name)}(void)" if extern.function else f"char {extern_symbol(extern.name)}[]"
-        )
-        lines.append(f'extern {declaration} __asm__("{extern.name}");')
+        declared = _DECLARATIONS[extern.kind].format(extern_symbol(extern.name))
+        lines.append(f'extern {declared} __asm__("{extern.name}"){_MODEL if extern.kind == "thread-local" else ""};')
     return "\n".join(lines) + "\n"
 
 

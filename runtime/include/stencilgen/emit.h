@@ -92,6 +92,17 @@ typedef struct sg_assembler {
 #define SG_EXTERN(name) name
 #endif
 
+/* Where a thread-local variable lies from the thread pointer, in bytes: the displacement of `fs:[...]`. It is the same in
+ * every thread for the variables of the program and of libraries loaded with it, the only ones a stencil may use. */
+#define SG_THREAD_OFFSET(name) ((uint64_t)((uintptr_t)&SG_EXTERN(name) - sg_thread_pointer()))
+
+static inline uintptr_t sg_thread_pointer(void)
+{
+    uintptr_t pointer;
+    __asm__("mov %%fs:0, %0" : "=r"(pointer)); /* System V ABI: the first word of thread-local storage holds its address */
+    return pointer;
+}
+
 /* Out of line; in src/assembler.c. */
 
 /* Record an error, the first one wins: "micro-op 7 (NAME): " and the formatted words. The compilation then

@@ -191,9 +191,9 @@ class _Mover:
             leaf = Runtime(f"{widening.opcode} {type_text} {{0}} to i{widening.bits}", (leaf,))
         return Split(leaf, Const(widening.bits if widening else bits, 0))
 
-    @staticmethod
-    def _address(token: str) -> JitExpr | None:
-        return global_address(token)
+    def _address(self, token: str) -> JitExpr:
+        """A global's address, or what it stands for when an earlier round made it."""
+        return self.table.value(token) or global_address(token)
 
     def _look_through(self, name: str, taken: set[int], widening: Widening | None, depth: int) -> Split | None:
         """The split of what defines %name, if it may be taken apart."""

@@ -6,8 +6,9 @@
 
 The key idea is a sparse walk. Holes are calls; from each, results spread through instructions whose operands are all
 JIT-time or constant. Whatever else uses such a result sees a constant instead. Pointers are the exception: LLVM takes
-for granted that distinct globals do not overlap, so a JIT-time pointer that memory is accessed through (directly, or
-after a phi, a select or an index) becomes the result of a pure `movabsq` marker, about which LLVM knows nothing.
+for granted that distinct globals do not overlap, so a JIT-time pointer that memory is or may be accessed through (at
+once, after a phi, a select or an index, or after it has been stored) becomes the result of a pure `movabsq` marker,
+about which LLVM knows nothing.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from functools import partial
 
 from llvm_passes.addends import move_addends
 from llvm_passes.body import Body
-from llvm_passes.expression import Const, JitExpr
+from llvm_passes.expression import Const, JitExpr, operation
 from llvm_passes.holes import HOLE_PREFIX, hole
-from llvm_passes.instructions import Instruction, Resolve, compute, constant, global_address
+from llvm_passes.instructions import Instruction, compute, constant, global_address
 from llvm_passes.layout import Layout
-from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol, SymbolTable, declaration
-from llvm_passes.text import NAME, closing, split_top, unquote
+from llvm_passes.leftovers import is_plain_use, put_right
+from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol, SymbolTable, declaration, marker_call
+from llvm_passes.text import NAME, unquote
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,11 @@ class FoldOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class FoldedFunction:
-    """One function after folding. `conditions` are the JIT-time values that branches, switches and selects still
-    test.
-    """
-
-    text: str
-    symbols: Mapping[str, JitSymbol]
-    conditions: tuple[JitExpr, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class FoldedModule:
-    """A module after folding; `symbols` by name over all functions, `conditions` by function."""
+    """A module after folding; `symbols` by name, over all functions.
+
+    `conditions`, by function, are the JIT-time values that its branches, switches and selects still test.
+    """
 
     ir: str
     symbols: Mapping[str, JitSymbol]
@@ -66,9 +60,12 @@ def fold(ir_text: str, options: FoldOptions | None = None) -> FoldedModule:
     """
     options = options or FoldOptions()
     tables: dict[str, SymbolTable] = {}
-    text, conditions = fold_into(ir_text, options, tables)
+    text = fold_into(ir_text, options, tables)
     symbols = {name: symbol for table in tables.values() for name, symbol in table.symbols.items()}
-    return FoldedModule(with_declarations(text, symbols), symbols, conditions)
+    tested = {name: conditions(text[start:end], symbols) for start, end, name in function_spans(text)}
+    return FoldedModule(
+        with_declarations(text, symbols), symbols, {name: found for name, found in tested.items() if found}
+    )
 
 
 def with_declarations(text: str, symbols: Mapping[str, JitSymbol]) -> str:
@@ -78,26 +75,19 @@ def with_declarations(text: str, symbols: Mapping[str, JitSymbol]) -> str:
     return text + "".join(declaration(name, symbols[name]) + "\n" for name in symbols if name in used - declared)
 
 
-def fold_into(
-    ir_text: str, options: FoldOptions, tables: dict[str, SymbolTable]
-) -> tuple[str, dict[str, tuple[JitExpr, ...]]]:
+def fold_into(ir_text: str, options: FoldOptions, tables: dict[str, SymbolTable]) -> str:
     """Fold a module's text, adding to one symbol table per function; symbols are not declared yet."""
-    types = {match[1]: match[0] for match in re.finditer(rf"^%({NAME}) = type .*$", ir_text, re.M)}
-    layout = Layout(types)
-    conditions: dict[str, tuple[JitExpr, ...]] = {}
+    layout = Layout({match[1]: match[0] for match in re.finditer(rf"^%({NAME}) = type .*$", ir_text, re.M)})
     pieces: list[str] = []
     position = 0
     for start, end, name in function_spans(ir_text):
         text = ir_text[start:end]
         if f"@{HOLE_PREFIX}" in text or f"@{SYMBOL_PREFIX}" in text:
             table = tables.setdefault(name, SymbolTable(name, options.hole_ranges))
-            folded = fold_function(text, layout, table, options)
-            if folded.conditions:
-                conditions[name] = folded.conditions
-            pieces += [ir_text[position:start], folded.text]
+            pieces += [ir_text[position:start], fold_function(text, layout, table, options)]
             position = end
     pieces.append(ir_text[position:])
-    return "".join(pieces), conditions
+    return "".join(pieces)
 
 
 def function_spans(ir_text: str) -> Iterator[tuple[int, int, str]]:
@@ -111,7 +101,7 @@ def function_spans(ir_text: str) -> Iterator[tuple[int, int, str]]:
         yield start, end, unquote(match[1])
 
 
-def fold_function(text: str, layout: Layout, table: SymbolTable, options: FoldOptions) -> FoldedFunction:
+def fold_function(text: str, layout: Layout, table: SymbolTable, options: FoldOptions) -> str:
     """Fold one function's text."""
     return _Fold(text, layout, table, options).run()
 
@@ -124,16 +114,15 @@ class _Fold:
         self.options = options
         self.jit: dict[str, JitExpr] = {}
         self.types: dict[str, str] = {}
-        self.conditions: dict[JitExpr, None] = {}
 
-    def run(self) -> FoldedFunction:
-        self._replace_nested_constants()
+    def run(self) -> str:
+        put_right(self.body, self.table, self.layout, self._resolve)
         self._spread()
         if self.jit:
             markers = self._anchors()
             move_addends(self.body, self.jit, frozenset(markers), self.table, self.layout)
             self._substitute(markers)
-        return FoldedFunction(self.body.text(), self.table.symbols, tuple(self.conditions))
+        return self.body.text()
 
     def _resolve(self, token: str) -> JitExpr:
         return self.table.value(token) or global_address(token)
@@ -216,7 +205,7 @@ class _Fold:
             if instruction is not None and instruction.name in self.jit:
                 continue
             line = self.body.lines[index]
-            if type_text == "ptr" and not _is_plain_use(line, name):
+            if type_text == "ptr" and not is_plain_use(line, name):
                 return True
             # an integer merged with run-time integers that become a pointer again: the optimiser looks through that
             if type_text == "i64" and self.body.has_inttoptr and re.match(r"  %\S+ = (?:phi|select) ", line):
@@ -230,82 +219,30 @@ class _Fold:
         for index in sorted({*own, *body.users_of_any(self.jit)}):
             name = own.get(index)
             if name is None:
-                line = body.lines[index]
-                body.lines[index] = body.replace(line, partial(self._constant_for, markers, line))
+                body.lines[index] = body.replace(body.lines[index], partial(self._constant_for, markers))
             elif name in markers:
-                symbol = self.table.marker(self.jit[name])
-                assembly = f'asm "movabsq $${symbol}, $0", "=r"()'
-                body.lines[index] = f"  %{name} = call {self.types[name]} {assembly} nounwind memory(none)"
+                body.lines[index] = marker_call(name, self.types[name], self.table.marker(self.jit[name]))
             else:
                 body.delete(index)
 
-    def _constant_for(self, markers: set[str], line: str, name: str) -> str | None:
+    def _constant_for(self, markers: set[str], name: str) -> str | None:
         expression = self.jit.get(name)
         if expression is None or name in markers:
             return None
-        is_condition = line.startswith(("  br ", "  switch ")) or f" = select i1 %{name}," in line
-        if is_condition and not isinstance(expression, Const):
-            self.conditions[expression] = None
         return self.table.constant(self.types[name], expression)
 
-    def _replace_nested_constants(self) -> None:
-        """Give a symbol of its own to each constant expression that the optimiser has built around symbols."""
-        for index, line in list(self.body.mentions(f"@{SYMBOL_PREFIX}")):
-            if "asm " not in line and _NESTED.search(line):
-                self.body.lines[index] = _replace_constants(line, self.table, self.layout, self._resolve)
 
-
-_NESTED = re.compile(r"\b(add|sub|xor|trunc|inttoptr|getelementptr)((?: (?:nuw|nsw|inbounds|nusw))*) \(")
-
-
-def has_leftovers(text: str) -> bool:
-    """Whether the clean-up after folding has left arithmetic between symbols and constants that folds again."""
-    return any(SYMBOL_PREFIX in match[0] for match in _LEFTOVER.finditer(text))
-
-
-_CONSTANT_OPERAND = r"(?:-?\d+|true|false|null|ptrtoint \(ptr @\w+ to i\d+\)|@\w+)"
-_OPERANDS = rf"{_CONSTANT_OPERAND}(?:, (?:i\d+ |ptr )?{_CONSTANT_OPERAND})*"
-_LEFTOVER = re.compile(
-    rf"\b(?:add|sub|xor|trunc|inttoptr|getelementptr)(?: (?:nuw|nsw|inbounds|nusw))* \([^\n]*{SYMBOL_PREFIX}"
-    rf"|^  %\S+ = [a-z]+(?: [a-z]+)* (?:i\d+|ptr) {_OPERANDS}(?: to \w+)?$"
-    rf"|^  %\S+ = (?:tail )?call \w+ @llvm\.[\w.]+\((?:(?:noundef )?i\d+ {_CONSTANT_OPERAND}(?:, |\)))+$",
-    re.M,
+_CONDITION = re.compile(
+    rf"^  (?:br i1|switch i\d+|%\S+ = select i1) ptrtoint \(ptr @({SYMBOL_PREFIX}\w+) to i(\d+)\)", re.M
 )
 
 
-def _replace_constants(line: str, table: SymbolTable, layout: Layout, resolve: Resolve) -> str:
-    """`line` with each outermost constant expression over symbols replaced by one symbol's constant."""
-    pieces, position = [], 0
-    while match := _NESTED.search(line, position):
-        end = closing(line, match.end() - 1) + 1
-        expression_text = line[match.start() : end]
-        type_text = _type_of(match[1], line[match.end() : end - 1])
-        value = constant(type_text, expression_text, layout, resolve) if SYMBOL_PREFIX in expression_text else None
-        pieces.append(line[position : match.start()])
-        pieces.append(expression_text if value is None else table.constant(type_text, value))
-        position = end
-    return "".join(pieces) + line[position:]
-
-
-def _type_of(opcode: str, body: str) -> str:
-    match opcode:
-        case "getelementptr":
-            return "ptr"
-        case "trunc" | "inttoptr":
-            return body.rpartition(" to ")[2]
-    return body.partition(" ")[0]
-
-
-_CALL = re.compile(r"^  (?:%\S+ = )?(?:(?:musttail|tail|notail) )?call ")
-_STORED_OR_COMPARED = re.compile(r"^  (?:store |ret |%\S+ = icmp )")
-
-
-def _is_plain_use(line: str, name: str) -> bool:
-    """Whether `line` uses the pointer %name as a value only: stored, compared, returned, passed to a real function."""
-    token = re.compile(rf"%{re.escape(name)}(?![-\w$.])")
-    if line.startswith("  store "):
-        return not token.search(split_top(line)[1])
-    if _CALL.match(line):
-        callee = re.search(rf"[@%]({NAME})\(", line)
-        return callee is not None and callee[0][0] == "@" and not callee[1].startswith("llvm.")
-    return bool(_STORED_OR_COMPARED.match(line))
+def conditions(text: str, symbols: Mapping[str, JitSymbol]) -> tuple[JitExpr, ...]:
+    """The JIT-time values that a function's branches, switches and selects test at run time."""
+    found: dict[JitExpr, None] = {}
+    for match in _CONDITION.finditer(text):
+        expression = symbols[match[1]].expression
+        if expression.bits != int(match[2]):
+            expression = operation("zext" if expression.bits < int(match[2]) else "trunc", int(match[2]), expression)
+        found[expression] = None
+    return tuple(found)

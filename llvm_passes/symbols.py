@@ -130,3 +130,8 @@ def declaration(name: str, symbol: JitSymbol) -> str:
         return f'@{name} = extern_weak hidden global i8, code_model "large", !absolute_symbol !{{i64 -1, i64 -1}}'
     low, high = symbol.low, max(symbol.high, 255)
     return f"@{name} = extern_weak hidden global [0 x i8], !absolute_symbol !{{i64 {low}, i64 {high + 1}}}"
+
+
+def marker_call(name: str, type_text: str, symbol: str) -> str:
+    """The instruction that makes %name the symbol's value without LLVM knowing anything about it."""
+    return f'  %{name} = call {type_text} asm "movabsq $${symbol}, $0", "=r"() nounwind memory(none)'

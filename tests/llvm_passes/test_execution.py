@@ -108,7 +108,12 @@ STENCIL(TAGGED)
     thread->pad = v & 7; thread->scratch[5] = v & ~7ull;
     CONTINUE();
 }
-STENCIL(WIDE) { __int128 p = (__int128)thread->counter * OPERAND; thread->scratch[0] = p >> 64; thread->scratch[1] = p; CONTINUE(); }
+STENCIL(WIDE)
+{
+    __int128 product = (__int128)thread->counter * OPERAND;
+    thread->scratch[0] = product >> 64; thread->scratch[1] = product;
+    CONTINUE();
+}
 STENCIL(OVERFLOW) { if (__builtin_add_overflow(thread->counter, OPERAND, &thread->scratch[2])) SIDE_EXIT(); CONTINUE(); }
 """
 

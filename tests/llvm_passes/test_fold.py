@@ -6,7 +6,8 @@ import pytest
 
 from llvm_passes.backend import clean_up, name_values
 from llvm_passes.expression import Hole, Operation, SymbolAddress, walk
-from llvm_passes.fold import FoldedModule, FoldOptions, fold, fold_into, has_leftovers, with_declarations
+from llvm_passes.fold import FoldedModule, FoldOptions, fold, fold_into, with_declarations
+from llvm_passes.leftovers import has_leftovers
 from llvm_passes.module import split_module
 from llvm_passes.symbols import SymbolTable
 from tests.llvm_passes.conftest import compile_c, instructions, to_ir
@@ -21,6 +22,7 @@ STENCIL(STORE_WIDE) { thread->counter = OPERAND; CONTINUE(); }
 STENCIL(STORE_NARROW) { *(uint8_t *)thread = OPARG; *((uint16_t *)thread + 2) = OPARG + 1; CONTINUE(); }
 STENCIL(LOAD_CONST) { Object *o = HOLE(Object *, constant); o->refcount++; *sp++ = o; CONTINUE(); }
 STENCIL(PUSH_POINTER) { *sp++ = HOLE(Object *, constant); CONTINUE(); }
+STENCIL(PASS_POINTER) { obj_dealloc(HOLE(Object *, constant)); CONTINUE(); }
 STENCIL(TWO_FIELDS) { Object *o = (Object *)OPERAND; thread->counter = o->refcount + o->integer; CONTINUE(); }
 STENCIL(REAL) { thread->reals[0] += HOLE(double, real); thread->single *= HOLE(float, scale); CONTINUE(); }
 STENCIL(FLAG) { if (HOLE(bool, flag)) thread->counter++; CONTINUE(); }
@@ -158,10 +160,11 @@ def test_equal_values_share_a_symbol_across_widths():
     assert values("SHARED") == ["oparg", "(shl32 (zext32 oparg) 3)"]
 
 
-def test_a_pointer_that_memory_is_accessed_through_is_a_marker_and_others_are_symbols():
+def test_a_pointer_that_memory_may_be_accessed_through_is_a_marker_and_others_are_symbols():
     assert "#APP" in compiled("LOAD_CONST").assembly and "call ptr asm" in compiled("LOAD_CONST").folded_ir
-    assert "#APP" not in compiled("PUSH_POINTER").assembly
+    assert "#APP" in compiled("PUSH_POINTER").assembly
     assert "#APP" in compiled("TAGGED").assembly
+    assert "#APP" not in compiled("PASS_POINTER").assembly
 
 
 def test_a_pointer_merged_with_run_time_pointers_is_a_marker():
@@ -233,10 +236,10 @@ next:
 
 def test_what_the_clean_up_combines_is_folded_again():
     tables: dict[str, SymbolTable] = {}
-    folded, _ = fold_into(LEFTOVER, FoldOptions(), tables)
+    folded = fold_into(LEFTOVER, FoldOptions(), tables)
     cleaned = str(clean_up(with_declarations(folded, tables["f"].symbols)))
     assert has_leftovers(cleaned)
-    again, _ = fold_into(cleaned, FoldOptions(), tables)
+    again = fold_into(cleaned, FoldOptions(), tables)
     result = str(clean_up(with_declarations(again, tables["f"].symbols)))
     assert not has_leftovers(result)
     last = list(tables["f"].symbols.values())[-1].expression

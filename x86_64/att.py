@@ -256,6 +256,8 @@ def _agrees(operands: tuple[Operand, ...], size: int) -> bool:
 def _choose(word: str, operands: tuple[Operand, ...], prefixes: tuple[str, ...]) -> Instruction:
     """The first meaning of the mnemonic that has a form with these operands (in Intel order)."""
     meanings = _meanings(word)
+    if any(isinstance(o, Rounding) for o in operands):
+        operands = tuple(sorted(operands, key=lambda o: isinstance(o, Rounding)))  # last, as Instruction has it
     if not meanings:
         raise OperandError(f"{word}: unknown instruction")
     for name, size, predicate in meanings:

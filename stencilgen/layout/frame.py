@@ -19,7 +19,7 @@ from dasc import LabelHole
 from stencilgen.errors import Diagnostic, UserError
 from stencilgen.layout.blocks import BOUNDARIES, successors
 from stencilgen.layout.code import Block, Branch, Code, End, Jump, Return, TailCall, Target
-from x86_64 import Instruction, Memory, Register, rax, rsp
+from x86_64 import Address, Instruction, Memory, Register, rax, rsp
 
 __all__ = ["strip_frame"]
 
@@ -117,9 +117,18 @@ def _carries_value(instruction: Instruction, code: Code, block: Block) -> bool:
     (operand,) = instruction.operands
     if not isinstance(operand, Register):
         return True
-    return instruction.mnemonic == "POP" and (
-        operand in code.live_out or (isinstance(block.end, Return) and operand == rax)
-    )
+    return instruction.mnemonic == "POP" and operand in _needed(block.end, code)
+
+
+def _needed(end: End, code: Code) -> frozenset[Register]:
+    """The registers whose value matters after a block: LLVM drops 8 bytes into one of the others."""
+    match end:
+        case Return():
+            return frozenset({rax})
+        case TailCall(Instruction(_, (Address(name),))) if name in code.conventions:
+            return code.conventions[name].reads
+        case _:
+            return code.live_out
 
 
 def _moves_rsp(instruction: Instruction) -> bool:

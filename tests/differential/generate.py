@@ -1,0 +1,356 @@
+"""Random stencils: C without undefined behaviour, so that any two compilers must agree on it.
+
+The key idea: every expression is built for a type it must have, and arithmetic is done in an unsigned type wide enough
+not to be promoted; shifts are masked, divisors made positive, reals converted only within range, loops bounded, jumps
+use fuel. NaN, whose sign and payload C leaves open, never gets into memory or state.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["STATES", "random_stencils", "state_files"]
+
+STATES: tuple[tuple[str, ...], ...] = (
+    ("T", "F", "S", "q"),
+    ("T", "d", "S", "f", "F", "w", "d"),
+    ("T", "F", "S", "q", "w", "q", "q", "w", "q", "q", "w", "q", "d", "d", "f", "d", "d", "f", "d", "d"),
+    ("T", "F", "S", "q", "q", "w", "d", "q"),
+)
+"""Machine states to generate for, one letter a parameter: T thread, F frame, S stack pointer; q 64 and w 32 bits; d f."""
+
+_C_TYPES = {"T": "Thread *", "F": "uint64_t *", "S": "uint64_t *", "q": "uint64_t ", "w": "uint32_t ", "d": "double ", "f": "float "}
+_INTEGERS = ("u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64")
+_EDGES = (0, 1, 2, 3, 7, 8, 127, 128, 255, 256, 32767, 32768, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1, 0x123456789ABCDEF)
+_REALS = ("0.0", "1.0", "-1.5", "0.1", "1e10", "3.0")
+
+
+def state_files(state: Sequence[str]) -> dict[str, str]:
+    """language.h and state.h of the VM with this machine state."""
+    parameters = ", ".join(f"{_C_TYPES[kind]}{name}" for kind, name in _named(state))
+    language = f"""\
+#include "vm.h"
+
+#define STENCIL_STATE {parameters}
+#include <stencilgen/stencil.h>
+
+typedef uint8_t u8;
+typedef int8_t i8;
+typedef uint16_t u16;
+typedef int16_t i16;
+typedef uint32_t u32;
+typedef int32_t i32;
+typedef uint64_t u64;
+typedef int64_t i64;
+
+/* Without NaN, whose sign and payload are not defined; and within the range of an integer. */
+#define NUMBER(x) __extension__({{ __auto_type number_ = (x); number_ == number_ ? number_ : 0; }})
+#define INTEGER(x) __extension__({{ double real_ = (x); real_ > -1e9 && real_ < 1e9 ? (i64)real_ : 0; }})
+
+static const u32 table32[8] = {{3, 0, 0xFFFFFFFF, 7, 0x80000000, 11, 1, 255}};
+static const u64 table64[8] = {{5, 0x123456789ABCDEF, 0, ~0ull, 1, 2, 3, 4}};
+static const double reals[8] = {{0.5, 1.25, -3.0, 1e9, 0.1, 0.2, 0.3, 7.0}};
+static const char *const formats[4] = {{"u", "uu", "du", "ud"}};
+"""
+    return {"language.h": "#pragma once\n" + language, "state.h": f'#define STATE_KINDS "{"".join(state)}"\n'}
+
+
+def _named(state: Sequence[str]) -> list[tuple[str, str]]:
+    fixed = {"T": "thread", "F": "frame", "S": "sp"}
+    return [(kind, fixed.get(kind, f"s{number}")) for number, kind in enumerate(state)]
+
+
+def random_stencils(seed: int, count: int, state: Sequence[str]) -> dict[str, str]:
+    """The stencils' names and sources. The same for the same arguments."""
+    return {f"R{number}": _Stencil(random.Random(f"{seed} {number}"), state).source(f"R{number}") for number in range(count)}
+
+
+@dataclass(slots=True)
+class _Stencil:
+    rng: random.Random
+    state: Sequence[str]
+    locals: dict[str, str] = field(default_factory=dict)
+    """Names in scope, by their type."""
+    counters: int = 0
+    budget: int = 0
+    """Statements that may still be made."""
+
+    def source(self, name: str) -> str:
+        self.budget = self.rng.choice((2, 4, 8, 14))
+        body = ["    u64 array[4] = {1, 2, 3, 4};"] if self.rng.random() < 0.25 else []
+        if body:
+            self.locals["array"] = "array"
+        while self.budget > 0:
+            body += self.statement(1)
+        return "\n".join([f"STENCIL({name})", "{", *body, *self.end(), "}"]) + "\n"
+
+    # ---- Statements ----
+
+    def statement(self, depth: int) -> list[str]:
+        self.budget -= 1
+        choices: list[tuple[int, Callable[[int], list[str]]]] = [
+            (4, self.local), (6, self.store), (4, self.assign_state), (3, self.call), (1, self.leave), (1, self.move_stack),
+        ]  # fmt: skip
+        if depth < 4:
+            choices += [(3, self.branch), (1, self.switch), (2, self.loop)]
+        weights, makers = zip(*choices, strict=True)
+        return self.rng.choices(makers, weights)[0](depth)
+
+    def block(self, depth: int) -> list[str]:
+        outer = dict(self.locals)
+        lines = [line for _ in range(self.rng.randrange(1, 4)) for line in self.statement(depth + 1)]
+        self.locals = outer
+        return lines
+
+    def local(self, depth: int) -> list[str]:
+        name = self.fresh("x")
+        if self.rng.random() < 0.2:
+            line = f"double {name} = NUMBER({self.real(3)});"
+            self.locals[name] = "double"
+        else:
+            kind = self.rng.choice(_INTEGERS)
+            line = f"{kind} {name} = {self.integer(kind, 3)};"
+            self.locals[name] = kind
+        return [_indent(depth) + line, _indent(depth) + f"(void){name};"]
+
+    def store(self, depth: int) -> list[str]:
+        target, kind = self.place()
+        if kind in _INTEGERS:
+            operator = self.rng.choice(("=", "=", "=", "+=", "^=", "&=", "|=")) if kind.startswith("u") else "="
+            return [_indent(depth) + f"{target} {operator} {self.integer(kind, 3)};"]
+        return [_indent(depth) + f"{target} = NUMBER({self.real(3) if kind == 'f64' else self.single(3)});"]
+
+    def assign_state(self, depth: int) -> list[str]:
+        kind, name = self.rng.choice(_named(self.state))
+        match kind:
+            case "q" | "w":
+                text = self.integer("u64" if kind == "q" else "u32", 3)
+            case "d":
+                text = f"NUMBER({self.real(3)})"
+            case "f":
+                text = f"NUMBER({self.single(3)})"
+            case _:
+                return self.store(depth)
+        return [_indent(depth) + f"{name} = {text};"]
+
+    def move_stack(self, depth: int) -> list[str]:
+        return [_indent(depth) + self.rng.choice(("sp++;", "sp--;", "*sp++ = frame[HOLE(u8, slot)];", "sp += HOLE(i8, step);"))]
+
+    def call(self, depth: int) -> list[str]:
+        integer, real = self.integer, self.real
+        makers: list[Callable[[], str]] = [
+            lambda: f"vm_note(thread, {integer('i8', 2)});",
+            lambda: f"vm_slow(thread, {integer('u64', 2)});",
+            lambda: f"vm_rare({integer('u64', 2)});",
+            lambda: f"thread->u64[1] = vm_format(formats[0], {integer('u64', 2)}, {real(2)}, {integer('u64', 1)});",
+            lambda: f"thread->u64[2] = vm_format(formats[{integer('u8', 1)} & 1], {integer('u64', 2)}, {integer('u64', 1)});",
+            lambda: f"thread->f64[3] = vm_real({real(2)}, {integer('u64', 1)});",
+            lambda: f"thread->f32[4] = vm_single({self.single(2)});",
+        ]
+        if "array" in self.locals:
+            makers.append(lambda: f"vm_fill(array, {integer('u64', 2)});")
+        return [_indent(depth) + self.rng.choice(makers)()]
+
+    def branch(self, depth: int) -> list[str]:
+        condition = self.condition(3)
+        hint = self.rng.choice(("{}", "{}", "UNLIKELY({})", "LIKELY({})")).format(condition)
+        lines = [_indent(depth) + f"if ({hint}) {{", *self.block(depth)]
+        if self.rng.random() < 0.5:
+            lines += [_indent(depth) + "} else {", *self.block(depth)]
+        return [*lines, _indent(depth) + "}"]
+
+    def switch(self, depth: int) -> list[str]:
+        subject = self.rng.choice(("HOLE(u16, choice)", f"{self.integer('u32', 2)} & 7", "HOLE(u16, oparg)"))
+        lines = [_indent(depth) + f"switch ({subject}) {{"]
+        for case in sorted(self.rng.sample(range(8), self.rng.randrange(2, 7))):
+            falls = self.rng.random() < 0.2
+            lines += [_indent(depth) + f"case {case}:;", *self.block(depth), _indent(depth + 1) + ("__attribute__((fallthrough));" if falls else "break;")]
+        return [*lines, _indent(depth) + "default:;", *self.block(depth), _indent(depth + 1) + "break;", _indent(depth) + "}"]
+
+    def loop(self, depth: int) -> list[str]:
+        name = self.fresh("k")
+        bound = self.rng.choice(("HOLE(u16, choice)", f"({self.integer('u32', 2)} & 7)", "3u"))
+        outer = dict(self.locals)
+        self.locals[name] = "u32 counter"
+        lines = [_indent(depth) + f"for (u32 {name} = 0; {name} < {bound}; {name}++) {{", *self.block(depth), _indent(depth) + "}"]
+        self.locals = outer
+        return lines
+
+    def leave(self, depth: int) -> list[str]:
+        ways = ("SIDE_EXIT();", "SIDE_EXIT();", "CONTINUE();", "JUMP", f"RETURN({self.integer(self.rng.choice(_INTEGERS), 2)});", f"vm_abort({self.integer('u64', 1)});")
+        way = self.rng.choice(ways)
+        condition = f"UNLIKELY({self.condition(2)})" if self.rng.random() < 0.7 else self.condition(2)
+        body = self.jump(depth + 1) if way == "JUMP" else [_indent(depth + 1) + way]
+        return [_indent(depth) + f"if ({condition}) {{", *body, _indent(depth) + "}"]
+
+    def jump(self, depth: int) -> list[str]:
+        label = self.rng.choice(("target", "other"))
+        return [_indent(depth) + "if (UNLIKELY(thread->fuel-- == 0))", _indent(depth + 1) + "SIDE_EXIT();", _indent(depth) + f"JUMP({label});"]
+
+    def end(self) -> list[str]:
+        match self.rng.randrange(12):
+            case 0:
+                return self.jump(1)
+            case 1:
+                values = (self.integer("u64", 2), f"NUMBER({self.real(2)})", f"vm_one({self.integer('u64', 2)})")
+                return [f"    RETURN({self.rng.choice(values)});"]
+            case 2:
+                return ["    SIDE_EXIT();"]
+            case _:
+                return ["    CONTINUE();"]
+
+    # ---- Places and expressions ----
+
+    def fresh(self, prefix: str) -> str:
+        self.counters += 1
+        return f"{prefix}{self.counters}"
+
+    def index(self, bits: int) -> str:
+        """An index below 2**bits."""
+        mask = (1 << bits) - 1
+        match self.rng.randrange(4):
+            case 0:
+                return f"HOLE(u16, oparg) & {mask}"
+            case 1:
+                return f"({self.integer('u64', 1)}) & {mask}"
+            case 2 if bits == 6:
+                return "HOLE(u8, slot)"
+            case _:
+                return str(self.rng.randrange(mask + 1))
+
+    def place(self) -> tuple[str, str]:
+        """(lvalue, type) in memory."""
+        match self.rng.randrange(8):
+            case 0:
+                return f"frame[{self.index(6)}]", "u64"
+            case 1:
+                return f"sp[{self.rng.choice(('-1', '-2', '0', 'HOLE(i8, step)', '-(int)HOLE(u16, choice)'))}]", "u64"
+            case 2:
+                return (f"vm_global[{self.index(4)}]", "u64") if self.rng.random() < 0.6 else ("vm_word", "u32")
+            case 3 if "array" in self.locals:
+                return f"array[{self.index(2)}]", "u64"
+            case _:
+                kind = self.rng.choice((*_INTEGERS, *_INTEGERS, "f32", "f64"))
+                return f"thread->{kind}[{self.index(4)}]", kind
+
+    def condition(self, depth: int) -> str:
+        if self.rng.random() < 0.15:
+            return f"{self.real(depth - 1)} {self.rng.choice(('<', '>', '==', '<='))} {self.real(depth - 1)}"
+        kind = self.rng.choice(_INTEGERS)
+        operator = self.rng.choice(("<", "<=", ">", ">=", "==", "!="))
+        left, right = self.integer(kind, depth - 1), self.integer(kind, depth - 1)
+        if self.rng.random() < 0.2:
+            return f"({left}) & ({right})"
+        return f"{left} {operator} {right}"
+
+    def integer(self, kind: str, depth: int) -> str:
+        """An expression of this type."""
+        bits = int(kind[1:])
+        if depth <= 0 or self.rng.random() < 0.15:
+            return self.leaf(kind)
+        wide = "u64" if bits > 32 or self.rng.random() < 0.3 else "u32"
+        other = self.rng.choice(_INTEGERS)
+
+        def operand(type_: str = kind) -> str:
+            return self.integer(type_, depth - 1)
+
+        match self.rng.randrange(15):
+            case 0 | 1 | 2 | 3:
+                operator = self.rng.choice(("+", "+", "-", "*", "&", "|", "^"))
+                return f"({kind})(({wide}){operand()} {operator} ({wide}){operand()})"
+            case 4:
+                amount = f"({operand('u8')} & {31 if wide == 'u32' else 63})"
+                return f"({kind})(({wide}){operand()} << {amount})"
+            case 5:
+                return f"({kind})({operand()} >> ({operand('u8')} & {bits - 1}))"
+            case 6:
+                divisor = f"({operand('u8')} & 63) + 1" if self.rng.random() < 0.5 else f"({wide}){operand()} | 1"
+                dividend = f"({wide}){operand()}" if "|" in divisor else operand()
+                return f"({kind})({dividend} {self.rng.choice('/%')} ({'int' if '|' not in divisor else wide})({divisor}))"
+            case 7:
+                return f"({kind})({self.condition(depth)})"
+            case 8:
+                return f"(({self.condition(depth)}) ? {operand()} : {operand()})"
+            case 9:
+                return f"({kind})({other}){operand(other)}"
+            case 10:
+                function = self.rng.choice(("popcountll({})", "clzll({} | 1)", "ctzll({} | 1)", "bswap64({})"))
+                return f"({kind})__builtin_{function.format('(u64)' + operand())}"
+            case 11:
+                a, n = self.fresh("a"), self.fresh("n")
+                return f"({kind})__extension__({{ u32 {a} = {operand('u32')}, {n} = {operand('u32')} & 31; {a} << {n} | {a} >> (-{n} & 31); }})"
+            case 12 if depth > 1:
+                return f"({kind})vm_one({operand('u64')})" if self.rng.random() < 0.6 else f"({kind})vm_two({operand('u32')}, {operand('i16')})"
+            case 13:
+                return f"({kind})INTEGER({self.real(depth - 1)})"
+            case _:
+                table = self.rng.choice(("table32", "table64"))
+                return f"({kind}){table}[{self.index(3)}]"
+
+    def leaf(self, kind: str) -> str:
+        names = [name for name, type_ in self.locals.items() if type_ == kind or (type_ == "u32 counter" and kind == "u32")]
+        states = [name for letter, name in _named(self.state) if letter in "qw"]
+        match self.rng.randrange(8):
+            case 0 | 1:
+                hole = self.rng.choice(("imm", "operand", "oparg", "imm", "operand", "slot", "step", "choice"))
+                return f"({kind})HOLE({self.rng.choice((kind, *_INTEGERS, 'bool'))}, {hole})"
+            case 2 if names:
+                return self.rng.choice(names)
+            case 3 if states:
+                return f"({kind}){self.rng.choice(states)}"
+            case 4:
+                return f"({kind}){self.rng.choice(_EDGES)}ull"
+            case _:
+                place, type_ = self.place()
+                return f"({kind}){place}" if type_ in _INTEGERS else f"({kind})INTEGER({place})"
+
+    def real(self, depth: int) -> str:
+        """An expression of type double; it may be NaN."""
+        states = [name for letter, name in _named(self.state) if letter == "d"]
+        names = [name for name, type_ in self.locals.items() if type_ == "double"]
+        if depth <= 0:
+            match self.rng.randrange(6):
+                case 0:
+                    return "HOLE(double, number)"
+                case 1 if states:
+                    return self.rng.choice(states)
+                case 2 if names:
+                    return self.rng.choice(names)
+                case 3:
+                    return self.rng.choice(_REALS)
+                case 4:
+                    return f"reals[{self.index(3)}]"
+                case _:
+                    return f"thread->f64[{self.index(4)}]"
+        match self.rng.randrange(7):
+            case 0 | 1:
+                return f"({self.real(depth - 1)} {self.rng.choice('+-*/')} {self.real(depth - 1)})"
+            case 2:
+                return f"(double){self.integer(self.rng.choice(_INTEGERS), depth - 1)}"
+            case 3:
+                return f"(({self.condition(depth - 1)}) ? {self.real(depth - 1)} : {self.real(depth - 1)})"
+            case 4:
+                return f"__builtin_fabs({self.real(depth - 1)})"
+            case 5:
+                return f"(double){self.single(depth - 1)}"
+            case _:
+                return f"(- {self.real(depth - 1)})"
+
+    def single(self, depth: int) -> str:
+        """An expression of type float; it may be NaN."""
+        states = [name for letter, name in _named(self.state) if letter == "f"]
+        if depth <= 0:
+            match self.rng.randrange(3):
+                case 0:
+                    return "HOLE(float, single)"
+                case 1 if states:
+                    return self.rng.choice(states)
+                case _:
+                    return f"thread->f32[{self.index(4)}]"
+        if self.rng.random() < 0.3:
+            return f"(float)({self.real(depth - 1)})"
+        return f"({self.single(depth - 1)} {self.rng.choice('+-*')} {self.single(depth - 1)})"
+
+
+def _indent(depth: int) -> str:
+    return "    " * depth

@@ -119,9 +119,9 @@ def _combinations(holes: Sequence[str], operands: dict[str, list[Operand]]) -> I
 
 def _stages(config: Config, built: "BuiltStencil") -> Iterator[tuple[str, str, str]]:
     yield f"C: {built.file}:{built.line}", _source_of(config.directory / built.file, built.line), "c"
-    yield "LLVM IR", built.ir, "llvm"
+    yield "LLVM IR", built.ir, ""
     meaning = "".join(f"; {symbol} = {expression}\n" for symbol, expression in built.expressions.items())
-    yield "folded IR: what is known at JIT time is a symbol", meaning + built.folded_ir, "llvm"
+    yield "folded IR: what is known at JIT time is a symbol", meaning + built.folded_ir, ""
     yield "assembly", built.assembly, "gas"
     fired = ", ".join(f"{rule} {count}×" for rule, count in sorted(built.rules.items()) if count)
     yield f".dasc{f' (rules: {fired})' if fired else ''}", built.dasc, "c"
@@ -146,7 +146,10 @@ def _section(out: Console, title: str, text: str, language: str) -> None:
     if out.is_terminal:
         out.print(Rule(title, align="left"))
         out.print(
-            Syntax(text.strip("\n"), language or "text", background_color="default") if language else text, markup=False
+            Syntax(text.strip("\n"), language or "text", theme="ansi_dark", background_color="default")
+            if language
+            else text,
+            markup=False,
         )
     else:
         out.print(f"── {title} ".ljust(100, "─"), text.strip("\n"), sep="\n", markup=False)

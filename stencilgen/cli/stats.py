@@ -33,7 +33,7 @@ def command(config: Config, target: str, jobs: int | None, as_json: bool) -> Non
         return
     out = console()
     stencils, total = result.stats["stencils"], result.stats["total"]
-    sizes = Table(box=box.SIMPLE_HEAD, show_footer=True)
+    sizes = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=True)
     sizes.add_column("stencil", plural(total["stencils"], "stencil"))
     sizes.add_column("hot", f"{total['max_hot_bytes']:,}", justify="right")
     sizes.add_column("cold", f"{total['max_cold_bytes']:,}", justify="right")
@@ -48,13 +48,14 @@ def command(config: Config, target: str, jobs: int | None, as_json: bool) -> Non
         sizes.add_row(name, *map(_number, numbers), row["source"])
     out.print(sizes)
     if total["rules"]:
-        rules = Table(box=box.SIMPLE_HEAD)
+        rules = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         rules.add_column("rule")
         rules.add_column("fired", justify="right")
         for rule, count in sorted(total["rules"].items(), key=lambda item: (-item[1], item[0])):
             rules.add_row(rule, f"{count:,}")
+        out.print()
         out.print(rules)
-    out.print(f"constants: {total['constant_bytes']:,} bytes")
+    out.print(f"\nconstants: {total['constant_bytes']:,} bytes")
 
 
 def _number(value: int) -> str:

@@ -259,7 +259,13 @@ def _embedding(config: Config, state: Sequence[StateParameter]) -> str:
     """The runtime's generic calls in the VM's own types."""
     members = "".join(f"    {_declare(parameter)};\n" for parameter in state)
     parameters = "".join(f", {_declare(parameter)}" for parameter in state)
-    store = "".join(f"    memcpy(&slots[{i}], &{p.name}, sizeof {p.name});\n" for i, p in enumerate(state))
+    # a narrow integer fills its register, as the calling convention has it: extended by its own sign
+    store = "".join(
+        f"    slots[{i}] = (uint64_t){p.name};\n"
+        if p.kind == "i"
+        else f"    memcpy(&slots[{i}], &{p.name}, sizeof {p.name});\n"
+        for i, p in enumerate(state)
+    )
     fetch = "".join(f"    memcpy(&exit.state.{p.name}, &slots[{i}], sizeof {p.name});\n" for i, p in enumerate(state))
     struct = f"/* The machine state. */\ntypedef struct sg_state {{\n{members}}} sg_state;\n" if state else ""
     member = "    sg_state state; /* SG_EXITED: the state at the exit */\n" if state else ""

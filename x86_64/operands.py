@@ -196,6 +196,10 @@ class Masked:
     mask: Register
     zeroing: bool = False
 
+    def __post_init__(self) -> None:
+        if self.mask.kind != "k" or self.mask.number == 0:
+            raise OperandError(f"{self.mask.name} cannot be a mask: use k1 … k7")
+
     @property
     def z(self) -> Masked:
         return replace(self, zeroing=True)

@@ -33,6 +33,7 @@ from x86_64.registers import (
     ax,
     bl,
     eax,
+    k0,
     r8b,
     r8d,
     r12,
@@ -92,6 +93,7 @@ def test_register_arithmetic_makes_addresses() -> None:
         (lambda: Memory(target=Address("T"), displacement=Symbolic(Symbol("E", 0, 9))), "JIT-time displacement"),
         (lambda: Symbol("E", 5, 4), "not a range"),
         (lambda: qword["rax"], "not an address"),
+        (lambda: zmm0(k0), "k0 cannot be a mask"),  # it means: no mask
     ],
 )
 def test_impossible_addresses(make: object, message: str) -> None:

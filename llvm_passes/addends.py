@@ -17,7 +17,7 @@ is rebuilt carries no no-wrap flags: they spoke about the old grouping.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from llvm_passes.body import Body
@@ -93,14 +93,32 @@ class _Mover:
         self.table = table
         self.layout = layout
         self.absorbed: set[int] = set()
+        self.pinned: set[str] = set()  # values that rebuilt instructions use: they must stay
 
     def run(self) -> None:
-        touched = self._touched()
-        for index in sorted(touched, reverse=True):  # the outermost first: it absorbs what it can
+        for index in self._users_first(self._touched()):
             if index not in self.absorbed:
                 self._rewrite(index)
         for index in self.absorbed:
             self.body.delete(index)
+
+    def _users_first(self, touched: set[int]) -> Iterator[int]:
+        """Each instruction after its users: the outermost goes first, and absorbs what it can."""
+        visited: set[int] = set()
+        for first in sorted(touched):
+            stack = [first]
+            while stack:
+                instruction = self.body.instruction(stack[-1])
+                assert instruction is not None
+                users = self.body.users(instruction.name)
+                waiting = next((user for user in users if user in touched and user not in visited), None)
+                if waiting is not None and stack[-1] not in visited:
+                    stack.append(waiting)
+                    continue
+                index = stack.pop()
+                if index not in visited:
+                    visited.add(index)
+                    yield index
 
     def _touched(self) -> set[int]:
         """The affine or comparing run-time instructions that a JIT-time value reaches through affine ones."""
@@ -168,6 +186,7 @@ class _Mover:
     def _write(self, runtime: Runtime, lines: list[str]) -> str:
         """The token for a run-time part, after appending the instructions that compute it."""
         if not runtime.operands:
+            self.pinned.add(runtime.template.removeprefix("%"))
             return runtime.template
         tokens = [self._write(operand, lines) for operand in runtime.operands]
         name = self.body.fresh()
@@ -203,7 +222,7 @@ class _Mover:
         instruction = self.body.instruction(index)
         if instruction is None or instruction.opcode not in _AFFINE:
             return None
-        single_use = len(self.body.users(name)) == 1
+        single_use = len(self.body.users(name)) == 1 and name not in self.pinned
         inner: set[int] = set()
         try:
             split = self._split(instruction, inner, widening, depth + 1)

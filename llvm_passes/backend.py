@@ -8,7 +8,7 @@ silence, `check_options` compiles a probe and looks for every effect.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import llvmlite.binding as llvm
 
@@ -72,16 +72,18 @@ def name_values(text: str) -> str:
     return str(module)
 
 
-def clean_up(text: str) -> llvm.ModuleRef:
-    """The module after instcombine and simplifycfg: no more than folding needs, each further pass is a soundness
-    risk.
+def clean_up(text: str, names: Collection[str] | None = None) -> llvm.ModuleRef:
+    """The module with its functions `names` (None: all) after instcombine and simplifycfg: no more than folding needs,
+    each further pass is a soundness risk.
     """
     module = parse(text)
-    passes = llvm.create_new_module_pass_manager()
+    passes = llvm.create_new_function_pass_manager()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
     passes.add_instruction_namer_pass()
-    passes.run(module, _pass_builder())
+    for function in module.functions:
+        if not function.is_declaration and (names is None or function.name in names):
+            passes.run(function, _pass_builder())
     return module
 
 

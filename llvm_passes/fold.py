@@ -14,7 +14,7 @@ about which LLVM knows nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -75,13 +75,19 @@ def with_declarations(text: str, symbols: Mapping[str, JitSymbol]) -> str:
     return text + "".join(declaration(name, symbols[name]) + "\n" for name in symbols if name in used - declared)
 
 
-def fold_into(ir_text: str, options: FoldOptions, tables: dict[str, SymbolTable]) -> str:
-    """Fold a module's text, adding to one symbol table per function; symbols are not declared yet."""
+def fold_into(
+    ir_text: str, options: FoldOptions, tables: dict[str, SymbolTable], names: Collection[str] | None = None
+) -> str:
+    """Fold a module's text, or only its functions `names`, adding to one symbol table per function; symbols are not
+    declared yet.
+    """
     layout = Layout({match[1]: match[0] for match in re.finditer(rf"^%({NAME}) = type .*$", ir_text, re.M)})
     pieces: list[str] = []
     position = 0
     for start, end, name in function_spans(ir_text):
         text = ir_text[start:end]
+        if names is not None and name not in names:
+            continue
         if f"@{HOLE_PREFIX}" in text or f"@{SYMBOL_PREFIX}" in text:
             table = tables.setdefault(name, SymbolTable(name, options.hole_ranges))
             pieces += [ir_text[position:start], fold_function(text, layout, table, options)]

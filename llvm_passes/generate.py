@@ -51,12 +51,14 @@ def generate(text: str, names: tuple[str, ...], options: CompileOptions) -> list
 def fold_and_clean(text: str, options: FoldOptions) -> tuple[llvm.ModuleRef, dict[str, JitSymbol]]:
     """A module of named values, folded and cleaned up, and its symbols; a second time for what the clean-up left over."""
     tables: dict[str, SymbolTable] = {}
+    unfinished: set[str] | None = None  # all; a function's way must not depend on its neighbours
     for _ in range(_ROUNDS):
-        text = fold_into(text, options, tables)
+        text = fold_into(text, options, tables, unfinished)
         symbols = {name: symbol for table in tables.values() for name, symbol in table.symbols.items()}
-        module = backend.clean_up(with_declarations(text, symbols))
+        module = backend.clean_up(with_declarations(text, symbols), unfinished)
         text = str(module)
-        if not has_leftovers(text):
+        unfinished = {name for start, end, name in function_spans(text) if has_leftovers(text[start:end])}
+        if not unfinished:
             break
     if has_memory_base(text):
         raise RuntimeError(f"memory is accessed through a symbol after {_ROUNDS} rounds of folding:\n{text}")

@@ -232,3 +232,21 @@ STENCIL(GROW) { thread->counter += OPARG * 24 + 5; CONTINUE(); }
 )
 def test_addends_become_displacements_and_immediates(name, expected):
     assert instructions(compile_c(STENCILS)[name].assembly) == [*expected, "jmp __sg_continue"]
+
+
+def test_blocks_may_stand_in_any_order():
+    head = HOLE_64 + "  br label %last\nmiddle:\n  %c = add i64 %b, 80\n  store i64 %c, ptr %m\n  br label %end\n"
+    body, expressions = folded_body(
+        head + "last:\n  %a = add i64 %x, %j\n  %b = shl i64 %a, 3\n  br label %middle\nend:\n"
+    )
+    assert expressions == ["(add64 (mul64 (zext64 h) 8) 80)"]
+    assert "%a" not in body and "shl i64 %x, 3" in body
+
+
+def test_long_chains_are_taken_apart_step_by_step():
+    """A chain longer than one look reaches, with a second use in its middle."""
+    chain = "".join(f"  %a{n + 1} = add i64 %a{n}, {n + 1}\n" for n in range(2000))
+    lines = f"{HOLE_64}  %a0 = add i64 %x, %j\n{chain}  %p = getelementptr i8, ptr %m, i64 8\n"
+    body, _ = folded_body(lines + "  store i64 %a1000, ptr %p\n  store i64 %a2000, ptr %m\n")
+    defined = set(re.findall(r"^  %(\S+) = ", body, re.M)) | {"m", "x"}
+    assert set(re.findall(r"[ ,]%([\w.]+)", body)) <= defined

@@ -193,3 +193,9 @@ def test_the_self_check_notices_an_option_without_effect(monkeypatch):
 def test_bad_ir_is_an_error_in_words():
     with pytest.raises(CodegenError, match="expected"):
         compile_functions("define void @f() {\n  frob i32 1\n}\n")
+
+
+def test_the_users_directory_does_not_shadow_modules(tmp_path, monkeypatch):
+    (tmp_path / "pickle.py").write_text("raise SystemExit('shadowed')\n")
+    monkeypatch.chdir(tmp_path)
+    assert compile_functions(to_ir("STENCIL(ANYWHERE) { CONTINUE(); }\n"))["ANYWHERE"].assembly

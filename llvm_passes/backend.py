@@ -81,9 +81,10 @@ def clean_up(text: str, names: Collection[str] | None = None) -> llvm.ModuleRef:
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
     passes.add_instruction_namer_pass()
+    builder = _pass_builder()
     for function in module.functions:
         if not function.is_declaration and (names is None or function.name in names):
-            passes.run(function, _pass_builder())
+            passes.run(function, builder)
     return module
 
 

@@ -1,0 +1,15 @@
+define dso_local hidden preserve_nonecc i64 @LOAD_FAST(ptr noundef %arg, ptr noundef initializes((0, 8)) %arg1, ptr noundef %arg2) local_unnamed_addr "min-legal-vector-width"="0" "no-trapping-math"="true" "target-cpu"="x86-64" "target-features"="+cmov,+cx8,+fxsr,+mmx,+sse,+sse2,+x87" "tune-cpu"="generic" noredzone nounwind "frame-pointer"="reserved" "no-jump-tables"="true" {
+bb:
+  %i = getelementptr inbounds nuw i8, ptr %arg, i64 8
+  %i3 = tail call zeroext i16 @__sg_hole_u16_oparg()
+  %i4 = zext i16 %i3 to i64
+  %i5 = getelementptr inbounds nuw ptr, ptr %i, i64 %i4
+  %i6 = load ptr, ptr %i5, align 8
+  %i7 = load i64, ptr %i6, align 8
+  %i8 = add nsw i64 %i7, 1
+  store i64 %i8, ptr %i6, align 8
+  %i9 = getelementptr inbounds nuw i8, ptr %arg1, i64 8
+  store ptr %i6, ptr %arg1, align 8
+  %i10 = musttail call preserve_nonecc i64 @__sg_continue(ptr noundef %arg, ptr noundef nonnull %i9, ptr noundef %arg2)
+  ret i64 %i10
+}

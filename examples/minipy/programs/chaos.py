@@ -3,7 +3,7 @@
 Which map is taken is decided by a linear congruential generator, where the point lands by a table of coefficients.
 """
 
-SIZE = 330000
+SIZE = 1000000
 WIDTH = 60
 HEIGHT = 30
 

@@ -4,7 +4,7 @@ A flip reverses as many pancakes as the top one says. Permutations come in the o
 next one rotates a prefix.
 """
 
-SIZE = 8
+SIZE = 9
 
 
 def flips(permutation, work):

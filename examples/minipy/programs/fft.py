@@ -5,7 +5,7 @@ The roots of unity need no sine: each halving of the angle takes one square root
 
 from math import sqrt
 
-SIZE = 14  # the number of points is 2**SIZE
+SIZE = 16  # the number of points is 2**SIZE
 
 
 def roots(half):

@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-SIZE = 130000
+SIZE = 400000
 
 
 def helix(count):

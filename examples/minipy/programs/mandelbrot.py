@@ -1,6 +1,6 @@
 """The Mandelbrot set on a grid of SIZE by SIZE points: how many do not escape, and the escape times' sum."""
 
-SIZE = 130
+SIZE = 450
 LIMIT = 50  # iterations after which a point counts as inside
 
 

@@ -1,6 +1,6 @@
 """The product of two SIZE by SIZE matrices, as lists of rows: three nested loops, the innermost over floats."""
 
-SIZE = 125
+SIZE = 230
 
 
 def matrix(size, seed):

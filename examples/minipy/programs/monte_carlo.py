@@ -3,7 +3,7 @@
 The random numbers are a linear congruential generator's, whose products stay within 64 bits.
 """
 
-SIZE = 900000
+SIZE = 2000000
 MODULUS = 2147483648
 
 

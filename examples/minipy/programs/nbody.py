@@ -5,7 +5,7 @@ A body is a list [x, y, z, vx, vy, vz, mass], in units in which the constant of 
 
 from math import sqrt
 
-SIZE = 12000  # steps
+SIZE = 60000  # steps
 
 
 def energy(bodies):

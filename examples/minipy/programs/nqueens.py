@@ -1,7 +1,7 @@
 """In how many ways can SIZE queens stand on a board without attacking each other? Depth-first search, by recursion."""
 
-SIZE = 8
-ROUNDS = 4
+SIZE = 9
+ROUNDS = 30
 
 
 def place(row, size, columns, rising, falling):

@@ -1,6 +1,6 @@
 """The sieve of Eratosthenes up to SIZE: how many primes there are, the last one, and the widest gap."""
 
-SIZE = 1300000
+SIZE = 4000000
 
 
 def sieve(limit):

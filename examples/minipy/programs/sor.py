@@ -1,7 +1,7 @@
 """Heat in a plate whose edge is kept at given temperatures: successive over-relaxation on a SIZE by SIZE grid."""
 
-SIZE = 85
-SWEEPS = 32
+SIZE = 160
+SWEEPS = 120
 OMEGA = 1.25
 
 
@@ -37,7 +37,7 @@ def main():
         for temperature in row:
             total += temperature * temperature
     print("sum of squares", total)
-    print("near a corner", rows[1][-2], "and in the middle", rows[SIZE // 2][SIZE // 2])
+    print("near a corner", rows[1][-2], "and further in", rows[SIZE // 8][SIZE // 3])
 
 
 main()

@@ -3,7 +3,7 @@
 The matrix is a random walk's: its rows sum to 1, and so do the vector's entries at every step.
 """
 
-SIZE = 70  # products
+SIZE = 400  # products
 ROWS = 1000
 PER_ROW = 10
 

@@ -5,7 +5,7 @@ The power method on AᵀA. The matrix is never stored: an entry is computed when
 
 from math import sqrt
 
-SIZE = 105
+SIZE = 240
 
 
 def entry(i, j):

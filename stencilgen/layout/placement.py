@@ -1,8 +1,8 @@
 """Control-flow graph → two straight lists, hot and cold: the order of blocks, and the jumps between them.
 
-Three ideas. Jumps are *threaded* first: nobody jumps to a block that only jumps on. The hot part then ends, wherever it
-can, with the block that goes on to the next micro-op, so that its jump disappears and hot code runs on from
-stencil to stencil. Last, each block's end is written as the fewest jumps that its neighbour allows.
+Three ideas. Jumps are *threaded* first: nobody jumps to a block that only jumps on. The hot part then ends, where that
+saves a jump, with a block that goes on to the next micro-op, so that hot code runs on from stencil to stencil. Last, each
+block's end is written as the fewest jumps that its neighbour allows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -76,22 +76,36 @@ def place(code: Code, liveness: Liveness) -> tuple[tuple[Line, ...], tuple[Line,
 
 
 def _order(blocks: list[Block]) -> list[Block]:
-    """LLVM's order, but with a chain of blocks that runs into NEXT at the end.
+    """LLVM's order, but with a run of blocks that goes on to NEXT moved to the end, where that saves jumps.
 
-    A chain is a run of blocks in which each goes on with the one after it, so moving it as a whole costs no jump.
+       test rsi, rsi                           test rsi, rsi
+       jne  2                                  je   1
+    1: inc  qword [r12]                     2: dec  qword [r12]
+       jmp  NEXT                   ⇒           jne  2
+    2: dec  qword [r12]                     1: inc  qword [r12]
+       jne  2
+       jmp  1
     """
-    chains: list[list[Block]] = []
-    for block in blocks:
-        if chains and Label(block.name) in _targets(chains[-1][-1].end):
-            chains[-1].append(block)
-        else:
-            chains.append([block])
-    for chain in reversed(chains[1:]):
-        if NEXT in _targets(chain[-1].end) and NEXT not in _targets(chains[-1][-1].end):
-            chains.remove(chain)
-            chains.append(chain)
-            break
-    return [block for chain in chains for block in chain]
+    best, fewest = blocks, _unconditional_jumps(blocks)
+    for last, block in enumerate(blocks[:-1]):
+        if NEXT not in _targets(block.end):
+            continue
+        for first in range(last, 0, -1):
+            candidate = blocks[:first] + blocks[last + 1 :] + blocks[first : last + 1]
+            jumps = _unconditional_jumps(candidate)
+            if jumps < fewest:
+                best, fewest = candidate, jumps
+            if Label(blocks[first].name) not in _targets(blocks[first - 1].end):
+                break  # a longer run would take along what does not belong to it
+    return best
+
+
+def _unconditional_jumps(blocks: Sequence[Block]) -> int:
+    return sum(
+        mnemonic == "JMP"
+        for block, following in _neighbours(blocks)
+        for mnemonic, _ in _jumps(block.end, Label(following.name) if following else NEXT)
+    )
 
 
 def _neighbours(blocks: Sequence[Block]) -> Iterator[tuple[Block, Block | None]]:

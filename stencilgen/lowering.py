@@ -120,7 +120,7 @@ def _lower(source: Source, config: Config) -> Lowered:
         for name, symbol in names.thread_locals.items()
         if symbol.name in used
     )
-    values = (*promised, *offsets) + tuple(
+    computed = tuple(
         Value(symbol, render(jit.expression, sources, names.place), 64)
         for symbol, jit in names.symbols.values()
         if symbol.name in used
@@ -130,7 +130,7 @@ def _lower(source: Source, config: Config) -> Lowered:
         source=f"{source.file}:{source.line}" if source.file else "",
         frame=code.frame,
         parameters=(f"const {config.instruction.type} *instruction",),
-        values=values,
+        values=(*promised, *offsets, *computed),
         hot=hot,
         cold=cold,
     )

@@ -19,9 +19,17 @@ STATES: tuple[tuple[str, ...], ...] = (
 )
 """Machine states to generate for, one letter a parameter: T thread, F frame, S stack pointer; q 64 and w 32 bits; d f."""
 
-_C_TYPES = {"T": "Thread *", "F": "uint64_t *", "S": "uint64_t *", "q": "uint64_t ", "w": "uint32_t ", "d": "double ", "f": "float "}
+_C_TYPES = {
+    "T": "Thread *",
+    "F": "uint64_t *",
+    "S": "uint64_t *",
+    "q": "uint64_t ",
+    "w": "uint32_t ",
+    "d": "double ",
+    "f": "float ",
+}
 _INTEGERS = ("u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64")
-_EDGES = (0, 1, 2, 3, 7, 8, 127, 128, 255, 256, 32767, 32768, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1, 0x123456789ABCDEF)
+_EDGES = (0, 1, 2, 3, 7, 8, 0x123456789ABCDEF, *(2**bits + d for bits in (7, 8, 15, 16, 31, 32, 63) for d in (-1, 0)))
 _REALS = ("0.0", "1.0", "-1.5", "0.1", "1e10", "3.0")
 
 
@@ -62,7 +70,9 @@ def _named(state: Sequence[str]) -> list[tuple[str, str]]:
 
 def random_stencils(seed: int, count: int, state: Sequence[str]) -> dict[str, str]:
     """The stencils' names and sources. The same for the same arguments."""
-    return {f"R{number}": _Stencil(random.Random(f"{seed} {number}"), state).source(f"R{number}") for number in range(count)}
+    return {
+        f"R{number}": _Stencil(random.Random(f"{seed} {number}"), state).source(f"R{number}") for number in range(count)
+    }
 
 
 @dataclass(slots=True)
@@ -77,32 +87,44 @@ class _Stencil:
 
     def source(self, name: str) -> str:
         self.budget = self.rng.choice((2, 4, 8, 14))
-        body = ["    u64 array[4] = {1, 2, 3, 4};"] if self.rng.random() < 0.25 else []
-        if body:
+        body = []
+        if self.rng.random() < 0.25:
+            body.append("u64 array[4] = {1, 2, 3, 4};")
             self.locals["array"] = "array"
         while self.budget > 0:
             body += self.statement(1)
-        return "\n".join([f"STENCIL({name})", "{", *body, *self.end(), "}"]) + "\n"
+        return "\n".join([f"STENCIL({name})", "{", *_indented([*body, *self.end()]), "}"]) + "\n"
 
-    # ---- Statements ----
+    # ---- Statements, as lines ----
 
     def statement(self, depth: int) -> list[str]:
         self.budget -= 1
-        choices: list[tuple[int, Callable[[int], list[str]]]] = [
-            (4, self.local), (6, self.store), (4, self.assign_state), (3, self.call), (1, self.leave), (1, self.move_stack),
-        ]  # fmt: skip
+        makers: list[tuple[int, Callable[[], list[str]]]] = [
+            (4, self.local),
+            (6, self.store),
+            (4, self.assign_state),
+            (3, self.call),
+            (2, self.arithmetic),
+            (1, self.leave),
+            (1, self.move_stack),
+            (1, self.copy),
+        ]
         if depth < 4:
-            choices += [(3, self.branch), (1, self.switch), (2, self.loop)]
-        weights, makers = zip(*choices, strict=True)
-        return self.rng.choices(makers, weights)[0](depth)
+            makers += [
+                (3, lambda: self.branch(depth)),
+                (1, lambda: self.switch(depth)),
+                (2, lambda: self.loop(depth)),
+            ]
+        (maker,) = self.rng.choices([maker for _, maker in makers], [weight for weight, _ in makers])
+        return maker()
 
     def block(self, depth: int) -> list[str]:
         outer = dict(self.locals)
         lines = [line for _ in range(self.rng.randrange(1, 4)) for line in self.statement(depth + 1)]
         self.locals = outer
-        return lines
+        return _indented(lines)
 
-    def local(self, depth: int) -> list[str]:
+    def local(self) -> list[str]:
         name = self.fresh("x")
         if self.rng.random() < 0.2:
             line = f"double {name} = NUMBER({self.real(3)});"
@@ -111,16 +133,36 @@ class _Stencil:
             kind = self.rng.choice(_INTEGERS)
             line = f"{kind} {name} = {self.integer(kind, 3)};"
             self.locals[name] = kind
-        return [_indent(depth) + line, _indent(depth) + f"(void){name};"]
+        return [line]
 
-    def store(self, depth: int) -> list[str]:
+    def arithmetic(self) -> list[str]:
+        """What C has no operator for: overflow, wide products, the smaller of two."""
+        kind, name = self.rng.choice(("i16", "i32", "u32", "i64", "u64")), self.fresh("y")
+        left, right = self.integer(kind, 2), self.integer(kind, 2)
+        lines = [f"{kind} {name}a = {left}, {name}b = {right}, {name};"]
+        match self.rng.randrange(4):
+            case 0:
+                function = self.rng.choice(("add", "sub", "mul"))
+                lines.append(f"thread->u8[5] = __builtin_{function}_overflow({name}a, {name}b, &{name});")
+            case 1:
+                lines.append(f"{name} = {name}a {self.rng.choice('<>')} {name}b ? {name}a : {name}b;")
+            case 2:
+                lines.append(
+                    f"{name} = ({kind})(((unsigned __int128)(u64){name}a * (u64){name}b) >> {self.rng.randrange(100)});"
+                )
+            case _:
+                lines.append(f"{name} = ({kind})(((__int128)(i64){name}a * (i32){name}b) >> 7);")
+        self.locals[name] = kind
+        return lines
+
+    def store(self) -> list[str]:
         target, kind = self.place()
         if kind in _INTEGERS:
             operator = self.rng.choice(("=", "=", "=", "+=", "^=", "&=", "|=")) if kind.startswith("u") else "="
-            return [_indent(depth) + f"{target} {operator} {self.integer(kind, 3)};"]
-        return [_indent(depth) + f"{target} = NUMBER({self.real(3) if kind == 'f64' else self.single(3)});"]
+            return [f"{target} {operator} {self.integer(kind, 3)};"]
+        return [f"{target} = NUMBER({self.real(3) if kind == 'f64' else self.single(3)});"]
 
-    def assign_state(self, depth: int) -> list[str]:
+    def assign_state(self) -> list[str]:
         kind, name = self.rng.choice(_named(self.state))
         match kind:
             case "q" | "w":
@@ -130,74 +172,88 @@ class _Stencil:
             case "f":
                 text = f"NUMBER({self.single(3)})"
             case _:
-                return self.store(depth)
-        return [_indent(depth) + f"{name} = {text};"]
+                return self.store()
+        return [f"{name} = {text};"]
 
-    def move_stack(self, depth: int) -> list[str]:
-        return [_indent(depth) + self.rng.choice(("sp++;", "sp--;", "*sp++ = frame[HOLE(u8, slot)];", "sp += HOLE(i8, step);"))]
+    def copy(self) -> list[str]:
+        """Memory moved as a whole; the two places may be one."""
+        source = self.rng.choice(("frame", "vm_global", "thread->u64", "HOLE(u64 *, pointer)", "thread->i64"))
+        target = self.rng.choice(("frame + 16", "thread->u64", "HOLE(u64 *, pointer)", "thread->i64 + 4"))
+        count = self.rng.choice(("1", "2", "3", "8", f"({self.integer('u8', 1)} & 7)", "HOLE(u16, choice)"))
+        return [f"__builtin_memmove({target}, {source}, 8 * (size_t){count});"]
 
-    def call(self, depth: int) -> list[str]:
-        integer, real = self.integer, self.real
-        makers: list[Callable[[], str]] = [
-            lambda: f"vm_note(thread, {integer('i8', 2)});",
-            lambda: f"vm_slow(thread, {integer('u64', 2)});",
-            lambda: f"vm_rare({integer('u64', 2)});",
-            lambda: f"thread->u64[1] = vm_format(formats[0], {integer('u64', 2)}, {real(2)}, {integer('u64', 1)});",
-            lambda: f"thread->u64[2] = vm_format(formats[{integer('u8', 1)} & 1], {integer('u64', 2)}, {integer('u64', 1)});",
-            lambda: f"thread->f64[3] = vm_real({real(2)}, {integer('u64', 1)});",
-            lambda: f"thread->f32[4] = vm_single({self.single(2)});",
+    def move_stack(self) -> list[str]:
+        return [self.rng.choice(("sp++;", "sp--;", "*sp++ = frame[HOLE(u8, slot)];", "sp += HOLE(i8, step);"))]
+
+    def call(self) -> list[str]:
+        first, second, real = self.integer("u64", 2), self.integer("u64", 1), self.real(2)
+        calls = [
+            f"vm_note(thread, {self.integer('i8', 2)});",
+            f"vm_slow(thread, {first});",
+            f"vm_rare({first});",
+            f"thread->u64[1] = vm_format(formats[2], {real}, {first}, {second});",
+            f"thread->u64[2] = vm_format(formats[{second} & 1], {first}, {first});",
+            f"thread->u64[3] = vm_many({first}, {second}, 3, 4, 5, 6, {second}, {real}, {self.integer('i32', 1)});",
+            f"thread->f64[3] = vm_real({real}, {second});",
+            f"thread->f32[4] = vm_single({self.single(2)});",
         ]
         if "array" in self.locals:
-            makers.append(lambda: f"vm_fill(array, {integer('u64', 2)});")
-        return [_indent(depth) + self.rng.choice(makers)()]
+            calls.append(f"vm_fill(array, {first});")
+        return [self.rng.choice(calls)]
 
     def branch(self, depth: int) -> list[str]:
         condition = self.condition(3)
         hint = self.rng.choice(("{}", "{}", "UNLIKELY({})", "LIKELY({})")).format(condition)
-        lines = [_indent(depth) + f"if ({hint}) {{", *self.block(depth)]
+        lines = [f"if ({hint}) {{", *self.block(depth)]
         if self.rng.random() < 0.5:
-            lines += [_indent(depth) + "} else {", *self.block(depth)]
-        return [*lines, _indent(depth) + "}"]
+            lines += ["} else {", *self.block(depth)]
+        return [*lines, "}"]
 
     def switch(self, depth: int) -> list[str]:
         subject = self.rng.choice(("HOLE(u16, choice)", f"{self.integer('u32', 2)} & 7", "HOLE(u16, oparg)"))
-        lines = [_indent(depth) + f"switch ({subject}) {{"]
+        lines = [f"switch ({subject}) {{"]
         for case in sorted(self.rng.sample(range(8), self.rng.randrange(2, 7))):
-            falls = self.rng.random() < 0.2
-            lines += [_indent(depth) + f"case {case}:;", *self.block(depth), _indent(depth + 1) + ("__attribute__((fallthrough));" if falls else "break;")]
-        return [*lines, _indent(depth) + "default:;", *self.block(depth), _indent(depth + 1) + "break;", _indent(depth) + "}"]
+            end = "__attribute__((fallthrough));" if self.rng.random() < 0.2 else "break;"
+            lines += [f"case {case}: {{", *self.block(depth), "}", *_indented([end])]
+        return [*lines, "default: {", *self.block(depth), "}", "}"]
 
     def loop(self, depth: int) -> list[str]:
         name = self.fresh("k")
         bound = self.rng.choice(("HOLE(u16, choice)", f"({self.integer('u32', 2)} & 7)", "3u"))
         outer = dict(self.locals)
         self.locals[name] = "u32 counter"
-        lines = [_indent(depth) + f"for (u32 {name} = 0; {name} < {bound}; {name}++) {{", *self.block(depth), _indent(depth) + "}"]
+        lines = [f"for (u32 {name} = 0; {name} < {bound}; {name}++) {{", *self.block(depth), "}"]
         self.locals = outer
         return lines
 
-    def leave(self, depth: int) -> list[str]:
-        ways = ("SIDE_EXIT();", "SIDE_EXIT();", "CONTINUE();", "JUMP", f"RETURN({self.integer(self.rng.choice(_INTEGERS), 2)});", f"vm_abort({self.integer('u64', 1)});")
-        way = self.rng.choice(ways)
+    def leave(self) -> list[str]:
+        returned = self.integer(self.rng.choice(_INTEGERS), 2)
+        ways = (
+            ["SIDE_EXIT();"],
+            ["SIDE_EXIT();"],
+            ["CONTINUE();"],
+            self.jump(),
+            [f"RETURN({returned});"],
+            [f"vm_abort({returned});"],
+        )
         condition = f"UNLIKELY({self.condition(2)})" if self.rng.random() < 0.7 else self.condition(2)
-        body = self.jump(depth + 1) if way == "JUMP" else [_indent(depth + 1) + way]
-        return [_indent(depth) + f"if ({condition}) {{", *body, _indent(depth) + "}"]
+        return [f"if ({condition}) {{", *_indented(self.rng.choice(ways)), "}"]
 
-    def jump(self, depth: int) -> list[str]:
+    def jump(self) -> list[str]:
         label = self.rng.choice(("target", "other"))
-        return [_indent(depth) + "if (UNLIKELY(thread->fuel-- == 0))", _indent(depth + 1) + "SIDE_EXIT();", _indent(depth) + f"JUMP({label});"]
+        return ["if (UNLIKELY(thread->fuel-- == 0))", *_indented(["SIDE_EXIT();"]), f"JUMP({label});"]
 
     def end(self) -> list[str]:
         match self.rng.randrange(12):
             case 0:
-                return self.jump(1)
+                return self.jump()
             case 1:
                 values = (self.integer("u64", 2), f"NUMBER({self.real(2)})", f"vm_one({self.integer('u64', 2)})")
-                return [f"    RETURN({self.rng.choice(values)});"]
+                return [f"RETURN({self.rng.choice(values)});"]
             case 2:
-                return ["    SIDE_EXIT();"]
+                return ["SIDE_EXIT();"]
             case _:
-                return ["    CONTINUE();"]
+                return ["CONTINUE();"]
 
     # ---- Places and expressions ----
 
@@ -229,6 +285,11 @@ class _Stencil:
                 return (f"vm_global[{self.index(4)}]", "u64") if self.rng.random() < 0.6 else ("vm_word", "u32")
             case 3 if "array" in self.locals:
                 return f"array[{self.index(2)}]", "u64"
+            case 4 if self.rng.random() < 0.6:
+                pointer = "HOLE(u64 *, pointer)"
+                if self.rng.random() < 0.3:
+                    pointer = f"(({self.condition(1)}) ? {pointer} : frame + {self.rng.randrange(8)})"
+                return f"{pointer}[{self.index(3)}]", "u64"
             case _:
                 kind = self.rng.choice((*_INTEGERS, *_INTEGERS, "f32", "f64"))
                 return f"thread->{kind}[{self.index(4)}]", kind
@@ -241,6 +302,8 @@ class _Stencil:
         left, right = self.integer(kind, depth - 1), self.integer(kind, depth - 1)
         if self.rng.random() < 0.2:
             return f"({left}) & ({right})"
+        if self.rng.random() < 0.1:
+            return f"HOLE(u64 *, pointer) {operator} frame + {self.index(3)}"
         return f"{left} {operator} {right}"
 
     def integer(self, kind: str, depth: int) -> str:
@@ -266,7 +329,9 @@ class _Stencil:
             case 6:
                 divisor = f"({operand('u8')} & 63) + 1" if self.rng.random() < 0.5 else f"({wide}){operand()} | 1"
                 dividend = f"({wide}){operand()}" if "|" in divisor else operand()
-                return f"({kind})({dividend} {self.rng.choice('/%')} ({'int' if '|' not in divisor else wide})({divisor}))"
+                return (
+                    f"({kind})({dividend} {self.rng.choice('/%')} ({'int' if '|' not in divisor else wide})({divisor}))"
+                )
             case 7:
                 return f"({kind})({self.condition(depth)})"
             case 8:
@@ -278,9 +343,14 @@ class _Stencil:
                 return f"({kind})__builtin_{function.format('(u64)' + operand())}"
             case 11:
                 a, n = self.fresh("a"), self.fresh("n")
-                return f"({kind})__extension__({{ u32 {a} = {operand('u32')}, {n} = {operand('u32')} & 31; {a} << {n} | {a} >> (-{n} & 31); }})"
+                value = f"{a} << {n} | {a} >> (-{n} & 31)"
+                return f"({kind})__extension__({{ u32 {a} = {operand('u32')}, {n} = {operand('u32')} & 31; {value}; }})"
             case 12 if depth > 1:
-                return f"({kind})vm_one({operand('u64')})" if self.rng.random() < 0.6 else f"({kind})vm_two({operand('u32')}, {operand('i16')})"
+                return (
+                    f"({kind})vm_one({operand('u64')})"
+                    if self.rng.random() < 0.6
+                    else f"({kind})vm_two({operand('u32')}, {operand('i16')})"
+                )
             case 13:
                 return f"({kind})INTEGER({self.real(depth - 1)})"
             case _:
@@ -288,7 +358,9 @@ class _Stencil:
                 return f"({kind}){table}[{self.index(3)}]"
 
     def leaf(self, kind: str) -> str:
-        names = [name for name, type_ in self.locals.items() if type_ == kind or (type_ == "u32 counter" and kind == "u32")]
+        names = [
+            name for name, type_ in self.locals.items() if type_ == kind or (type_ == "u32 counter" and kind == "u32")
+        ]
         states = [name for letter, name in _named(self.state) if letter in "qw"]
         match self.rng.randrange(8):
             case 0 | 1:
@@ -352,5 +424,5 @@ class _Stencil:
         return f"({self.single(depth - 1)} {self.rng.choice('+-*')} {self.single(depth - 1)})"
 
 
-def _indent(depth: int) -> str:
-    return "    " * depth
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" for line in lines]

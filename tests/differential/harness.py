@@ -19,12 +19,22 @@ from pathlib import Path
 import pytest
 
 from stencilgen import paths
-from stencilgen.config import Config, load_config
+from stencilgen.config import Config
 from stencilgen.pipeline import Build, BuiltStencil, build
 from stencilgen.toolchain.clang import find_clang, state_names, ziglang
 from tests.differential.garbage import garbage_source
 
-__all__ = ["EDGES", "FAR", "GARBAGE", "Failure", "Instruction", "TestVM", "compile_vm", "random_instruction", "random_value"]
+__all__ = [
+    "EDGES",
+    "FAR",
+    "GARBAGE",
+    "Failure",
+    "Instruction",
+    "TestVM",
+    "compile_vm",
+    "random_instruction",
+    "random_value",
+]
 
 SUPPORT = Path(__file__).parent / "support"
 
@@ -54,7 +64,19 @@ class Instruction(ctypes.Structure):
 
 _POWERS = (7, 8, 15, 16, 24, 31, 32, 33, 63)
 EDGES: tuple[int, ...] = tuple(
-    sorted({0, 1, 2, 3, 4, 5, 8, 2**64 - 1, *(v % 2**64 for p in _POWERS for d in (-1, 0, 1) for v in (2**p + d, -(2**p) + d))})
+    sorted(
+        {
+            0,
+            1,
+            2,
+            3,
+            4,
+            5,
+            8,
+            2**64 - 1,
+            *(v % 2**64 for p in _POWERS for d in (-1, 0, 1) for v in (2**p + d, -(2**p) + d)),
+        }
+    )
 )
 """64-bit patterns at which an encoding or a comparison may change."""
 
@@ -83,7 +105,8 @@ class TestVM:
     build: Build
     library: ctypes.CDLL
     names: tuple[str, ...]
-    functions: tuple[str, ...] = ()
+    follows_pointers: bool = False
+    """Whether any stencil may access memory through its `pointer`."""
     runs: int = 0
     differences: int = 0
     ended: int = 0
@@ -101,7 +124,8 @@ class TestVM:
 
     def address(self, function: str) -> int:
         """Of a function or variable of the VM."""
-        return ctypes.cast(getattr(self.library, function), ctypes.c_void_p).value or 0
+        address: int = ctypes.cast(getattr(self.library, function), ctypes.c_void_p).value or 0
+        return address
 
     def check(self, trace: Sequence[Instruction], seed: int, runs: int, flags: int = GARBAGE) -> Failure | None:
         """Run a trace from `runs` random states, both ways; what went wrong, if anything."""
@@ -141,16 +165,13 @@ def random_value(rng: random.Random, bits: int = 64) -> int:
             value = rng.getrandbits(rng.randrange(1, 65)) * rng.choice((1, -1))
         case _:
             value = rng.getrandbits(64)
-    return value % 2**bits
+    return value & ((1 << bits) - 1)
 
 
 def random_instruction(rng: random.Random, vm: TestVM, name: str, length: int, bias: int) -> Instruction:
     """A micro-op with random operands, for a trace of `length` micro-ops."""
     oparg = rng.randrange(8) if rng.random() < 0.3 else random_value(rng, 16)
-    objects = vm.library.vm_object
-    pointers = [objects(rng.randrange(32)), objects(rng.randrange(32)), 0, random_value(rng)]
-    if name in POINTER_OPERANDS:
-        pointers = POINTER_OPERANDS[name](vm, rng)
+    pointers = POINTER_OPERANDS.get(name, _objects if vm.follows_pointers else _pointers)(vm, rng)
     return Instruction(
         opcode=vm.opcode(name),
         oparg=oparg,
@@ -176,6 +197,10 @@ def _objects(vm: TestVM, rng: random.Random) -> list[int]:
     return [vm.library.vm_object(rng.randrange(32))]
 
 
+def _pointers(vm: TestVM, rng: random.Random) -> list[int]:
+    return [*_objects(vm, rng), *_objects(vm, rng), 0, random_value(rng)]
+
+
 POINTER_OPERANDS: dict[str, Callable[[TestVM, random.Random], list[int]]] = {
     "POINTER": _objects,
     "LOAD_CONST": _objects,
@@ -191,11 +216,17 @@ POINTER_OPERANDS: dict[str, Callable[[TestVM, random.Random], list[int]]] = {
 
 
 def compile_vm(
-    config: Config, workspace: Path, *, result: Build | None = None, change: Callable[[str], str] = lambda header: header
+    config: Config,
+    workspace: Path,
+    *,
+    result: Build | None = None,
+    change: Callable[[str], str] = lambda header: header,
+    follows_pointers: bool = False,
 ) -> TestVM:
     """Build a configuration, compile the reference, the emit functions, runtime and harness, and load them.
 
-    result: a build from `with_garbage(config)` made before; change: applied to the generated header.
+    result: a build from `with_garbage(config)` made before; change: applied to the generated header; follows_pointers:
+    whether operands that are pointers must be valid for every stencil.
     """
     zig = ziglang()
     if zig is None:
@@ -218,7 +249,7 @@ def compile_vm(
     finished = subprocess.run(command, capture_output=True, text=True, cwd=config.directory)
     assert finished.returncode == 0, finished.stderr
     names_in_order = tuple(stencil.name for stencil in result.stencils if stencil.name != "GARBAGE")
-    return TestVM(config, result, _load(library), names_in_order)
+    return TestVM(config, result, _load(library), names_in_order, follows_pointers)
 
 
 def with_garbage(config: Config, workspace: Path) -> Config:
@@ -231,7 +262,11 @@ def with_garbage(config: Config, workspace: Path) -> Config:
     garbage.write_text(garbage_source(state))
     sources = [*config.stencils.sources, str(garbage)]
     return config.model_copy(
-        update={"stencils": config.stencils.model_copy(update={"sources": sources, "include": [*config.stencils.include, "."]})}
+        update={
+            "stencils": config.stencils.model_copy(
+                update={"sources": sources, "include": [*config.stencils.include, "."]}
+            )
+        }
     )
 
 

@@ -42,7 +42,9 @@ def test_a_wrong_expression_is_detected(built: Build, tmp_path: Path) -> None:
 
     machine = compile_vm(load_config(VM), tmp_path, result=built, change=wrong)
     undetected = _undetected(machine, with_values)
-    print(f"\n{len(with_values)} stencils with a wrong value, {len(undetected)} undetected: {', '.join(sorted(undetected))}")
+    print(
+        f"\n{len(with_values)} stencils with a wrong value, {len(undetected)} undetected: {', '.join(sorted(undetected))}"
+    )
     assert len(with_values) >= 100
     assert len(undetected) <= len(with_values) // 20
 

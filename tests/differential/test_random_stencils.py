@@ -12,7 +12,7 @@ from tests.differential.harness import GARBAGE, compile_vm, random_instruction, 
 
 HERE = Path(__file__).parent
 
-BATCHES, STENCILS = 4, 60
+BATCHES, STENCILS = 3, 60
 SINGLE_RUNS, TRACES, STATES_OF_TRACE = 24, 200, 10
 
 
@@ -31,7 +31,8 @@ def write_vm(directory: Path, seed: int, count: int, state: tuple[str, ...]) -> 
 
 
 def run_batch(workspace: Path, seed: int, state: tuple[str, ...]) -> None:
-    machine = compile_vm(write_vm(workspace / "vm", seed, STENCILS, state), workspace / "build")
+    config = write_vm(workspace / "vm", seed, STENCILS, state)
+    machine = compile_vm(config, workspace / "build", follows_pointers=True)
     rng = random.Random(seed)
     for name in machine.names:
         for number in range(SINGLE_RUNS):

@@ -28,9 +28,13 @@ def test_traces_do_what_their_stencils_say(machine: TestVM, scale: int) -> None:
         trace = random_trace(rng, machine)
         failure = machine.check(trace, rng.getrandbits(40), STATES, rng.choice((0, GARBAGE)))
         assert failure is None, f"trace {number} of seed {seed}: {failure}"
-    runs, ended, exited = (now - then for now, then in zip((machine.runs, machine.ended, machine.exited), before, strict=True))
+    runs, ended, exited = (
+        now - then for now, then in zip((machine.runs, machine.ended, machine.exited), before, strict=True)
+    )
     steps = {name: machine.executed[name] - executed.get(name, 0) for name in machine.names}
-    print(f"\nseed {seed}: {runs} runs of {sum(steps.values())} micro-ops, {ended} reached the end, {exited} left by an exit")
+    print(
+        f"\nseed {seed}: {runs} runs of {sum(steps.values())} micro-ops, {ended} reached the end, {exited} left by an exit"
+    )
     assert runs == TRACES * STATES * scale
     assert ended >= runs // 5
     assert exited >= runs // 5

@@ -16,8 +16,8 @@
  * these calls by constants that are filled in when a trace is assembled.
  *
  * STENCIL_STATE is a parameter list of at most 12 pointers and integers (of 32 or 64 bits: preserve_none has no register
- * for narrower ones), and 8 floats and doubles. SG_STATE_NAMES, the names of these parameters, is defined by `stencilgen build` on the compiler's command line (and in the
- * compile_commands.json that it writes for editors).
+ * for narrower ones), and 8 floats and doubles. SG_STATE_NAMES, the names of these parameters, is defined by `stencilgen
+ * build` on the compiler's command line, and in the compile_commands.json that it writes for editors.
  */
 #ifndef STENCILGEN_STENCIL_H
 #define STENCILGEN_STENCIL_H

@@ -15,6 +15,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-goldens", action="store_true", help="write what the tests compare with golden files into these files"
     )
+    parser.addoption(
+        "--long", action="store_true", help="many more random cases, from a new seed each time (which is printed)"
+    )
 
 
 @pytest.fixture

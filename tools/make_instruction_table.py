@@ -93,7 +93,9 @@ HEADER = """\
 # effects   read:CZ write: clear: set: undef:     flags, of C P A Z S O D
 #           maybe         a count of zero leaves the flags alone
 #           +rax:r        register used implicitly
-#           +[rsp-8]8:w   8 bytes of memory accessed implicitly; #0: at the address in operand 0
+#           +[rsp-8]8:w   8 bytes of memory accessed implicitly; #0: at the address in operand 0; 0 bytes: how many and
+#                         exactly where is not known
+#           fxstate:r     all x87 and xmm registers; xstate: all that xsave can save
 #           merge         from register to register the destination's other bits survive
 #           x87           rotates the register stack
 #           lock rep repne notrack                          prefix allowed
@@ -141,6 +143,15 @@ PLACES = {"REG": "R", "RM": "M", "VVVV": "V", "OPCODE": "O", "IS4": "4", "IS5": 
 SIZES = {1, 2, 4, 6, 8, 10, 16, 32, 64}  # bytes; memory operands of other sizes (fxsave area, …) have none
 # Loads that zero the rest of the destination from memory but keep it from a register.
 MERGING = {"MOVSS", "MOVSD"}
+
+# What iced-x86 does not report; the native test of the effects found these.
+UNREPORTED = {
+    "CLZERO": "+[rax]0:w",
+    "FXSAVE": "fxstate:r", "FXSAVE64": "fxstate:r", "FXRSTOR": "fxstate:w", "FXRSTOR64": "fxstate:w",
+    "XSAVE": "xstate:r", "XSAVE64": "xstate:r", "XSAVEC": "xstate:r", "XSAVEC64": "xstate:r",
+    "XSAVEOPT": "xstate:r", "XSAVEOPT64": "xstate:r", "XRSTOR": "xstate:c", "XRSTOR64": "xstate:c",
+    **dict.fromkeys(("FSTENV", "FNSTENV"), " ".join(f"+st{n}:r" for n in range(8))),  # for the tags
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,11 +347,12 @@ def _effects(info: iced.OpCodeInfo, operands: list[Operand | None]) -> Iterator[
         yield "maybe"
     visible = [o is not None for o in operands] + [False] * 5
     explicit = _explicit(sample, visible[: info.op_count])
+    indices = {"zmm13"} if any("VSIB" in KIND[k] for k in info.op_kinds()) else set()
     used = iced.InstructionInfoFactory().info(sample)
     merged: dict[str, int] = {}
     for use in used.used_registers():
-        name = REGISTER[use.register].replace("xmm13", "").replace("ymm13", "").replace("zmm13", "")
-        if not name or _whole(name) in explicit or name in {"fs", "gs", "cs", "ds", "es", "ss"}:
+        name = REGISTER[use.register]
+        if _whole(name) in indices | explicit or name in {"fs", "gs", "cs", "ds", "es", "ss"}:
             continue
         merged[name] = merged.get(name, 0) | {"r": 1, "w": 2, "x": 3, "c": 4, "y": 5, "-": 0}[ACCESS[use.access]]
     for name, bits in merged.items():
@@ -355,9 +367,11 @@ def _effects(info: iced.OpCodeInfo, operands: list[Operand | None]) -> Iterator[
         if base in explicit:  # the address is in a register operand, as in movdir64b
             base = next(f"#{i}" for i in range(info.op_count) if sample.op_register(i) == memory.base)
         base += f"+{REGISTER[memory.index]}" if memory.index else ""
-        size = iced.MemorySizeExt.size(memory.memory_size)
+        size = 0 if memory.index else iced.MemorySizeExt.size(memory.memory_size)
         if ACCESS[memory.access] != "-":
             yield f"+[{base}{f'{displacement:+}' if displacement else ''}]{size}:{ACCESS[memory.access]}"
+    if mnemonic in UNREPORTED:
+        yield UNREPORTED[mnemonic]
     stack = sample.fpu_stack_increment_info()
     if (
         stack.increment

@@ -19,7 +19,7 @@ Not modelled: the control and status registers of x87 and SSE, system flags, and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntFlag
 from functools import cache
 
@@ -60,7 +60,8 @@ class Control(Enum):
 class Effects:
     """See the module's text.
 
-    `memory_reads` and `memory_writes` hold implicit accesses (push, stos) too; a size of None is unknown.
+    `memory_reads` and `memory_writes` hold implicit accesses (push, stos) too; with a size of None the extent is not
+    known, and may begin before the address (bts, rep movs backwards).
     A flag in `flags_written` or `flags_undefined` no longer has its old value; flags that an instruction may leave
     alone (a shift by zero) are in `flags_read` as well.
     """
@@ -94,10 +95,17 @@ class _Implicit:
 _LETTERS = {"C": Flags.CF, "P": Flags.PF, "A": Flags.AF, "Z": Flags.ZF, "S": Flags.SF, "O": Flags.OF, "D": Flags.DF}
 _MEMORY = re.compile(r"\+\[([^\]+-]+)(?:\+al)?([+-]\d+)?\](\d+):(\w)")
 _STACK = [Register.named(f"st{n}") for n in range(8)]
+_WHOLE_STATES = {
+    "fxstate": [*_STACK, *(Register.named(f"xmm{n}") for n in range(16))],
+    "xstate": [
+        *_STACK, *(Register.named(f"{kind}{n}") for kind, count in (("zmm", 32), ("k", 8), ("tmm", 8)) for n in range(count))
+    ],
+}  # fmt: skip
 _CONTROLS = {control.value: control for control in Control}
 
 # With both sources the same register the result does not depend on it (sbb: on the carry alone).
 _INDEPENDENT = re.compile(r"XOR|SUB|SBB|V?P?XOR(PS|PD)?|VPXOR[DQ]|V?PSUB[BWDQ]|V?PCMP(EQ|GT)[BWDQ]|KXN?OR[BWDQ]")
+_BIT_STRINGS = frozenset(["BT", "BTC", "BTR", "BTS"])  # a bit number in a register reaches beyond the operand
 _STRINGS = re.compile(r"(MOVS|STOS|LODS|CMPS|SCAS|INS|OUTS)[BWDQ]")
 
 
@@ -130,6 +138,8 @@ def _implicit(effects: str) -> _Implicit:
             result.merge = True
         elif word == "{k}:x":
             result.clears_mask = True
+        elif label in _WHOLE_STATES:
+            result.registers += [(register, letters) for register in _WHOLE_STATES[label]]
         elif word == "x87":
             result.registers += [(register, "y") for register in _STACK]
         elif word in _CONTROLS:
@@ -179,6 +189,8 @@ def effects_of(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, .
                 merging = True
             use(operand, access, merging)
         elif isinstance(operand, Memory):
+            if form.mnemonic in _BIT_STRINGS and isinstance(operands[1], Register):
+                operand = replace(operand, size=None)
             if access in "rxy":
                 memory_reads.append(operand)
             if access in "wxcy":
@@ -195,7 +207,7 @@ def effects_of(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, .
         use(rcx, "x")
     for base, displacement, size, access in implicit.memory:
         register = operands[int(base[1:])] if base[0] == "#" else Register.named(base)  # type: ignore[assignment]
-        memory = Memory(base=register, displacement=displacement, size=None if repeated else size)
+        memory = Memory(base=register, displacement=displacement, size=None if repeated else size or None)
         if access in "rxy":
             memory_reads.append(memory)
         if access in "wxcy":

@@ -1,5 +1,6 @@
 """The test VMs, compiled once a session."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,16 @@ from tests.differential.harness import TestVM, compile_vm
 HERE = Path(__file__).parent
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="run the differential tests for minutes: millions of runs")
-
-
 @pytest.fixture(scope="session")
 def scale(request: pytest.FixtureRequest) -> int:
     """How many times more to run than in the usual half a minute."""
-    return 60 if request.config.getoption("--long", default=False) else 1
+    return 60 if request.config.getoption("--long") else 1
+
+
+@pytest.fixture(scope="session")
+def seed(scale: int) -> int:
+    """Where random choices start: always at the same place, but elsewhere in every long run. Failures name it."""
+    return 20240 if scale == 1 else random.SystemRandom().getrandbits(32)
 
 
 @pytest.fixture(scope="session", params=["vm", "wide_vm"])

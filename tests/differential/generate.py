@@ -15,7 +15,6 @@ STATES: tuple[tuple[str, ...], ...] = (
     ("T", "F", "S", "q"),
     ("T", "d", "S", "f", "F", "w", "d"),
     ("T", "F", "S", "q", "w", "q", "q", "w", "q", "q", "w", "q", "d", "d", "f", "d", "d", "f", "d", "d"),
-    ("T", "F", "S", "q", "q", "w", "d", "q"),
 )
 """Machine states to generate for, one letter a parameter: T thread, F frame, S stack pointer; q 64 and w 32 bits; d f."""
 

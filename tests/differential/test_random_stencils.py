@@ -52,6 +52,6 @@ def run_batch(workspace: Path, seed: int, state: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_random_stencils_do_what_their_source_says(batch: int, tmp_path: Path, scale: int) -> None:
+def test_random_stencils_do_what_their_source_says(batch: int, tmp_path: Path, scale: int, seed: int) -> None:
     for number in range(scale):
-        run_batch(tmp_path / str(number), batch + BATCHES * number, STATES[batch % len(STATES)])
+        run_batch(tmp_path / str(number), seed + batch + BATCHES * number, STATES[batch % len(STATES)])

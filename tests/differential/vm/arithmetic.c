@@ -173,6 +173,9 @@ STENCIL(CONVERSIONS)
 STENCIL(REAL_ARITHMETIC)
 {
     Object *top = sp[-1];
+    /* the sum of NaNs of both signs has either sign: C leaves it open, so none may come to be */
+    if (UNLIKELY(top->number != top->number || sp[-2]->number != sp[-2]->number || thread->reals[1] != thread->reals[1]))
+        SIDE_EXIT();
     top->number = -top->number * 3.25;
     sp[-2]->number = __builtin_fabs(sp[-2]->number);
     thread->reals[0] = __builtin_sqrt(__builtin_fabs(thread->reals[1])) / (thread->reals[2] + 1e3);

@@ -110,6 +110,9 @@ STENCIL(LARGEST)
 
 STENCIL(NEGATE)
 {
+    /* the sum of NaNs of both signs has either sign: C leaves it open, so none may come to be */
+    if (UNLIKELY(top != top || ratio != ratio))
+        SIDE_EXIT();
     top = -top;
     ratio = __builtin_fabsf(ratio);
     CONTINUE();

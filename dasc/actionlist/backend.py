@@ -1,0 +1,120 @@
+"""From machine code to calls of `dasm_put` and one table of actions.
+
+The key idea: between two lines of C all actions are one chunk, put by one call; chunks that stand in the table already
+are not added again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dasc.actionlist.actions import MOST_POSITIONS, VERSION, Action, Actions, Names
+from dasc.language.machine import Code, Data, Immediate, Item, LabelHere, Section
+from dasc.language.output import Output
+from dasc.language.source import Statement
+
+__all__ = ["ActionListBackend"]
+
+_WIDTH = 75
+
+
+@dataclass(slots=True)
+class ActionListBackend:
+    """Writes C for DynASM's engine."""
+
+    output: Output
+    x64: bool = True
+    names: Names = field(default_factory=Names)
+    actions: bytearray = field(default_factory=bytearray)
+    chunk: bytearray = field(default_factory=bytearray)
+    arguments: list[str] = field(default_factory=list)
+    positions: int = 1
+    indent: str = ""
+
+    def start(self, x64: bool) -> None:
+        self.x64 = x64
+        self.output.line(f"#if DASM_VERSION != {VERSION}")
+        self.output.line('#error "Version mismatch between DynASM and included encoding engine"')
+        self.output.line("#endif")
+
+    def put(self, item: Item, statement: Statement, indent: str) -> None:
+        piece = Actions(statement, self.names, self.x64)
+        piece.add(item)
+        if self.positions + max(piece.positions, _room(item)) > MOST_POSITIONS:
+            self.flush()
+        self.indent = indent
+        self.chunk += piece.code
+        self.arguments += piece.arguments
+        self.positions += piece.positions
+        if isinstance(item, Section):
+            self.call()
+
+    def flush(self) -> None:
+        if self.chunk:
+            self.chunk.append(Action.STOP)
+            self.call()
+
+    def call(self) -> None:
+        """Put what was collected. It ends with an action that ends a chunk."""
+        offset = self.actions.find(self.chunk)
+        if offset < 0:
+            offset = len(self.actions)
+            self.actions += self.chunk
+        self.output.line(f"{self.indent}dasm_put(Dst, {', '.join([str(offset), *self.arguments])});")
+        self.chunk, self.arguments, self.positions = bytearray(), [], 1
+
+    def sections(self, names: tuple[str, ...]) -> None:
+        for number, name in enumerate(names):
+            self.output.line(f"#define DASM_SECTION_{name.upper()}\t{number}")
+        self.output.line(f"#define DASM_MAXSECTION\t\t{len(names)}")
+
+    def table(self, kind: str, name: str) -> None:
+        self.output.deferred(lambda: self.lines(kind, name))
+
+    def lines(self, kind: str, name: str) -> Iterator[str]:
+        match kind:
+            case "actionlist":
+                yield from self.action_list(name)
+            case "globals":
+                yield from self.globals(name)
+            case "globalnames":
+                yield from _strings(name, self.names.globals)
+            case "externnames":
+                yield from _strings(name, self.names.externs)
+
+    def action_list(self, name: str) -> Iterator[str]:
+        actions = self.actions or bytes([Action.STOP])
+        yield f"static const unsigned char {name}[{len(actions)}] = {{"
+        row = "  "
+        for byte in actions[:-1]:
+            row += f"{byte},"
+            if len(row) >= _WIDTH:
+                yield row
+                row = "  "
+        yield f"{row}{actions[-1]}"
+        yield "};"
+        yield ""
+
+    def globals(self, prefix: str) -> Iterator[str]:
+        yield "enum {"
+        for name in self.names.globals:
+            yield f"  {prefix}{name.partition('@')[0]},"
+        yield f"  {prefix}_MAX"
+        yield "};"
+
+
+def _room(item: Item) -> int:
+    """So much is kept free before an item, whatever it takes. Calls are cut where DynASM cuts them."""
+    match item:
+        case Code(immediates=(Immediate(size=8),)) | LabelHere() | Data():
+            return 2
+        case Code():
+            return 6
+    return 1
+
+
+def _strings(name: str, strings: dict[str, int]) -> Iterator[str]:
+    yield f"static const char *const {name}[] = {{"
+    for string in strings:
+        yield f'  "{string}",'
+    yield "  (const char *)0"
+    yield "};"

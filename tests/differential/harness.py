@@ -238,9 +238,10 @@ def compile_vm(
     library = workspace / "vm.so"
     directories = [workspace, config.directory, SUPPORT, paths.stencil_include(), paths.runtime() / "include"]
     names = ",".join(parameter.name for parameter in result.state)
+    # not optimised: the reference is what the source says, and no optimiser's opinion of it
     command = [
         *(str(zig / "zig"), "cc", "-shared", "-fPIC", "-target", "x86_64-linux-gnu", "-mcpu=x86_64", "-std=gnu11"),
-        *("-O1", "-fno-sanitize=undefined", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-Werror"),
+        *("-O0", "-fno-sanitize=undefined", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-Werror"),
         *("-Wl,-Bsymbolic", f"-DSG_STATE_NAMES={names}", *config.stencils.flags),
         *(flag for directory in directories for flag in ("-I", str(directory))),
         *map(str, [*config.sources, SUPPORT / "harness.c", *_vm_sources(config), *_runtime_sources()]),

@@ -7,8 +7,15 @@ directory, and replaces this process: signals, output and exit code are the VM's
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), *([str(HERE.parent.parent)] if (HERE.parent.parent / "stencilgen").is_dir() else [])]
+
+from frontend.compile import compile_program  # noqa: E402
+from frontend.errors import CompileError  # noqa: E402
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -21,13 +28,50 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--check-refcounts", action="store_true", help="check every reference count at the end")
     parser.add_argument("--stress-exits", metavar="N", type=int, default=0, help="every N-th guard fails on demand")
     parser.add_argument("--sanitize", action="store_true", help="build the VM with ASan and UBSan")
+    parser.add_argument("--dump", action="store_true", help="print every trace to stderr")
     return parser.parse_args(given)
 
 
+def vm_options(options: argparse.Namespace) -> list[str]:
+    """The options as the VM takes them."""
+    found = [f"--jit={options.jit}", f"--interpreter={options.interpreter}"]
+    found += [flag for flag in ("--stats", "--dump", "--check-refcounts") if vars(options)[flag[2:].replace("-", "_")]]
+    return found + ([f"--stress-exits={options.stress_exits}"] if options.stress_exits else [])
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compile, build and become the VM; returns only when something is wrong."""
+    from build import Variant, build_vm
+    from stencilgen.errors import UserError
+
+    try:
+        source = options.file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"minipy: cannot read {options.file}: {error}", file=sys.stderr)
+        return 2
+    try:
+        image = compile_program(source, str(options.file)).image()
+    except SyntaxError as error:
+        text = f'\n    {error.text.strip()}' if error.text else ""
+        print(f'  File "{options.file}", line {error.lineno}{text}\n{type(error).__name__}: {error.msg}', file=sys.stderr)
+        return 1
+    except CompileError as error:
+        print(f"{options.file}:{error.line}: {error.what}\n  → {error.remedy}", file=sys.stderr)
+        return 2
+    try:
+        variant = Variant(options.check_refcounts, options.sanitize, options.interpreter == "threaded")
+        vm = build_vm(variant)
+    except UserError as error:
+        print(f"minipy: {error}", file=sys.stderr)
+        return 2
+    memory = os.memfd_create("minipy", 0)
+    os.write(memory, image)
+    sys.stdout.flush()
+    os.execv(vm, [str(vm), *vm_options(options), f"/proc/self/fd/{memory}"])
+
+
 def main() -> int:
-    options = arguments()
-    print(f"minipy: {options.file}: not built yet", file=sys.stderr)
-    return 1
+    return run(arguments())
 
 
 if __name__ == "__main__":

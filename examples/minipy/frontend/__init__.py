@@ -1,0 +1,1 @@
+"""minipy's front end: a file of Python in, the VM's bytecode out."""

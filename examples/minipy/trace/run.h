@@ -1,0 +1,19 @@
+/* Running a program: the interpreter, and traces where it gets hot. */
+#ifndef MINIPY_RUN_H
+#define MINIPY_RUN_H
+
+#include "../vm/vm.h"
+
+typedef enum JitMode { JIT_OFF, JIT_ON, JIT_ALWAYS } JitMode;
+
+typedef struct Options {
+    JitMode jit;
+    Interpreter *interpreter;
+    bool statistics, check, dump;
+    int64_t stress; /* 0, or every so many guards one fails on demand */
+} Options;
+
+/* The exit code. */
+int run_program(Thread *thread, const Options *options);
+
+#endif

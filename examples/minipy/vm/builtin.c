@@ -1,0 +1,369 @@
+/* Built-in functions, and the methods of lists. */
+#include "references.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool put_any(Thread *thread, Value *d, Value value)
+{
+    put(thread, d, value);
+    return true;
+}
+
+static bool put_real(Thread *thread, Value *d, double number)
+{
+    put_any_float(thread, d, number);
+    return true;
+}
+
+/* A float's whole part as an int. */
+static bool put_whole(Thread *thread, Value *d, double number)
+{
+    if (isnan(number)) {
+        return fail(thread, "ValueError", "cannot convert float NaN to integer");
+    }
+    if (isinf(number)) {
+        return fail(thread, "OverflowError", "cannot convert float infinity to integer");
+    }
+    if (number >= 0x1p63 || number < -0x1p63) {
+        return fail(thread, "OverflowError", "the result does not fit minipy's 64-bit int");
+    }
+    return put_integer(thread, d, (int64_t)number);
+}
+
+static bool bad_text(Thread *thread, const char *what, Value a)
+{
+    Text text = {0};
+    text_value(&text, a, true);
+    fail(thread, "ValueError", "%s: %.*s", what, (int)(text.length < 150 ? text.length : 150), text.bytes);
+    free(text.bytes);
+    return false;
+}
+
+/* The end of a number's text: only blanks may follow. */
+static bool is_end(const char *end, const String *string)
+{
+    end += strspn(end, " \t\n\r\f\v");
+    return end == string->text + string->length;
+}
+
+static bool to_integer(Thread *thread, Value *d, Value a)
+{
+    Number number;
+    if (get_number(a, &number)) {
+        return number.is_real ? put_whole(thread, d, trunc(number.real)) : put_integer(thread, d, number.integer);
+    }
+    if (!is_kind(a, KIND_STRING)) {
+        return fail(thread, "TypeError", "int() argument must be a string, a bytes-like object or a real number, not '%s'",
+                    type_name(a));
+    }
+    const String *const string = (const String *)a;
+    char *end;
+    const long long parsed = strtoll(string->text, &end, 10);
+    if (end == string->text || !is_end(end, string)) {
+        return bad_text(thread, "invalid literal for int() with base 10", a);
+    }
+    return put_integer(thread, d, parsed);
+}
+
+static bool to_real(Thread *thread, Value *d, Value a)
+{
+    Number number;
+    if (get_number(a, &number)) {
+        return put_real(thread, d, number.real);
+    }
+    if (!is_kind(a, KIND_STRING)) {
+        return fail(thread, "TypeError", "float() argument must be a string or a real number, not '%s'", type_name(a));
+    }
+    const String *const string = (const String *)a;
+    char *end;
+    const double parsed = strtod(string->text, &end);
+    const bool hexadecimal = strpbrk(string->text, "xX") != NULL;
+    if (end == string->text || hexadecimal || !is_end(end, string)) {
+        return bad_text(thread, "could not convert string to float", a);
+    }
+    return put_real(thread, d, parsed);
+}
+
+static bool to_string(Thread *thread, Value *d, Value a, bool repr)
+{
+    Text text = {0};
+    text_value(&text, a, repr);
+    const Value string = new_string(text.bytes, text.length);
+    free(text.bytes);
+    return put_any(thread, d, string);
+}
+
+static bool absolute(Thread *thread, Value *d, Value a)
+{
+    Number number;
+    if (!get_number(a, &number)) {
+        return fail(thread, "TypeError", "bad operand type for abs(): '%s'", type_name(a));
+    }
+    if (number.is_real) {
+        return put_real(thread, d, fabs(number.real));
+    }
+    if (number.integer == INT64_MIN) {
+        return unary(thread, UNARY_NEGATE, d, a); /* which says why not */
+    }
+    return put_integer(thread, d, number.integer < 0 ? -number.integer : number.integer);
+}
+
+static bool length(Thread *thread, Value *d, Value a)
+{
+    Sequence sequence;
+    if (get_sequence(a, &sequence)) {
+        return put_any(thread, d, from_int((int64_t)sequence.length));
+    }
+    if (is_kind(a, KIND_STRING)) {
+        return put_any(thread, d, from_int((int64_t)((const String *)a)->length));
+    }
+    return fail(thread, "TypeError", "object of type '%s' has no len()", type_name(a));
+}
+
+/* min, max of two values, or of a sequence when b is EMPTY. Of equals the first. */
+static bool extreme(Thread *thread, Value *d, Value a, Value b, Comparison better, const char *name)
+{
+    Value pair[2] = {a, b};
+    Sequence sequence = {pair, 2};
+    if (b == EMPTY && !get_sequence(a, &sequence)) {
+        return fail(thread, "TypeError", "'%s' object is not iterable", type_name(a));
+    }
+    if (sequence.length == 0) {
+        return fail(thread, "ValueError", "%s() arg is an empty sequence", name);
+    }
+    Value best = sequence.items[0];
+    for (uint64_t i = 1; i < sequence.length; i++) {
+        const int result = compare(thread, better, sequence.items[i], best);
+        if (result < 0) {
+            return false;
+        }
+        best = result ? sequence.items[i] : best;
+    }
+    return put_any(thread, d, retain(best));
+}
+
+static bool copy_sequence(Thread *thread, Value *d, Value a, bool to_a_list)
+{
+    Sequence sequence;
+    if (is_kind(a, KIND_STRING)) {
+        const String *const string = (const String *)a;
+        const Value characters = new_list(string->length);
+        for (uint64_t i = 0; i < string->length; i++) {
+            list_append(to_list(characters), new_string(&string->text[i], 1));
+        }
+        const bool done = copy_sequence(thread, d, characters, to_a_list);
+        release(thread, characters);
+        return done;
+    }
+    if (!get_sequence(a, &sequence)) {
+        return fail(thread, "TypeError", "'%s' object is not iterable", type_name(a));
+    }
+    const Value copy = to_a_list ? new_list(sequence.length) : new_tuple(sequence.length);
+    Value *const items = to_a_list ? to_list(copy)->items : to_tuple(copy)->items;
+    for (uint64_t i = 0; i < sequence.length; i++) {
+        items[i] = retain(sequence.items[i]);
+    }
+    if (to_a_list) {
+        to_list(copy)->length = sequence.length;
+    }
+    return put_any(thread, d, copy);
+}
+
+static bool divide_with_rest(Thread *thread, Value *d, Value a, Value b)
+{
+    Number x, y;
+    if (get_number(a, &x) && get_number(b, &y) && y.real == 0) {
+        const bool real = x.is_real || y.is_real;
+        return fail(thread, "ZeroDivisionError", real ? "float divmod()" : "integer division or modulo by zero");
+    }
+    Value pair[2] = {EMPTY, EMPTY};
+    if (!binary(thread, OPERATOR_FLOORDIV, false, &pair[0], a, b) || !binary(thread, OPERATOR_MOD, false, &pair[1], a, b)) {
+        release(thread, pair[0]);
+        return false;
+    }
+    return put_any(thread, d, build_tuple(pair, 2));
+}
+
+static bool character(Thread *thread, Value *d, Value a)
+{
+    Number number;
+    if (!get_number(a, &number) || number.is_real) {
+        return fail(thread, "TypeError", "'%s' object cannot be interpreted as an integer", type_name(a));
+    }
+    if (number.integer < 0 || number.integer > 127) {
+        return fail(thread, "ValueError", "minipy's characters are ASCII: chr() arg not in range(128)");
+    }
+    const char c = (char)number.integer;
+    return put_any(thread, d, new_string(&c, 1));
+}
+
+static bool ordinal(Thread *thread, Value *d, Value a)
+{
+    if (!is_kind(a, KIND_STRING)) {
+        return fail(thread, "TypeError", "ord() expected string of length 1, but %s found", type_name(a));
+    }
+    const String *const string = (const String *)a;
+    if (string->length != 1) {
+        return fail(thread, "TypeError", "ord() expected a character, but string of length %llu found",
+                    (unsigned long long)string->length);
+    }
+    return put_any(thread, d, from_int((unsigned char)string->text[0]));
+}
+
+/* A function of math: what the C library gives, but a NaN or an infinity out of nothing is an error. */
+static bool mathematics(Thread *thread, Value *d, Value a, Value b, uint64_t which)
+{
+    Number x, y = {.real = 0};
+    if (!get_number(a, &x) || (b != EMPTY && !get_number(b, &y))) {
+        return fail(thread, "TypeError", "must be real number, not %s", type_name(get_number(a, &x) ? b : a));
+    }
+    double result;
+    switch (which) {
+    case MATH_floor: return x.is_real ? put_whole(thread, d, floor(x.real)) : put_integer(thread, d, x.integer);
+    case MATH_ceil: return x.is_real ? put_whole(thread, d, ceil(x.real)) : put_integer(thread, d, x.integer);
+    case MATH_sqrt: result = sqrt(x.real); break;
+    case MATH_sin: result = sin(x.real); break;
+    case MATH_cos: result = cos(x.real); break;
+    case MATH_tan: result = tan(x.real); break;
+    case MATH_exp: result = exp(x.real); break;
+    case MATH_log:
+        if (x.real == 0) {
+            return fail(thread, "ValueError", "math domain error");
+        }
+        result = log(x.real);
+        break;
+    case MATH_fabs: result = fabs(x.real); break;
+    case MATH_atan: result = atan(x.real); break;
+    case MATH_atan2: result = atan2(x.real, y.real); break;
+    default: result = hypot(x.real, y.real); break;
+    }
+    if (isnan(result) && !isnan(x.real) && !isnan(y.real)) {
+        return fail(thread, "ValueError", "math domain error");
+    }
+    if (isinf(result) && isfinite(x.real) && isfinite(y.real)) {
+        return fail(thread, "OverflowError", "math range error");
+    }
+    return put_real(thread, d, result);
+}
+
+bool builtin(Thread *thread, Value *d, Value a, Value b, uint64_t which)
+{
+    switch (which) {
+    case BUILTIN_abs: return absolute(thread, d, a);
+    case BUILTIN_int: return to_integer(thread, d, a);
+    case BUILTIN_float: return to_real(thread, d, a);
+    case BUILTIN_str: return is_kind(a, KIND_STRING) ? put_any(thread, d, retain(a)) : to_string(thread, d, a, false);
+    case BUILTIN_repr: return to_string(thread, d, a, true);
+    case BUILTIN_bool: return put_any(thread, d, from_bool(truthy(a)));
+    case BUILTIN_len: return length(thread, d, a);
+    case BUILTIN_ord: return ordinal(thread, d, a);
+    case BUILTIN_chr: return character(thread, d, a);
+    case BUILTIN_list: return copy_sequence(thread, d, a, true);
+    case BUILTIN_tuple: return is_kind(a, KIND_TUPLE) ? put_any(thread, d, retain(a)) : copy_sequence(thread, d, a, false);
+    case BUILTIN_min: return extreme(thread, d, a, b, COMPARE_LT, "min");
+    case BUILTIN_max: return extreme(thread, d, a, b, COMPARE_GT, "max");
+    case BUILTIN_pow: return binary(thread, OPERATOR_POW, false, d, a, b);
+    case BUILTIN_divmod: return divide_with_rest(thread, d, a, b);
+    default: return mathematics(thread, d, a, b, which);
+    }
+}
+
+void print_values(const Value *values, uint64_t count)
+{
+    static Text text; /* kept: print is called often */
+    const Value separator = values[count - 2], end = values[count - 1];
+    text.length = 0;
+    for (uint64_t i = 0; i + 2 < count; i++) {
+        if (i > 0) {
+            text_value(&text, separator, false);
+        }
+        text_value(&text, values[i], false);
+    }
+    text_value(&text, end, false);
+    fwrite(text.bytes, 1, text.length, stdout);
+}
+
+/* ---- Methods of lists: base[0] the method, base[1] the list, then the arguments ---- */
+
+static bool pop(Thread *thread, Value *base, List *list, uint64_t arguments)
+{
+    Number index = {.integer = -1};
+    if (list->length == 0) {
+        return fail(thread, "IndexError", "pop from empty list");
+    }
+    if (arguments == 1 && (!get_number(base[2], &index) || index.is_real)) {
+        return fail(thread, "TypeError", "'%s' object cannot be interpreted as an integer", type_name(base[2]));
+    }
+    const int64_t position = index.integer < 0 ? index.integer + (int64_t)list->length : index.integer;
+    if (position < 0 || (uint64_t)position >= list->length) {
+        return fail(thread, "IndexError", "pop index out of range");
+    }
+    const Value item = list->items[position];
+    list->length--;
+    memmove(&list->items[position], &list->items[position + 1], (list->length - (uint64_t)position) * sizeof(Value));
+    put(thread, &base[0], item);
+    return true;
+}
+
+static bool insert(Thread *thread, Value *base, List *list)
+{
+    Number index;
+    if (!get_number(base[2], &index) || index.is_real) {
+        return fail(thread, "TypeError", "'%s' object cannot be interpreted as an integer", type_name(base[2]));
+    }
+    int64_t position = index.integer < 0 ? index.integer + (int64_t)list->length : index.integer;
+    position = position < 0 ? 0 : position > (int64_t)list->length ? (int64_t)list->length : position;
+    list_append(list, EMPTY);
+    const uint64_t moved = list->length - 1 - (uint64_t)position;
+    memmove(&list->items[position + 1], &list->items[position], moved * sizeof(Value));
+    list->items[position] = retain(base[3]);
+    put(thread, &base[0], NONE);
+    return true;
+}
+
+static void reverse(List *list)
+{
+    for (uint64_t i = 0; i < list->length / 2; i++) {
+        const Value item = list->items[i];
+        list->items[i] = list->items[list->length - 1 - i];
+        list->items[list->length - 1 - i] = item;
+    }
+}
+
+bool call_list_method(Thread *thread, Value *base, uint64_t arguments)
+{
+    static const struct {
+        const char *name;
+        uint64_t arguments;
+    } methods[] = {
+#define METHOD(name, arguments) [METHOD_##name] = {#name, arguments},
+        LIST_METHODS(METHOD)
+#undef METHOD
+    };
+    const uint64_t which = ((const Builtin *)base[0])->method;
+    List *const list = to_list(base[1]);
+    if (arguments != methods[which].arguments && !(which == METHOD_pop && arguments == 1)) {
+        return fail(thread, "TypeError", "list.%s() takes %llu argument%s (%llu given)", methods[which].name,
+                    (unsigned long long)methods[which].arguments, methods[which].arguments == 1 ? "" : "s",
+                    (unsigned long long)arguments);
+    }
+    switch ((ListMethod)which) {
+    case METHOD_append: list_append(list, retain(base[2])); break;
+    case METHOD_pop: return pop(thread, base, list, arguments);
+    case METHOD_reverse: reverse(list); break;
+    case METHOD_insert: return insert(thread, base, list);
+    case METHOD_copy: return copy_sequence(thread, &base[0], base[1], true);
+    case METHOD_extend: {
+        Value result = EMPTY;
+        if (!join(thread, OPERATOR_ADD, true, &result, base[1], base[2])) {
+            return false;
+        }
+        release(thread, result);
+        break;
+    }
+    }
+    put(thread, &base[0], NONE);
+    return true;
+}

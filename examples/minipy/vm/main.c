@@ -1,0 +1,57 @@
+/* minipy-vm [OPTION…] IMAGE: run a compiled program. */
+#include "../trace/run.h"
+#include "references.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static Thread thread;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    thread.interrupted = 1;
+}
+
+int main(int argc, char **argv)
+{
+    Options options = {.jit = JIT_ON, .interpreter = interpret_switch};
+    const char *image = NULL;
+    for (int i = 1; i < argc; i++) {
+        const char *const option = argv[i];
+        if (strcmp(option, "--jit=off") == 0) {
+            options.jit = JIT_OFF;
+        } else if (strcmp(option, "--jit=always") == 0) {
+            options.jit = JIT_ALWAYS;
+        } else if (strcmp(option, "--interpreter=threaded") == 0) {
+            options.interpreter = interpret_threaded;
+        } else if (strcmp(option, "--stats") == 0) {
+            options.statistics = true;
+        } else if (strcmp(option, "--check-refcounts") == 0) {
+            options.check = true;
+        } else if (strcmp(option, "--dump") == 0) {
+            options.dump = true;
+        } else if (strncmp(option, "--stress-exits=", 15) == 0) {
+            options.stress = strtoll(option + 15, NULL, 10);
+        } else {
+            image = option;
+        }
+    }
+    if (image == NULL || !load_program(&thread, image)) {
+        fprintf(stderr, "minipy-vm: there is no program to run; minipy.py compiles and runs one\n");
+        return 2;
+    }
+    static char output[1 << 16];
+    setvbuf(stdout, output, _IOFBF, sizeof output);
+    signal(SIGINT, on_interrupt);
+    const int status = run_program(&thread, &options);
+    fflush(stdout);
+    if (options.check) {
+        free_program(&thread);
+        if (!check_heap(&thread)) {
+            return 3;
+        }
+    }
+    return status;
+}

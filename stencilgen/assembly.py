@@ -133,6 +133,11 @@ def read_function(name: str, text: str, resolve: Callable[[str], Symbol | Addres
             inline = line == _INLINE_BEGINS
             continue
         if section := _SECTION.match(line):
+            if inline:
+                raise UserError(
+                    f"stencil {name}: its inline assembly leaves the stencil's section: '{line}'",
+                    remedy="move what belongs elsewhere into the VM",
+                )
             section_name = section[1] or section[2]
             if section_name.startswith(".text.split."):
                 part = Part.COLD
@@ -186,6 +191,8 @@ _WIDTHS = {
     ".quad": 8,
     ".8byte": 8,
 }
+LARGEST_ALIGNMENT = 4096
+"""Bytes: each context copies the constants to the start of a page."""
 _ESCAPES = {"n": 10, "t": 9, "r": 13, "b": 8, "f": 12, '"': 34, "\\": 92}
 
 
@@ -198,6 +205,11 @@ def read_data(item: DataObject) -> Data:
         raise UserError(
             f"'{item.label}' lies in {item.section}, which a stencil cannot carry",
             remedy="make it const, or move it to the VM",
+        )
+    if item.alignment > LARGEST_ALIGNMENT:
+        raise UserError(
+            f"constant {item.label} is aligned to {item.alignment:,} bytes; a stencil's constants can have {LARGEST_ALIGNMENT:,}",
+            remedy="align it less, or define it in the VM",
         )
     content, relocations = bytearray(), list[DataRelocation]()
     for line in _lines(item.assembly):

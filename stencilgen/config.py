@@ -25,13 +25,21 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from stencilgen.errors import Diagnostic, UserError
 
 __all__ = ["Config", "Hole", "load_config"]
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Expression = Annotated[str, Field(min_length=1), AfterValidator(lambda text: _one_line(text))]
+
+
+def _one_line(text: str) -> str:
+    """Generated lines end in comments, so an expression may neither span lines nor hold a comment."""
+    if re.search(r"[\n\r]|//|/\*", text):
+        raise ValueError("a C expression on one line and without comments is needed")
+    return text
 
 
 class _Table(BaseModel):
@@ -47,14 +55,14 @@ class Stencils(_Table):
 class InstructionType(_Table):
     type: Annotated[str, Field(min_length=1)]
     header: Annotated[str, Field(min_length=1)]
-    opcode: str = "instruction->opcode"
-    names: Annotated[str, Field(pattern=r"\{\}")] | None = None
+    opcode: Expression = "instruction->opcode"
+    names: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]*\{\}[A-Za-z0-9_]*$")] | None = None
 
 
 class Hole(_Table):
     """How an emit function reads one hole's value from the VM's instruction (`instruction`, a pointer to const)."""
 
-    value: Annotated[str, Field(min_length=1)]
+    value: Expression
     type: str | None = None
     kind: Literal["value", "label"] = "value"
     range: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
@@ -155,6 +163,12 @@ def _diagnostic(path: Path, text: str, error: dict[str, Any]) -> Diagnostic:
             what, remedy = f"'{key}' is missing", f"add it: {_EXAMPLES.get(key, key)}"
         case "extra_forbidden":
             what, remedy = f"unknown key '{key}'", "remove it, or correct its spelling"
+        case "model_type" | "dict_type":
+            what, remedy = f"'{key}' has to be a table", _EXAMPLES.get(key, _EXAMPLES["holes"])
+        case "string_pattern_mismatch" if where[0] == "holes":
+            what, remedy = f"'{where[1]}' is not an ASCII name of C's", "rename the hole"
+        case "value_error":
+            what, remedy = f"'{key}': {error['ctx']['error']}", "move the rest into a function or macro of the VM"
         case _:
             message = str(error["msg"])
             what, remedy = f"'{key}': {message[0].lower()}{message[1:]}", _EXAMPLES.get(key, "")
@@ -164,6 +178,7 @@ def _diagnostic(path: Path, text: str, error: dict[str, Any]) -> Diagnostic:
 _EXAMPLES = {
     "stencils": '[stencils] with sources = ["stencils.c"]',
     "stencils.sources": 'sources = ["stencils.c"]',
+    "holes": '[holes] with oparg = { value = "instruction->oparg" }',
     "instruction": '[instruction] with type = "Instruction" and header = "vm.h"',
     "instruction.type": 'type = "Instruction"',
     "instruction.header": 'header = "vm.h"',
@@ -179,7 +194,7 @@ def _line_of(text: str, where: tuple[str | int, ...]) -> int:
     names = [str(part) for part in where if isinstance(part, str) and part != "[key]"]
     found, table = 0, ""
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\s*([\w.\"-]+)\s*\]", line):
+        if header := re.match(r"\s*\[{1,2}\s*([\w.\"-]+)\s*\]", line):
             table = header[1].replace('"', "")
             if names and table in (names[0], ".".join(names[:2])):
                 found = found or number

@@ -4,7 +4,7 @@ A `UserError` always says where (file and line when there is one), what is wrong
 prints it and leaves with exit code 2; everything else that escapes is a defect of stencilgen and exit code 1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 __all__ = ["Diagnostic", "UserError"]
@@ -33,6 +33,10 @@ class UserError(Exception):
     ) -> None:
         self.diagnostics = [Diagnostic(what, remedy, file, line)] if isinstance(what, str) else list(what)
         super().__init__("\n".join(map(str, self.diagnostics)))
+
+    def at(self, file: Path | str, line: int) -> "UserError":
+        """The same, with this place wherever a diagnostic names none."""
+        return UserError([d if d.file else replace(d, file=file, line=line) for d in self.diagnostics])
 
     def __reduce__(self) -> tuple[type["UserError"], tuple[list[Diagnostic]]]:
         return UserError, (self.diagnostics,)  # so that it can come from another process

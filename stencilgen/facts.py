@@ -4,6 +4,7 @@ Read once from the module's debug information, and checked: a module whose stenc
 contain what a trace cannot carry, is refused here, before anything is generated.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,7 +13,7 @@ from pathlib import Path
 from llvm_passes.checks import check, stencil_names
 from llvm_passes.debug_info import DebugInfo, StencilSource, Structure, read_debug_info
 from llvm_passes.module import Module
-from llvm_passes.text import closing, split_top
+from llvm_passes.text import closing, split_top, unquote
 from stencilgen.config import Config
 from stencilgen.emit.header import Layout, StateParameter
 from stencilgen.errors import Diagnostic, UserError
@@ -35,6 +36,10 @@ def examine(module: Module, config: Config, state_names: Sequence[str], only: Co
     names = stencil_names(module)
     if not names:
         raise UserError("there is no stencil in it", remedy="write STENCIL(NAME) { ... }", file=config.sources[0])
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+            remedy = "use ASCII letters, digits and underscores: it becomes a part of names in C"
+            raise UserError(f"stencil {unquote(name)}: not a name for a stencil", remedy=remedy, file=config.sources[0])
     if only is not None:
         for unknown in [name for name in only if name not in names]:
             near = get_close_matches(unknown, names, n=3)
@@ -42,6 +47,13 @@ def examine(module: Module, config: Config, state_names: Sequence[str], only: Co
             raise UserError(f"there is no stencil '{unknown}'", remedy=remedy)
         names = [name for name in names if name in only]
     debug = read_debug_info(module)
+    if any(name not in debug.stencils for name in names):
+        raise UserError(
+            "the stencils carry no debug information, from which their lines and types are read",
+            remedy="remove -g0 and its like from stencils.flags",
+            file=config.path,
+            line=config.line("stencils", "flags"),
+        )
     if strangers := _strangers(module, debug, config):
         raise UserError(strangers)
     state = _state(module, debug.stencils[names[0]], state_names)

@@ -89,9 +89,7 @@ def lower(source: Source, config: Config) -> Lowered:
     try:
         return _lower(source, config)
     except UserError as error:
-        raise UserError(
-            [d if d.file else replace(d, file=source.file, line=source.line) for d in error.diagnostics]
-        ) from None
+        raise error.at(source.file, source.line) from None
 
 
 def _lower(source: Source, config: Config) -> Lowered:
@@ -138,7 +136,7 @@ def _lower(source: Source, config: Config) -> Lowered:
     return Lowered(
         stencil=stencil,
         constants=_renamed(constants, source.data),
-        externs=_externs((*hot, *cold)) | names.places | _data_externs(constants),
+        externs=_externs((*hot, *cold)) | names.places | _data_externs(source.name, constants),
         thread_locals=frozenset(names.thread_locals),
         rules=rules,
         holes=tuple(sorted(names.holes() | names.labels)),
@@ -181,10 +179,11 @@ class _Names:
             return Label(name)
         if name in self._source.data:
             return Address(self._constant(name))
+        if name.startswith(".L"):
+            return Label(name)  # `1:` and `1b` in inline assembly
         if name.endswith(_THREAD_OFFSET):
             return self._thread_local(name.removesuffix(_THREAD_OFFSET))
-        if not re.fullmatch(r"[\w.$]+", name):
-            raise UserError(f"stencil {self._source.name}: cannot refer to the symbol '{name}'")
+        _require_plain(self._source.name, name)
         self.externs.add(name)
         return Address(name)
 
@@ -192,6 +191,7 @@ class _Names:
         """The C lvalue at the address of a constant or VM symbol, as part of a JIT-time expression."""
         if name in self._source.data:
             return self._constant(name)
+        _require_plain(self._source.name, name)
         self.places.add(name)
         return f"SG_EXTERN({name})"
 
@@ -202,6 +202,7 @@ class _Names:
 
     def _thread_local(self, name: str) -> Symbol:
         """The variable's offset from the thread pointer: the same in all threads, and known when the VM runs."""
+        _require_plain(self._source.name, name)
         if name not in self.thread_locals:
             self.thread_locals[name] = Symbol(f"T{len(self.thread_locals)}", -(1 << 31), (1 << 31) - 1)
         return self.thread_locals[name]
@@ -235,8 +236,20 @@ def _externs(lines: tuple[Line, ...]) -> frozenset[str]:
     return frozenset(name for name in names if not name.startswith("SG_RODATA("))
 
 
-def _data_externs(constants: Mapping[str, Data]) -> frozenset[str]:
-    return frozenset(r.symbol for item in constants.values() for r in item.relocations if r.symbol not in constants)
+def _data_externs(stencil: str, constants: Mapping[str, Data]) -> frozenset[str]:
+    names = {r.symbol for item in constants.values() for r in item.relocations if r.symbol not in constants}
+    for name in sorted(names):
+        _require_plain(stencil, name)
+    return frozenset(names)
+
+
+def _require_plain(stencil: str, name: str) -> None:
+    """The generated header has to spell it, for any C compiler."""
+    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+        raise UserError(
+            f"stencil {stencil}: cannot refer to the symbol '{name}'",
+            remedy="give it a name of ASCII letters, digits and underscores",
+        )
 
 
 def _renamed(constants: Mapping[str, Data], data: Mapping[str, Data]) -> dict[str, Data]:

@@ -10,6 +10,7 @@ from: building again does only what changed.
 import hashlib
 import os
 import pickle
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from dasc import Stencil
 from llvm_passes.callees import Callee
 from llvm_passes.codegen import CodegenError, CompiledFunction, CompileOptions, compile_functions
 from llvm_passes.fold import FoldOptions
-from llvm_passes.module import Module, split_module
+from llvm_passes.module import Module, UnreadableModule, split_module
 from stencilgen.assembly import Data, read_data
 from stencilgen.cache import Cache
 from stencilgen.config import Config
@@ -257,7 +258,44 @@ def compile_sources(config: Config, clang: Clang, jobs: int) -> tuple[Module, li
             remedy = "define it alike in all sources, best in a header of their own"
             raise UserError(what, remedy=remedy, file=source, line=line_of_state(source))
     texts = [text for text, _ in results]
-    return split_module(texts[0] if len(texts) == 1 else llvm_passes.link(texts)), names
+    _require_distinct(config, texts)
+    try:
+        return split_module(texts[0] if len(texts) == 1 else llvm_passes.link(texts)), names
+    except (UnreadableModule, CodegenError) as error:
+        raise UserError(
+            f"what Clang makes of the stencils is not understood: {error}",
+            remedy="remove flags from stencils.flags that change what Clang writes (-E, -flto)",
+            file=config.path,
+            line=config.line("stencils", "flags"),
+        ) from None
+
+
+_DEFINITION = re.compile(
+    r'^define (?!internal|private|available_externally|linkonce|weak)[^@\n]*@("[^"]+"|[\w.$]+)\(', re.M
+)
+
+
+def _require_distinct(config: Config, texts: Sequence[str]) -> None:
+    """UserError for a stencil that two sources define."""
+    first: dict[str, str] = {}
+    for source, path, text in zip(config.stencils.sources, config.sources, texts, strict=True):
+        for name in _DEFINITION.findall(text):
+            if name in first:
+                raise UserError(
+                    f"stencil {name} is defined in {first[name]} too",
+                    remedy="rename one of them, or list the source once",
+                    file=path,
+                    line=_line_of_stencil(path, name),
+                )
+            first[name] = source
+
+
+def _line_of_stencil(source: Path, name: str) -> int:
+    """Where it is written as STENCIL(name), 0 if a macro hides it."""
+    for number, line in enumerate(source.read_text(errors="replace").splitlines(), 1):
+        if re.match(rf"\s*STENCIL\(\s*{re.escape(name)}\s*\)", line):
+            return number
+    return 0
 
 
 def stencil_keys(config: Config, module: Module, facts: Facts) -> dict[str, str]:
@@ -310,13 +348,17 @@ def _counted(results: Iterable[BuiltStencil], total: int, progress: Progress) ->
 def finish_stencil(config: Config, work: tuple[CompiledFunction, str, int, str]) -> BuiltStencil:
     """One stencil from assembly text to its emit function."""
     compiled, file, line, state = work
+    try:
+        data = {item.label: read_data(item) for item in compiled.data}
+    except UserError as error:
+        raise error.at(file, line) from None
     source = Source(
         name=compiled.name,
         file=file,
         line=line,
         assembly=compiled.assembly,
         symbols=compiled.symbols,
-        data={item.label: read_data(item) for item in compiled.data},
+        data=data,
         conventions=_conventions(compiled.callees),
         live_out=state_registers(state),
     )

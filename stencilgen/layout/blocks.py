@@ -93,7 +93,7 @@ def _blocks(
                 end = Unreachable()
             case Control.CALL:
                 body.append(statement)
-                callee = statement.operands[0]
+                callee = statement.operands[0] if statement.operands else None  # syscall has none
                 if isinstance(callee, Address) and callee.name in conventions and not conventions[callee.name].returns:
                     end = Unreachable()
             case _:

@@ -19,9 +19,13 @@ from dasc import LabelHole
 from stencilgen.errors import Diagnostic, UserError
 from stencilgen.layout.blocks import BOUNDARIES, successors
 from stencilgen.layout.code import Block, Branch, Code, End, Jump, Return, TailCall, Target
-from x86_64 import Address, Instruction, Memory, Register, rax, rsp
+from x86_64 import Address, Instruction, Memory, Register, rax, rbp, rsp
 
 __all__ = ["strip_frame"]
+
+
+LARGEST_FRAME = 1 << 20
+"""Bytes; the runtime refuses more (`check_vm` in runtime/src/jit.c)."""
 
 
 def strip_frame(code: Code, *, file: str | None = None, line: int = 0) -> Code:
@@ -31,7 +35,7 @@ def strip_frame(code: Code, *, file: str | None = None, line: int = 0) -> Code:
     """
 
     def reject(why: str) -> UserError:
-        remedy = "move the variable-sized or over-aligned local into a function of the VM"
+        remedy = "move the large, variable-sized or over-aligned local into a function of the VM"
         return UserError([Diagnostic(f"stencil {code.name}: {why}", remedy, file, line)])
 
     by_name = {block.name: block for block in code.blocks}
@@ -70,6 +74,8 @@ def strip_frame(code: Code, *, file: str | None = None, line: int = 0) -> Code:
                 raise reject("has a frame on one way to a place and none on another")
             work.append(target.name)
         stripped[block.name] = replace(block, instructions=tuple(kept))
+    if frame > LARGEST_FRAME:
+        raise reject(f"needs {frame:,} bytes of stack; a trace can have {LARGEST_FRAME:,}")
     return replace(code, blocks=tuple(stripped[block.name] for block in code.blocks), frame=frame)
 
 
@@ -110,6 +116,10 @@ def _stack_change(instruction: Instruction) -> int | None:
             return None
 
 
+_FENCE = Instruction("OR", (Memory(rsp, size=4), 0), ("LOCK",))
+"""LLVM's sequentially consistent fence: it changes no byte, whatever lies there."""
+
+
 def _carries_value(instruction: Instruction, code: Code, block: Block) -> bool:
     """Whether a push or pop does more than to make or drop 8 bytes."""
     if instruction.mnemonic not in ("PUSH", "POP"):
@@ -124,9 +134,9 @@ def _needed(end: End, code: Code) -> frozenset[Register]:
     """The registers whose value matters after a block: LLVM drops 8 bytes into one of the others."""
     match end:
         case Return():
-            return frozenset({rax})
+            return frozenset({rax, rbp})
         case TailCall(Instruction(_, (Address(name),))) if name in code.conventions:
-            return code.conventions[name].reads
+            return code.conventions[name].reads | {rbp}
         case _:
             return code.live_out
 
@@ -139,6 +149,8 @@ def _moves_rsp(instruction: Instruction) -> bool:
 
 
 def _uses_rsp(instruction: Instruction) -> bool:
+    if instruction == _FENCE:
+        return False
     if any(isinstance(o, Memory) and rsp in (o.base, o.index) for o in instruction.operands):
         return True
     return rsp in instruction.operands

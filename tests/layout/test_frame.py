@@ -36,6 +36,12 @@ def test_without_a_frame_nothing_changes(code: Make) -> None:
     assert strip_frame(before) == before
 
 
+def test_a_fence_may_touch_the_stack_without_a_frame(code: Make) -> None:
+    """`__atomic_thread_fence(__ATOMIC_SEQ_CST)`: what it writes is what was there."""
+    stripped = strip_frame(code("S:\n lock\n orl $0, (%rsp)\n jmp __sg_continue\n"))
+    assert instructions(stripped) == ["lock or dword [rsp], 0"]
+
+
 def test_a_frame_that_only_the_cold_part_makes(code: Make) -> None:
     stripped = strip_frame(
         code(
@@ -73,6 +79,12 @@ def test_a_frame_that_only_the_cold_part_makes(code: Make) -> None:
         ("pushq $7\n popq %rax\n jmp __sg_continue", "keeps a value on the stack"),
         ("pushq %rax\n callq slow\n popq %r12\n jmp __sg_continue", "keeps a value on the stack"),
         ("pushq %rcx\n callq slow\n popq %rax\n retq", "keeps a value on the stack"),
+        ("pushq %rbp\n xorl %ebp, %ebp\n popq %rbp\n retq", "keeps a value on the stack"),
+        ("pushq %rbp\n xorl %ebp, %ebp\n popq %rbp\n jmp slow", "keeps a value on the stack"),
+        (
+            "subq $2000008, %rsp\n callq slow\n addq $2000008, %rsp\n jmp __sg_continue",
+            "needs 2,000,008 bytes of stack",
+        ),
     ],
 )
 def test_anything_else_that_moves_the_stack_is_refused(code: Make, assembly: str, words: str) -> None:

@@ -106,6 +106,29 @@ REFUSED = {
         7,
         "weak function maybe",
     ),
+    "a stencil that no C compiler can spell": ("STENCIL(A$B) { CONTINUE(); }\n", None, "not a name for a stencil"),
+    "a stencil that is not ASCII": ("STENCIL(größe) { CONTINUE(); }\n", None, "not a name for a stencil"),
+    "a function that no C compiler can spell": (
+        "void a$b(Thread *);\nSTENCIL(S) { a$b(thread); CONTINUE(); }\n",
+        5,
+        "cannot refer to the symbol 'a$b'",
+    ),
+    "a function that is not ASCII": (
+        "void größe(Thread *);\nSTENCIL(S) { größe(thread); CONTINUE(); }\n",
+        5,
+        "cannot refer to the symbol 'größe'",
+    ),
+    "inline assembly in another section": (
+        'STENCIL(S) { __asm__ volatile(".section .mine; .byte 1; .text"); CONTINUE(); }\n',
+        4,
+        "leaves the stencil's section",
+    ),
+    "a constant that no context could align": (
+        "static const _Alignas(8192) char table[9000] = {1};\n"
+        "STENCIL(S) { thread->count = table[thread->scratch[0]]; CONTINUE(); }\n",
+        5,
+        "aligned to 8,192 bytes",
+    ),
     "no stencil": ("int x_unused_declaration(void);\n", 0, "there is no stencil"),
     "C that does not compile": (
         "STENCIL(S)\n{\n    thread->cuont++;\n    CONTINUE();\n}\n",
@@ -179,6 +202,13 @@ def test_states_that_differ(project: Project, tmp_path: Path) -> None:
         ('kind = "label"', 'kind = "lable"', 10, "'value' or 'label'"),
         ("range = [1, 40]", "range = [40, 1]", 8, "lowest, highest"),
         ('value = "instruction->target", kind', "value = 5, kind", 10, "valid string"),
+        ('value = "instruction->target", kind', 'value = "a /* b */", kind', 10, "without comments"),
+        ('value = "instruction->target", kind', 'value = "a // b", kind', 10, "without comments"),
+        ('value = "instruction->target", kind', 'value = "a +\\nb", kind', 10, "on one line"),
+        ('target = { value = "instruction->target", kind = "label" }', "target = 5", 10, "has to be a table"),
+        ("target = {", '"größe" = {', 10, "'größe' is not an ASCII name of C's"),
+        ('header = "vm.h"', 'header = "vm.h"\nnames = "{} + 1"', 6, "instruction.names"),
+        ("[stencils]", "[[stencils]]", 1, "'stencils' has to be a table"),
     ],
 )
 def test_bad_configuration(project: Project, before: str, after: str, line: int, words: str) -> None:
@@ -194,6 +224,35 @@ def test_bad_configuration(project: Project, before: str, after: str, line: int,
 def test_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no such configuration"):
         load_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("-g0", "no debug information, from which their lines and types are read\n  → remove -g0"),
+        ("-flto", "is not understood"),
+        ("-E", "is not understood"),
+    ],
+)
+def test_flags_that_change_what_clang_writes(project: Project, flags: str, words: str) -> None:
+    from tests.stencilgen.conftest import CONFIGURATION
+
+    configuration = CONFIGURATION.replace("[instruction]", f'flags = ["{flags}"]\n[instruction]')
+    with pytest.raises(UserError) as caught:
+        build(project("STENCIL(S) { CONTINUE(); }\n", configuration=configuration), cache=False)
+    assert words in str(caught.value)
+    assert "stencilgen.toml:3:" in str(caught.value)
+
+
+def test_a_stencil_that_two_sources_define(project: Project, tmp_path: Path) -> None:
+    from tests.stencilgen.conftest import PREAMBLE
+
+    project("STENCIL(S) { CONTINUE(); }\n")
+    (tmp_path / "more.c").write_text(PREAMBLE + "STENCIL(T) { CONTINUE(); }\nSTENCIL(S) { CONTINUE(); }\n")
+    toml = tmp_path / "stencilgen.toml"
+    toml.write_text(toml.read_text().replace('["stencils.c"]', '["stencils.c", "more.c"]'))
+    with pytest.raises(UserError, match=r"more\.c:5: stencil S is defined in stencils\.c too\n  → rename"):
+        build(load_config(tmp_path), cache=False)
 
 
 def test_unknown_target(project: Project) -> None:

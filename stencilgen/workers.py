@@ -72,8 +72,8 @@ def _converse(
         child.stdin.close()
         for _ in chunk:
             results.put(pickle.load(child.stdout))
-    except (OSError, EOFError, pickle.UnpicklingError) as error:
-        results.put((False, RuntimeError(f"a worker process ended early: {error}")))
+    except Exception as error:  # whatever it is, the caller waits for an answer
+        results.put((False, RuntimeError(f"a worker process gave no answer: {error!r}")))
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stencilgen.config import Config
-from stencilgen.errors import UserError
+from stencilgen.errors import Diagnostic, UserError
 from stencilgen.paths import stencil_include
 
 __all__ = [
@@ -126,6 +126,7 @@ def stencil_flags(config: Config, clang: Clang, state_names: Sequence[str] | Non
     flags += [flag for directory in config.stencils.include for flag in ("-I", str(config.directory / directory))]
     if state_names is not None:
         flags.append(f"-DSG_STATE_NAMES={','.join(state_names)}")
+    flags.append(f"-DSG_HOLES={' '.join(f'SG_DECLARE_HOLE({name})' for name in config.holes)}")
     return flags + config.stencils.flags
 
 
@@ -174,8 +175,21 @@ def _run(config: Config, clang: Clang, source: Path, flags: list[str]) -> str:
     command = [*clang.command, *flags, _relative(source, config.directory)]
     result = subprocess.run(command, capture_output=True, text=True, cwd=config.directory, errors="replace")
     if result.returncode != 0:
-        raise UserError(f"Clang rejects the stencils:\n{result.stderr.strip()}", file=source)
+        raise UserError(
+            _unknown_holes(config, result.stderr)
+            or [Diagnostic(f"Clang rejects the stencils:\n{result.stderr.strip()}", file=source)]
+        )
     return result.stdout
+
+
+def _unknown_holes(config: Config, messages: str) -> list[Diagnostic]:
+    """What the user is to know when a hole is missing from the configuration: Clang only knows that it is not declared."""
+    pattern = r"^(.+?):(\d+):\d+: error: use of undeclared identifier '__sg_hole_[a-z0-9]+_(\w+)'"
+    known = ", ".join(sorted(config.holes)) or "none"
+    return [
+        Diagnostic(f"the hole {hole} is not configured", f"add it to [holes] (there: {known})", file, int(line))
+        for file, line, hole in dict.fromkeys(re.findall(pattern, messages, re.MULTILINE))
+    ]
 
 
 def _relative(path: Path, directory: Path) -> str:

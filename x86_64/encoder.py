@@ -20,9 +20,9 @@ from x86_64.table import Form
 
 PREFIX_BYTES = {"LOCK": 0xF0, "REP": 0xF3, "REPNE": 0xF2, "NOTRACK": 0x3E}
 _SEGMENTS = {"es": 0x26, "cs": 0x2E, "ss": 0x36, "ds": 0x3E, "fs": 0x64, "gs": 0x65}
-_PP = {0: 0, 0x66: 1, 0xF3: 2, 0xF2: 3}
-_ESCAPES = {0: b"", 1: b"\x0f", 2: b"\x0f\x38", 3: b"\x0f\x3a"}
-_IMMEDIATES = {  # kind: bytes in the code, bits of the operand
+PP_BITS = {0: 0, 0x66: 1, 0xF3: 2, 0xF2: 3}
+ESCAPES = {0: b"", 1: b"\x0f", 2: b"\x0f\x38", 3: b"\x0f\x3a"}
+IMMEDIATES = {  # kind: bytes in the code, bits of the operand
     "i8": (1, 8), "i16": (2, 16), "i32": (4, 32), "i64": (8, 64),
     "i8s16": (1, 16), "i8s32": (1, 32), "i8s64": (1, 64), "i32s64": (4, 64),
 }  # fmt: skip
@@ -132,7 +132,7 @@ def _signed_limits(size: int, scale: int = 1) -> tuple[int, int]:
 
 
 def _immediate(kind: str, value: int | Symbolic | Address) -> Part:
-    size, bits = _IMMEDIATES[kind]
+    size, bits = IMMEDIATES[kind]
     low, high = _signed_limits(size)
     if isinstance(value, Symbolic) and not (-(1 << bits - 1) <= value.symbol.low and value.symbol.high < 1 << bits):
         # Wider than the operand: what does not fit must be noticed, not cut off.
@@ -299,13 +299,13 @@ def _rex(form: Form, slots: _Slots, mode: _Mode) -> bytes:
             why = "beside r8–r15, spl, bpl, sil, dil or a 64-bit operand"
             raise OperandError(f"{form.mnemonic}: {slots.high_byte} cannot be encoded {why}")
         code += bytes([0x40 | rex])
-    return code + _ESCAPES[form.map]
+    return code + ESCAPES[form.map]
 
 
 def _vex(form: Form, slots: _Slots, mode: _Mode) -> bytes:
     """The two or three bytes of a VEX or XOP prefix. Register bits are stored inverted."""
     r, x, b = (number >> 3 & 1 ^ 1 for number in (slots.reg, mode.index_number, mode.base_number))
-    last = (~slots.vvvv & 15) << 3 | form.length << 2 | _PP[form.prefix]
+    last = (~slots.vvvv & 15) << 3 | form.length << 2 | PP_BITS[form.prefix]
     if form.family == "VEX" and form.map == 1 and not form.w and x and b:
         return bytes([0xC5, r << 7 | last])
     return bytes([0xC4 if form.family == "VEX" else 0x8F, r << 7 | x << 6 | b << 5 | form.map, form.w << 7 | last])
@@ -323,7 +323,7 @@ def _evex(form: Form, slots: _Slots, mode: _Mode) -> bytes:
         [
             0x62,
             r << 7 | x << 6 | b << 5 | (reg >> 4 ^ 1) << 4 | form.map,
-            form.w << 7 | (~slots.vvvv & 15) << 3 | 4 | _PP[form.prefix],
+            form.w << 7 | (~slots.vvvv & 15) << 3 | 4 | PP_BITS[form.prefix],
             slots.zeroing << 7 | length << 5 | broadcast << 4 | (v_high ^ 1) << 3 | slots.mask,
         ]
     )

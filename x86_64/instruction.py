@@ -7,19 +7,20 @@ Instruction("MOV", (rdi, qword[r12 + E0])).encodings()  every width that the sym
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from x86_64 import table
 from x86_64.effects import Effects, effects_of
 from x86_64.encoder import PREFIX_BYTES, Draft, Encoding, finish, useful, viable
 from x86_64.errors import OperandError
-from x86_64.operands import Masked, Memory, Operand, Rounding, Symbol, Symbolic, address
+from x86_64.operands import Masked, Memory, Operand, Rounding, Symbol, Symbolic, address, setters
 from x86_64.registers import Register
-from x86_64.selection import select, settle_size
+from x86_64.selection import Plan, plans, select, settle_size
 from x86_64.table import Form
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Instruction:
     """A checked instruction: mnemonic in capitals, operands in Intel order (destination first), prefixes by name.
 
@@ -31,28 +32,36 @@ class Instruction:
     mnemonic: str
     operands: tuple[Operand, ...] = ()
     prefixes: tuple[str, ...] = ()
-    _forms: tuple[Form, ...] = field(init=False, repr=False, compare=False, default=())
-    _effects: Effects | None = field(init=False, repr=False, compare=False, default=None)
+    _plan: Plan = field(init=False, repr=False, compare=False)
+    _effects: Effects = field(init=False, repr=False, compare=False)  # unset until asked for
 
-    def __post_init__(self) -> None:
-        mnemonic = table.canonical(self.mnemonic)
-        operands = tuple(map(_operand, self.operands))
-        if any(isinstance(o, Rounding) for o in operands[:-1]):
-            operands = tuple(sorted(operands, key=lambda o: isinstance(o, Rounding)))
-        found = select(mnemonic, operands)
-        operands = settle_size(mnemonic, operands, found)
-        object.__setattr__(self, "mnemonic", mnemonic)
-        object.__setattr__(self, "operands", operands)
-        object.__setattr__(self, "_forms", found)
-        for prefix in self.prefixes:
+    def __init__(self, mnemonic: str, operands: Iterable[object] = (), prefixes: tuple[str, ...] = ()) -> None:
+        name = table.canonical(mnemonic)
+        given = tuple(map(_operand, operands))
+        if any(isinstance(o, Rounding) for o in given[:-1]):
+            given = tuple(sorted(given, key=lambda o: isinstance(o, Rounding)))
+        found = select(name, given)
+        if not found.settled:
+            given = settle_size(name, given, found.forms)
+            found = select(name, given)
+        _set_mnemonic(self, name)
+        _set_operands(self, given)
+        _set_prefixes(self, prefixes)
+        _set_plan(self, found)
+        for prefix in prefixes:
             self._check_prefix(prefix)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Instruction, (self.mnemonic, self.operands, self.prefixes)
 
     def _check_prefix(self, prefix: str) -> None:
         if prefix not in PREFIX_BYTES:
             raise OperandError(f"{prefix}: unknown prefix; there are {', '.join(PREFIX_BYTES)}")
-        words = self._forms[0].effects.split()
+        words = self._plan.forms[0].effects.split()
         if prefix == "LOCK":
-            if not any("lock" in f.effects.split() for f in self._forms) or not isinstance(self.operands[0], Memory):
+            if not any("lock" in f.effects.split() for f in self._plan.forms) or not isinstance(
+                self.operands[0], Memory
+            ):
                 raise OperandError(f"LOCK {self.mnemonic}: only read-modify-write instructions on memory can be locked")
         elif prefix.lower() not in words and not (prefix == "REP" and self.mnemonic in ("BSF", "BSR", "RET")):
             raise OperandError(f"{prefix} {self.mnemonic}: the prefix has no meaning here")
@@ -60,29 +69,33 @@ class Instruction:
     @property
     def effects(self) -> Effects:
         """What the instruction reads, writes and where it continues (computed once)."""
-        known = self._effects
-        if known is None:
-            known = effects_of(self._forms[0], self.operands, self.prefixes)
-            object.__setattr__(self, "_effects", known)
-        return known
+        try:
+            return self._effects
+        except AttributeError:
+            known = effects_of(self._plan.forms[0], self.operands, self.prefixes)
+            _set_effects(self, known)
+            return known
 
     @property
     def forms(self) -> tuple[Form, ...]:
         """The rows of the instruction table that accept the operands, in order of preference."""
-        return self._forms
+        return self._plan.forms
 
     def encode(self) -> bytearray:
         """The shortest encoding.
 
         OperandError when an operand's value is not known yet, RangeError when a number fits no field.
         """
-        self._require_numbers()
-        return bytearray(finish(viable(self._forms, self.operands, self.prefixes)[0]).code)
+        code = None if self.prefixes else self._plan.encode(self.operands)
+        if code is None:
+            self._require_numbers()
+            code = finish(viable(self._plan.forms, self.operands, self.prefixes)[0]).code
+        return bytearray(code)
 
     def encode_options(self) -> list[bytearray]:
         """All encodings, without repeats."""
         self._require_numbers()
-        drafts = viable(self._forms, self.operands, self.prefixes, every=True)
+        drafts = viable(self._plan.forms, self.operands, self.prefixes, every=True)
         return [bytearray(code) for code in dict.fromkeys(finish(draft).code for draft in drafts)]
 
     def encode_length_options(self) -> dict[int, bytearray]:
@@ -100,7 +113,7 @@ class Instruction:
         one serves whenever they would. `mov r64, value` offers the zero-extending `mov r32, imm32` too: it leaves the
         same register. RangeError when nothing is left.
         """
-        drafts = viable(self._forms, self.operands, self.prefixes)
+        drafts = viable(self._plan.forms, self.operands, self.prefixes)
         if self.mnemonic == "MOV":
             drafts = sorted(_zero_extending(self) + drafts, key=lambda draft: draft.length)
         return tuple(map(finish, useful(drafts)))
@@ -120,12 +133,16 @@ class Instruction:
         return format_intel(self)
 
 
+_set_mnemonic, _set_operands, _set_prefixes, _set_plan, _set_effects = setters(Instruction)
+_new = object.__new__
+
+
 def _zero_extending(instruction: Instruction) -> list[Draft]:
     """`mov r64, value` as `mov r32, imm32`, for values of 0 … 2³²−1."""
     match instruction.operands:
         case (Register(kind="r64") as register, int() | Symbolic() as value):
             narrow = (register.resize(4), 0)
-            draft = viable(select("MOV", narrow), narrow, ())[0]
+            draft = viable(select("MOV", narrow).forms, narrow, ())[0]
             part = draft.tail[0]._replace(value=value, bits=64, low=0, high=0xFFFF_FFFF)
             return [Draft(draft.head, (part,))] if part.holds() else []
     return []
@@ -142,14 +159,33 @@ def _operand(value: object) -> Operand:
     return value  # type: ignore[return-value]  # selection refuses everything else
 
 
-@dataclass(frozen=True, slots=True)
 class Mnemonic:
     """`ADD`, `VPSLLVD`, …: a function from operands to an Instruction."""
 
-    name: str
+    __slots__ = ("_plans", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._plans = plans(table.canonical(name))
 
     def __call__(self, *operands: object) -> Instruction:
-        return Instruction(self.name, operands)  # type: ignore[arg-type]  # __post_init__ canonicalises lists and symbols
+        try:
+            found = self._plans[
+                tuple([o.shape if type(o) is not int else "1" if o == 1 else "value" for o in operands])  # type: ignore[attr-defined]
+            ]
+        except (KeyError, AttributeError):  # a new plan, or an operand to canonicalise
+            return Instruction(self.name, operands)
+        if not (found.forms and found.settled):
+            return Instruction(self.name, operands)
+        instruction: Instruction = _new(Instruction)
+        _set_mnemonic(instruction, found.mnemonic)
+        _set_operands(instruction, operands)
+        _set_prefixes(instruction, ())
+        _set_plan(instruction, found)
+        return instruction
+
+    def __repr__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,18 @@ of something in the VM, a `Label` a place in this piece of code. None of the thr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import TypeAlias
+from typing import ClassVar, NamedTuple, NoReturn, TypeAlias
 
 from x86_64.errors import OperandError
-from x86_64.registers import Register
+from x86_64.registers import Register, Zeroing
+
+
+def setters(cls: type) -> tuple[Callable[[object, object], None], ...]:
+    """What sets the fields of a frozen dataclass with slots, in order: a third of the time of object.__setattr__."""
+    return tuple(vars(cls)[f.name].__set__ for f in fields(cls))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,7 @@ class Symbolic:
 
     symbol: Symbol
     addend: int = 0
+    shape: ClassVar[str] = "symbol"
 
     @property
     def low(self) -> int:
@@ -65,6 +72,7 @@ class Address:
 
     name: str
     addend: int = 0
+    shape: ClassVar[str] = "address"
 
     def __add__(self, addend: int) -> Address:
         return replace(self, addend=self.addend + addend)
@@ -76,12 +84,27 @@ class Label:
 
     name: str
     addend: int = 0
+    shape: ClassVar[str] = "label"
 
     def __add__(self, addend: int) -> Label:
         return replace(self, addend=self.addend + addend)
 
 
-@dataclass(frozen=True, slots=True, kw_only=False)
+class MemoryShape(NamedTuple):
+    """What selection goes by.
+
+    vector: "xmm", "ymm" or "zmm" if the index is one. place: "rip", "absolute" (neither base nor index) or "".
+    plain: 64-bit registers, no segment override, and a displacement that is a number.
+    """
+
+    size: int | None
+    broadcast: int
+    vector: str
+    place: str
+    plain: bool
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Memory:
     """A memory operand: [segment: base + index*scale + displacement], or rip-relative to `target`.
 
@@ -99,75 +122,124 @@ class Memory:
     segment: Register | None = None
     target: Address | Label | None = None
     broadcast: int = 0
+    shape: MemoryShape = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        base, index = self.base, self.index
-        if isinstance(self.displacement, Symbol):
-            object.__setattr__(self, "displacement", Symbolic(self.displacement))
-        if self.target is not None:
-            if base is not None or index is not None:
-                raise OperandError(f"{self.target.name}: a rip-relative address has no other base or index")
-            if not isinstance(self.displacement, int):
-                raise OperandError(
-                    f"{self.target.name}: a rip-relative address cannot have a JIT-time displacement as well"
-                )
-            if self.displacement:
-                object.__setattr__(self, "target", self.target + self.displacement)
-                object.__setattr__(self, "displacement", 0)
-        if base is not None and base.kind not in _BASES:
-            raise OperandError(f"{base.name} cannot be a base register: use a 64-bit general register")
+    def __init__(
+        self,
+        base: Register | None = None,
+        index: Register | None = None,
+        scale: int = 1,
+        displacement: int | Symbol | Symbolic = 0,
+        size: int | None = None,
+        segment: Register | None = None,
+        target: Address | Label | None = None,
+        broadcast: int = 0,
+    ) -> None:
+        plain = segment is None
+        place = vector = ""
+        if base is not None and base.kind != "r64":
+            plain = False
+            if base.kind == "rip":
+                place = "rip"
+            elif base.kind != "r32":
+                raise OperandError(f"{base.name} cannot be a base register: use a 64-bit general register")
         if index is None:
-            if self.scale != 1:
-                object.__setattr__(self, "scale", 1)
-            return
-        if index.number == 4 and index.kind in _GENERAL:
-            raise OperandError(f"{index.name} cannot be an index register: make it the base, or use another register")
-        if index.kind not in _INDICES:
-            raise OperandError(f"{index.name} cannot be an index register: use a 64-bit general or a vector register")
-        if self.scale not in (1, 2, 4, 8):
-            raise OperandError(f"scale {self.scale} of {index.name}: only 1, 2, 4 and 8 exist")
-        if base is not None and index.kind in _GENERAL and base.kind != index.kind:
-            raise OperandError(f"{base.name} and {index.name}: base and index must have the same width")
+            scale = 1
+            if base is None:
+                plain, place = False, "absolute"
+        else:
+            if index.kind != "r64":
+                plain = plain and index.kind != "r32"
+                vector = _VECTOR[index.kind] if index.kind in _VECTOR else _refuse_index(index)
+            if scale not in _SCALES:
+                raise OperandError(f"scale {scale} of {index.name}: only 1, 2, 4 and 8 exist")
+            if not vector:
+                if index.number == 4:
+                    _refuse_index(index)
+                if base is not None and base.kind != index.kind:
+                    raise OperandError(f"{base.name} and {index.name}: base and index must have the same width")
+        if type(displacement) is not int:
+            plain = False
+            if isinstance(displacement, Symbol):
+                displacement = Symbolic(displacement)
+        if target is not None:
+            plain, place = False, "rip"
+            target, displacement = _relative(target, base, index, displacement)
+        _set_base(self, base)
+        _set_index(self, index)
+        _set_scale(self, scale)
+        _set_displacement(self, displacement)
+        _set_size(self, size)
+        _set_segment(self, segment)
+        _set_target(self, target)
+        _set_broadcast(self, broadcast)
+        known = _SHAPES.get((size, broadcast, vector, place, plain))
+        if known is None:
+            known = MemoryShape(size, broadcast, vector, place, plain)
+            _SHAPES[known] = known
+        _set_shape(self, known)
+
+    def _but(self, displacement: int | Symbol | Symbolic, size: int | None) -> Memory:
+        """The same with another displacement and size."""
+        return Memory(self.base, self.index, self.scale, displacement, size, self.segment, self.target, self.broadcast)
 
     def __add__(self, other: Memory | Register | Symbol | Symbolic | int) -> Memory:
-        match other:
-            case int() if isinstance(self.displacement, int):
-                return replace(self, displacement=self.displacement + other)
-            case int():
-                return replace(self, displacement=self.displacement + other)
-            case Symbol() | Symbolic() if isinstance(self.displacement, int):
-                return replace(self, displacement=other + self.displacement)
-            case Symbol() | Symbolic():
-                raise OperandError(f"{other}: an address has one JIT-time displacement at most")
-            case Register():
-                return self + address(other)
-            case Memory():
-                return _sum(self, other)
-        return NotImplemented
+        if isinstance(other, int):
+            return self._but(self.displacement + other, self.size)
+        if isinstance(other, Register):
+            other = address(other)
+        if isinstance(other, Memory):
+            return _sum(self, other)
+        if not isinstance(other, Symbol | Symbolic):
+            return NotImplemented
+        if not isinstance(self.displacement, int):
+            raise OperandError(f"{other}: an address has one JIT-time displacement at most")
+        return self._but(other + self.displacement, self.size)
 
     __radd__ = __add__
 
     def __sub__(self, other: int) -> Memory:
         return self + -other
 
-    def __call__(self, mask: Register) -> Masked:
-        return Masked(self, mask)
+    def __call__(self, mask: Register | Zeroing) -> Masked:
+        return Masked(self, mask) if isinstance(mask, Register) else Masked(self, mask.mask, True)
 
 
-_GENERAL = frozenset({"r64", "r32"})
+_SHAPES: dict[tuple[int | None, int, str, str, bool], MemoryShape] = {}
 _BASES = frozenset({"r64", "r32", "rip"})
-_INDICES = frozenset({"r64", "r32", "xmm", "ymm", "zmm"})
+_VECTOR = {"r32": "", "xmm": "xmm", "ymm": "ymm", "zmm": "zmm"}
+_SCALES = frozenset({1, 2, 4, 8})
+(
+    _set_base, _set_index, _set_scale, _set_displacement, _set_size, _set_segment, _set_target, _set_broadcast, _set_shape,
+) = setters(Memory)  # fmt: skip
+
+
+def _refuse_index(index: Register) -> NoReturn:
+    if index.number == 4 and index.kind in ("r64", "r32"):
+        raise OperandError(f"{index.name} cannot be an index register: make it the base, or use another register")
+    raise OperandError(f"{index.name} cannot be an index register: use a 64-bit general or a vector register")
+
+
+def _relative(
+    target: Address | Label, base: Register | None, index: Register | None, displacement: int | Symbolic
+) -> tuple[Address | Label, int]:
+    """A target with the displacement added to it, and none left."""
+    if base is not None or index is not None:
+        raise OperandError(f"{target.name}: a rip-relative address has no other base or index")
+    if not isinstance(displacement, int):
+        raise OperandError(f"{target.name}: a rip-relative address cannot have a JIT-time displacement as well")
+    return target + displacement if displacement else target, 0
 
 
 def address(value: object) -> Memory:
     """A register, number, symbol, place, or Memory, as a Memory (of unknown size, unless it has one)."""
+    if isinstance(value, Memory):
+        return value
+    if isinstance(value, Register):
+        return Memory(base=value) if value.kind in _BASES else Memory(index=value)
     match value:
-        case Memory():
-            return value
-        case Register():
-            return Memory(base=value) if value.kind in _BASES else Memory(index=value)
         case int() | Symbol() | Symbolic():
-            return Memory(displacement=value)  # type: ignore[arg-type]  # __post_init__ takes a Symbol too
+            return Memory(displacement=value)
         case Address() | Label():
             return Memory(target=value)
         case [inner]:
@@ -183,26 +255,35 @@ def _sum(a: Memory, b: Memory) -> Memory:
         indices.append((bases.pop(), 1))
     if len(bases) > 1 or len(indices) > 1:
         raise OperandError("an address has one base and one index at most")
-    plain = replace(a, base=bases[0] if bases else None, index=indices[0][0] if indices else None,
-                    scale=indices[0][1] if indices else 1)  # fmt: skip
-    return plain + b.displacement
+    base = bases[0] if bases else None
+    index, scale = indices[0] if indices else (None, 1)
+    plain = Memory(base, index, scale, a.displacement, a.size, a.segment, a.target, a.broadcast)
+    return plain + b.displacement if b.displacement != 0 else plain
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Masked:
     """An operand under an AVX-512 mask register; `zeroing` clears the elements left out instead of keeping them."""
 
     operand: Register | Memory
     mask: Register
     zeroing: bool = False
+    shape: tuple[str, str | MemoryShape, bool] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        if self.mask.kind != "k" or self.mask.number == 0:
-            raise OperandError(f"{self.mask.name} cannot be a mask: use k1 … k7")
+    def __init__(self, operand: Register | Memory, mask: Register, zeroing: bool = False) -> None:
+        if mask.kind != "k" or mask.number == 0:
+            raise OperandError(f"{mask.name} cannot be a mask: use k1 … k7")
+        _set_operand(self, operand)
+        _set_mask(self, mask)
+        _set_zeroing(self, zeroing)
+        _set_masked_shape(self, ("k", operand.shape, zeroing))
 
     @property
     def z(self) -> Masked:
-        return replace(self, zeroing=True)
+        return Masked(self.operand, self.mask, True)
+
+
+_set_operand, _set_mask, _set_zeroing, _set_masked_shape = setters(Masked)
 
 
 class Rounding(Enum):
@@ -213,6 +294,10 @@ class Rounding(Enum):
     RU_SAE = "ru-sae"
     RZ_SAE = "rz-sae"
     SAE = "sae"
+
+    @property
+    def shape(self) -> str:
+        return "{sae}" if self is Rounding.SAE else "{er}"
 
 
 def in_text_order(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
@@ -236,7 +321,8 @@ class SizeKeyword:
     size: int
 
     def __getitem__(self, value: object) -> Memory:
-        return replace(address(value), size=self.size)
+        memory = address(value)
+        return memory._but(memory.displacement, self.size)
 
 
 byte = SizeKeyword("byte", 1)

@@ -6,7 +6,7 @@ same register are different objects that share `.whole`. Arithmetic on registers
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from x86_64.errors import OperandError
@@ -18,6 +18,7 @@ _SIZES = {
     "r8": 1, "r8h": 1, "r16": 2, "r32": 4, "r64": 8, "mm": 8, "xmm": 16, "ymm": 32, "zmm": 64, "k": 8, "st": 10,
     "sreg": 2, "tmm": 1024, "bnd": 16, "rip": 8,
 }  # fmt: skip
+_NAMED = frozenset(["al", "cl", "ax", "dx", "eax", "rax", "st0", "xmm0", "es", "cs", "ss", "ds", "fs", "gs"])
 _BY_NAME: dict[str, Register] = {}
 _BY_KIND: dict[tuple[str, int], Register] = {}
 
@@ -28,12 +29,16 @@ class Register:
 
     kind: "r8", "r8h" (ah ch dh bh), "r16", "r32", "r64", "mm", "xmm", "ymm", "zmm", "k", "st", "sreg", "tmm", "bnd"
     or "rip". number: as the encoding counts (rax rcx rdx rbx rsp rbp rsi rdi r8 … r15 are 0 … 15; ah ch dh bh are 4 …
-    7).
+    7). shape: what selection goes by, the kind or, for registers that some form names, the name.
     """
 
     name: str
     kind: str
     number: int
+    shape: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", self.name if self.name in _NAMED else self.kind)
 
     @property
     def size(self) -> int:
@@ -64,12 +69,8 @@ class Register:
     def __repr__(self) -> str:
         return self.name
 
-    # Address arithmetic. Memory lives in operands.py, which needs this module: imported when used.
-
     def __add__(self, other: Register | Memory | Symbol | Symbolic | int) -> Memory:
-        from x86_64.operands import address
-
-        return address(self) + other
+        return _operands.address(self) + other
 
     def __radd__(self, other: Symbol | Symbolic | int) -> Memory:
         return self + other
@@ -78,17 +79,27 @@ class Register:
         return self + -other
 
     def __mul__(self, scale: int) -> Memory:
-        from x86_64.operands import Memory
-
-        return Memory(index=self, scale=scale)
+        return _operands.Memory(None, self, scale)
 
     __rmul__ = __mul__
 
-    def __call__(self, mask: Register) -> Masked:
-        """`zmm1(k2)`: merge-masked; `zmm1(k2).z`: zero-masked."""
-        from x86_64.operands import Masked
+    def __call__(self, mask: Register | Zeroing) -> Masked:
+        """`zmm1(k2)`: merge-masked; `zmm1(k2.z)` or `zmm1(k2).z`: zero-masked."""
+        return _operands.Masked(self, mask) if isinstance(mask, Register) else _operands.Masked(self, mask.mask, True)
 
-        return Masked(self, mask)
+    @property
+    def z(self) -> Zeroing:
+        """Of a mask register: the mask that clears the elements left out instead of keeping them."""
+        if self.kind != "k":
+            raise OperandError(f"{self.name} is not a mask register: only k1 … k7 have .z")
+        return Zeroing(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Zeroing:
+    """`k1.z`, as `zmm0(k1.z)` has it."""
+
+    mask: Register
 
 
 _RESIZE = {
@@ -165,3 +176,6 @@ def _whole(register: Register) -> Register:
 
 
 _WHOLE = {register: _whole(register) for register in REGISTERS}
+
+# Address arithmetic makes Memory operands, whose module needs this one: hence at the end.
+from x86_64 import operands as _operands  # noqa: E402

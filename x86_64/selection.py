@@ -2,56 +2,39 @@
 
 Operands are first reduced to *shapes* (a register to its class, a memory operand to its size); whether a form accepts
 a shape never depends on anything else, so the answer for a mnemonic and a tuple of shapes is computed once and
-remembered.
+remembered, as a `Plan`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import replace
-from functools import cache, lru_cache
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 from x86_64 import table
 from x86_64.errors import OperandError
-from x86_64.operands import Address, Label, Masked, Memory, Operand, Rounding, Symbolic
+from x86_64.operands import Address, Label, Masked, Memory, MemoryShape, Operand, Rounding, Symbolic
 from x86_64.registers import Register
 from x86_64.table import Form
 
-# A string for a register's or a value's class, ("m", size, broadcast, index class, place), or ("k", shape, zeroing).
+# A string for a register's or a value's class, a MemoryShape, or ("k", shape, zeroing).
 Shape = Hashable
-_NAMED = frozenset(["al", "cl", "ax", "dx", "eax", "rax", "st0", "xmm0", "es", "cs", "ss", "ds", "fs", "gs"])
-_CLASS = {"al": "r8", "cl": "r8", "ax": "r16", "dx": "r16", "eax": "r32", "rax": "r64", "st0": "st", "xmm0": "xmm",
+_CLASS = {"al": "r8", "cl": "r8", "r8h": "r8", "ax": "r16", "dx": "r16", "eax": "r32", "rax": "r64", "st0": "st", "xmm0": "xmm",
           **dict.fromkeys(("es", "cs", "ss", "ds", "fs", "gs"), "sreg")}  # fmt: skip
 
 
 def shape(operand: Operand) -> Shape:
-    match operand:
-        case Register():
-            return operand.name if operand.name in _NAMED else "r8" if operand.kind == "r8h" else operand.kind
-        case Memory():
-            index = operand.index
-            vector = index.kind if index is not None and index.kind not in ("r64", "r32") else ""
-            if operand.target is not None or (operand.base is not None and operand.base.kind == "rip"):
-                place = "rip"
-            else:
-                place = "" if operand.base is not None or index is not None else "absolute"
-            return ("m", operand.size, operand.broadcast, vector, place)
-        case int():
-            return "1" if operand == 1 else "value"
-        case Symbolic():
-            return "symbol"
-        case Address():
-            return "address"
-        case Label():
-            return "label"
-        case Masked():
-            return ("k", shape(operand.operand), operand.zeroing)
-        case Rounding():
-            return "{sae}" if operand is Rounding.SAE else "{er}"
-    raise OperandError(f"{operand!r} is not an operand")
+    if isinstance(operand, int):
+        return "1" if operand == 1 else "value"
+    try:
+        return operand.shape
+    except AttributeError:
+        raise OperandError(f"{operand!r} is not an operand") from None
 
 
-def _accepts_memory(kind: str, size: int | None, broadcast: int, vector: str, place: str) -> bool:
+def _accepts_memory(kind: str, given: MemoryShape) -> bool:
+    size, broadcast, vector, place, _ = given
     for part in kind.split("/"):
         if part.startswith("vm"):
             if vector and vector[0] == part[-1] and not broadcast:
@@ -77,10 +60,10 @@ def _accepts_memory(kind: str, size: int | None, broadcast: int, vector: str, pl
 
 @cache
 def _accepts(kind: str, given: Shape) -> bool:
+    if isinstance(given, MemoryShape):
+        return _accepts_memory(kind, given)
     if isinstance(given, tuple):
-        if given[0] == "k":
-            return _accepts(kind, given[1])
-        return _accepts_memory(kind, *given[1:])
+        return _accepts(kind, given[1])
     match given:
         case "1" | "value":
             return (kind == "1" and given == "1") or (kind[0] == "i" and kind[1].isdigit()) or kind.startswith("rel")
@@ -102,16 +85,16 @@ def _accepts(kind: str, given: Shape) -> bool:
 def _matches(form: Form, shapes: tuple[Shape, ...]) -> bool:
     words = form.effects.split()
     if shapes and shapes[-1] in ("{er}", "{sae}"):
-        if shapes[-1] not in words or any(isinstance(s, tuple) and s[0] == "m" for s in shapes):
+        if shapes[-1] not in words or any(isinstance(s, MemoryShape) for s in shapes):
             return False
         shapes = shapes[:-1]
     if len(shapes) != len(form.kinds):
         return False
     for position, given in enumerate(shapes):
-        if isinstance(given, tuple) and given[0] == "k":
+        if isinstance(given, tuple) and not isinstance(given, MemoryShape):
             if position or not ("{kz}" in words or (not given[2] and ("{k}" in words or "{k!}" in words))):
                 return False
-            if given[2] and isinstance(given[1], tuple):
+            if given[2] and isinstance(given[1], MemoryShape):
                 return False  # stores can only merge
         elif position == 0 and "{k!}" in words:
             return False
@@ -120,22 +103,64 @@ def _matches(form: Form, shapes: tuple[Shape, ...]) -> bool:
     return True
 
 
-@lru_cache(maxsize=65536)
-def _select(mnemonic: str, shapes: tuple[Shape, ...]) -> tuple[Form, ...]:
-    return tuple(form for form in table.forms(mnemonic) if _matches(form, shapes))
+@dataclass(slots=True)
+class Plan:
+    """What a mnemonic and operand shapes decide: the forms, and how to encode (made when first needed)."""
+
+    mnemonic: str
+    shapes: tuple[Shape, ...]
+    forms: tuple[Form, ...]
+    settled: bool  # the memory operand, if any, has the size that the forms give it
+    encode: Callable[[Sequence[Any]], bytes | None]
+
+
+_PLANS: dict[str, dict[tuple[Shape, ...], Plan]] = {}
+
+
+def plans(mnemonic: str) -> dict[tuple[Shape, ...], Plan]:
+    """The plans made so far of a canonical mnemonic."""
+    return _PLANS.setdefault(mnemonic, {})
+
+
+def plan(mnemonic: str, operands: tuple[Operand, ...]) -> Plan:
+    """The plan for operands of a canonical mnemonic; its forms are empty when none accepts them."""
+    shapes = tuple(map(shape, operands))
+    known = plans(mnemonic)
+    found = known.get(shapes)
+    if found is None:
+        forms = tuple(form for form in table.forms(mnemonic) if _matches(form, shapes))
+        found = known[shapes] = Plan(mnemonic, shapes, forms, _settled(forms, operands), lambda _: None)
+
+        def first(operands: Sequence[Any]) -> bytes | None:
+            from x86_64.recipes import compile_recipes
+
+            found.encode = compile_recipes(forms, shapes) or (lambda _: None)
+            return found.encode(operands)
+
+        found.encode = first
+    return found
 
 
 def matches(mnemonic: str, operands: tuple[Operand, ...]) -> tuple[Form, ...]:
     """The forms of a canonical mnemonic that accept the operands; empty when there is none."""
-    return _select(mnemonic, tuple(map(shape, operands)))
+    return plan(mnemonic, operands).forms
 
 
-def select(mnemonic: str, operands: tuple[Operand, ...]) -> tuple[Form, ...]:
-    """The forms of a canonical mnemonic that accept the operands, in the table's order; OperandError if none does."""
-    found = matches(mnemonic, operands)
-    if not found:
+def select(mnemonic: str, operands: tuple[Operand, ...]) -> Plan:
+    """The plan for operands of a canonical mnemonic; OperandError if no form accepts them."""
+    found = plan(mnemonic, operands)
+    if not found.forms:
         raise OperandError(_explain(mnemonic, operands))
     return found
+
+
+def _settled(found: tuple[Form, ...], operands: tuple[Operand, ...]) -> bool:
+    for position, operand in enumerate(operands):
+        memory = operand.operand if isinstance(operand, Masked) else operand
+        if isinstance(memory, Memory):
+            sizes = {_memory_sizes(form.kinds[position])[memory.broadcast > 0] for form in found}
+            return memory.size in sizes or (sizes == {None} and memory.size is None)
+    return True
 
 
 @cache
@@ -168,7 +193,7 @@ def settle_size(mnemonic: str, operands: tuple[Operand, ...], found: Iterable[Fo
         if not isinstance(memory, Memory):
             continue
         sizes = {_memory_sizes(form.kinds[position])[memory.broadcast > 0] for form in found}
-        if memory.size in sizes or (sizes == {None} and memory.size is None):
+        if memory.size in sizes:
             return operands
         if len(sizes) > 1:
             known = " or ".join(str(s) for s in sorted(s for s in sizes if s is not None))

@@ -38,7 +38,8 @@ def cpu_features() -> frozenset[str]:
 
 
 _NAMES = {  # the table's name of a feature: /proc/cpuinfo's
-    "AVX512_IFMA": "avx512ifma", "AVX512_VBMI": "avx512vbmi", "CLFSH": "clflush", "CMPXCHG16B": "cx16", "D3NOW": "3dnow", "D3NOWEXT": "3dnowext",
+    "AVX512_IFMA": "avx512ifma", "AVX512_VBMI": "avx512vbmi", "CLFSH": "clflush", "CMPXCHG16B": "cx16",
+    "D3NOW": "3dnow", "D3NOWEXT": "3dnowext",
     "LZCNT": "abm", "PKU": "ospke", "PREFETCHW": "3dnowprefetch", "RTM": "rtm", "SHA": "sha_ni", "SSE3": "pni",
     "CET_IBT": "ibt", "CET_SS": "user_shstk", "SGX1": "sgx", "MONITORX": "mwaitx",
 }  # fmt: skip

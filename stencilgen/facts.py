@@ -80,11 +80,27 @@ def require_sound(module: Module, config: Config, names: Sequence[str]) -> None:
 
 def _state(module: Module, source: StencilSource, names: Sequence[str]) -> tuple[StateParameter, ...]:
     """Names and types as in C; the kind of register from the IR, which has seen through typedefs."""
-    kinds = [_KINDS.get(piece.split(" ", 1)[0], "i") for piece in _parameters(module.functions[source.name])]
+    pieces = _parameters(module.functions[source.name])
+    if not len(pieces) == len(names) == len(source.parameters):
+        raise UserError(
+            f"stencil {source.name}: a structure in STENCIL_STATE does not fit into one register",
+            remedy="pass a pointer to it, or its members one by one",
+            file=source.position.file,
+            line=source.position.line,
+        )
+    kinds = [_KINDS.get(piece.split(" ", 1)[0], "i") for piece in pieces]
     return tuple(
-        StateParameter(name, parameter.type, kind)
+        StateParameter(name, _unqualified(parameter.type), kind)
         for name, parameter, kind in zip(names, source.parameters, kinds, strict=True)
     )
+
+
+def _unqualified(type_: str) -> str:
+    """`const long` → `long`, `Frame *const` → `Frame *`: the generated header keeps the state in variables."""
+    if "*" in type_:
+        head, star, tail = type_.rpartition("*")
+        return head + star + re.sub(r"\b(const|volatile|restrict)\b", "", tail).strip()
+    return re.sub(r"\b(const|volatile)\b ?", "", type_).strip()
 
 
 def _parameters(function: str) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stencilgen.config import Config
-from stencilgen.emit.header import opcode_name
+from stencilgen.emit.header import StateParameter, opcode_name
 from stencilgen.errors import UserError
 
 __all__ = ["embedding_source", "explain_rejection"]
@@ -56,17 +56,23 @@ sg_jit *sg_embed_new(sg_error *error)
     return sg_jit_new(NULL, error);
 }
 
+/* Bytes of a state variable; negative if it is a signed integer. */
+#define SG_WIDTH(name) (int8_t)((SG_SIGNED(((sg_state *)0)->name) ? -1 : 1) * (int)sizeof(((sg_state *)0)->name))
+
 const size_t sg_embed_instruction_size = sizeof(INSTRUCTION);
 """
 
 
-def embedding_source(config: Config, stencils: Sequence[str], lines: Mapping[str, int]) -> str:
+def embedding_source(
+    config: Config, stencils: Sequence[str], state: Sequence[StateParameter], lines: Mapping[str, int]
+) -> str:
     """The whole C file. `lines`: where in stencilgen.toml each hole, and `""`, the opcode, is described."""
     instruction = config.instruction.type
     opcodes = ", ".join(opcode_name(config, name) for name in stencils)
     parts = [
         _PRELUDE.replace("INSTRUCTION", instruction),
         f"const uint32_t sg_embed_opcodes[] = {{{opcodes}}};\n",
+        f"const int8_t sg_embed_state[] = {{{''.join(f'SG_WIDTH({p.name}), ' for p in state) or '0'}}};\n",
         _setter("sg_embed_set_opcode", config, config.instruction.opcode, lines.get("", 0)),
         *(
             _setter(f"sg_embed_set_hole_{name}", config, hole.value, lines.get(name, 0))

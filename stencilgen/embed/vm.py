@@ -106,7 +106,7 @@ class VM:
         self.build = result
         self.state: tuple[StateParameter, ...] = result.state
         self.stencils: Mapping[str, Stencil] = {s.name: _stencil(s) for s in result.stencils}
-        source = embedding_source(config, names, lines)
+        source = embedding_source(config, names, self.state, lines)
         try:
             path = shared_library(config, result.header, source, directory, progress)
         except UserError as error:
@@ -116,6 +116,7 @@ class VM:
         self._holes = config.holes
         opcodes = (ctypes.c_uint32 * len(names)).in_dll(self.library, "sg_embed_opcodes")
         self._opcodes = dict(zip(names, opcodes, strict=True))
+        self._widths = tuple((ctypes.c_int8 * len(self.state)).in_dll(self.library, "sg_embed_state"))
         self._instruction_size = ctypes.c_size_t.in_dll(self.library, "sg_embed_instruction_size").value
         self._codes: weakref.WeakValueDictionary[int, Code] = weakref.WeakValueDictionary()
         self._context = _Context(self.library, self._call("sg_embed_new"))
@@ -226,11 +227,13 @@ class Code:
         """
         state = self.vm.state
         values = _bind(state, arguments, named)
-        slots = (ctypes.c_uint64 * max(len(state), 1))(*map(_to_slot, state, values))
+        slots = (ctypes.c_uint64 * max(len(state), 1))(*map(_to_slot, state, self.vm._widths, values))
         outcome = self.vm.library.sg_enter_code(self.vm._context.jit, self._pointer, ctypes.addressof(slots))
         if outcome.kind == 0:
             return Exit(True, outcome.value, 0, {}, None)
-        after = {parameter.name: _from_slot(parameter, slot) for parameter, slot in zip(state, slots, strict=False)}
+        after = {
+            p.name: _from_slot(p, width, slot) for p, width, slot in zip(state, self.vm._widths, slots, strict=False)
+        }
         return Exit(False, 0, outcome.index, after, self.vm._codes[outcome.code])
 
     def link(self, index: int, to: "Code") -> None:
@@ -357,24 +360,36 @@ def _bind(state: tuple[StateParameter, ...], arguments: tuple[Any, ...], named: 
     return [values[name] for name in names]
 
 
-def _to_slot(parameter: StateParameter, value: Any) -> int:
+def _to_slot(parameter: StateParameter, width: int, value: Any) -> int:
+    """`width`: the parameter's bytes, negative if it is a signed integer."""
     number = _number(value)
     if number is None or (number.is_real and parameter.kind == "i"):
         raise VMError(f"{value!r} is no value for the state's '{parameter.type} {parameter.name}'")
     match parameter.kind:
         case "i":
-            return int(number.bits)
+            bits = int(number.bits)
+            slot = _resize(bits, width) % (1 << 64)
+            if slot != bits and bits >> 8 * abs(width):
+                raise VMError(f"{_show(value)} does not fit into the state's '{parameter.type} {parameter.name}'")
+            return slot
         case "d":
             return int(struct.unpack("<Q", struct.pack("<d", number.real))[0])
         case _:
             return int(ctypes.c_uint32.from_buffer(ctypes.c_float(number.real)).value)
 
 
-def _from_slot(parameter: StateParameter, slot: int) -> int | float:
+def _from_slot(parameter: StateParameter, width: int, slot: int) -> int | float:
     match parameter.kind:
         case "i":
-            return slot
+            return _resize(slot, width)
         case "d":
             return float(struct.unpack("<d", struct.pack("<Q", slot))[0])
         case _:
             return float(struct.unpack("<f", struct.pack("<I", slot & 0xFFFFFFFF))[0])
+
+
+def _resize(slot: int, width: int) -> int:
+    """The number in a register's low `width` bytes; above them it may hold anything."""
+    bits = 8 * abs(width)
+    value = slot & (1 << bits) - 1
+    return value - (1 << bits) if width < 0 and value >> bits - 1 else value

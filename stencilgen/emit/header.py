@@ -256,17 +256,15 @@ static const sg_vm sg_vm_description = {{
 
 
 def _embedding(config: Config, state: Sequence[StateParameter]) -> str:
-    """The runtime's generic calls in the VM's own types."""
+    """The runtime's generic calls in the VM's own types. Names in `sg_enter` begin with sg_: a state may be called `code`."""
     members = "".join(f"    {_declare(parameter)};\n" for parameter in state)
     parameters = "".join(f", {_declare(parameter)}" for parameter in state)
-    # a narrow integer fills its register, as the calling convention has it: extended by its own sign
     store = "".join(
-        f"    slots[{i}] = (uint64_t){p.name};\n"
-        if p.kind == "i"
-        else f"    memcpy(&slots[{i}], &{p.name}, sizeof {p.name});\n"
-        for i, p in enumerate(state)
+        f"    sg_slots[{i}] = sg_slot(&{p.name}, sizeof {p.name}, SG_SIGNED({p.name}));\n" for i, p in enumerate(state)
     )
-    fetch = "".join(f"    memcpy(&exit.state.{p.name}, &slots[{i}], sizeof {p.name});\n" for i, p in enumerate(state))
+    fetch = "".join(
+        f"    memcpy(&sg_result.state.{p.name}, &sg_slots[{i}], sizeof {p.name});\n" for i, p in enumerate(state)
+    )
     struct = f"/* The machine state. */\ntypedef struct sg_state {{\n{members}}} sg_state;\n" if state else ""
     member = "    sg_state state; /* SG_EXITED: the state at the exit */\n" if state else ""
     return f"""\
@@ -294,12 +292,12 @@ static inline sg_code *sg_compile(sg_jit *jit, const {config.instruction.type} *
     return sg_compile_trace(jit, trace, length, error);
 }}
 
-static inline sg_exit sg_enter(const sg_jit *jit, const sg_code *code{parameters})
+static inline sg_exit sg_enter(const sg_jit *sg_in, const sg_code *sg_entered{parameters})
 {{
-    uint64_t slots[{max(len(state), 1)}] = {{0}};
-{store}    const sg_outcome outcome = sg_enter_code(jit, code, slots);
-    sg_exit exit = {{.kind = outcome.kind, .index = outcome.index, .value = outcome.value, .code = outcome.code}};
-{fetch}    return exit;
+    uint64_t sg_slots[{max(len(state), 1)}] = {{0}};
+{store}    const sg_outcome sg_out = sg_enter_code(sg_in, sg_entered, sg_slots);
+    sg_exit sg_result = {{.kind = sg_out.kind, .index = sg_out.index, .value = sg_out.value, .code = sg_out.code}};
+{fetch}    return sg_result;
 }}
 """
 

@@ -137,7 +137,30 @@ def test_all_kinds_of_state(write: Write) -> None:
     assert exit.state["b"] == 2.5
     assert exit.state["c"] == 1.5
     assert exit.state["d"] == ctypes.addressof(array) + 8
-    assert int(exit.state["a"]) & 0xFFFFFFFF == 0xFFFFFFFC
+    assert exit.state["a"] == -4
+
+
+@pytest.mark.parametrize(
+    ("type_", "given", "after"),
+    [
+        ("int32_t", -(2**31), 2**31 - 1),
+        ("int32_t", 2**32 - 1, -2),
+        ("uint32_t", 0, 2**32 - 1),
+        ("int64_t", 0, -1),
+        ("uint64_t", 0, 2**64 - 1),
+    ],
+)
+def test_integers_of_the_state_have_their_own_width_and_sign(write: Write, type_: str, given: int, after: int) -> None:
+    folder = write(
+        "typedef struct Instruction { uint32_t opcode; } Instruction;",
+        f"#define STENCIL_STATE {type_} a\n#include <stencilgen/stencil.h>\nSTENCIL(STEP) {{ a--; CONTINUE(); }}\n",
+    )
+    vm = stencilgen.load(folder)
+    assert vm.compile([vm.STEP()])(given).state["a"] == after
+    bits = int(type_.strip("uint_"))
+    for wrong in (2**bits, -(2 ** (bits - 1)) - 1):
+        with pytest.raises(VMError, match=rf"for the state's|does not fit into the state's '{type_} a'"):
+            vm.compile([vm.STEP()])(wrong)
 
 
 def test_the_vms_own_opcodes_and_a_nested_instruction(write: Write) -> None:

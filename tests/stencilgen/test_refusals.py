@@ -166,6 +166,17 @@ def test_state_that_no_register_holds(built: Built) -> None:
         built("STENCIL(S) { CONTINUE(); }\n", preamble=preamble)
 
 
+def test_state_that_takes_two_registers(built: Built) -> None:
+    preamble = (
+        '#include "vm.h"\ntypedef struct Pair { long a, b; } Pair;\n'
+        "#define STENCIL_STATE Thread *thread, Pair pair\n#include <stencilgen/stencil.h>\n"
+    )
+    with pytest.raises(
+        UserError, match=r"stencils\.c:5: stencil S: a structure in STENCIL_STATE does not fit into one"
+    ):
+        built("STENCIL(S) { CONTINUE(); }\n", preamble=preamble)
+
+
 def test_no_state_macro(built: Built) -> None:
     with pytest.raises(UserError, match=r"STENCIL_STATE"):
         built("int f(void);\n", preamble='#include "vm.h"\n')

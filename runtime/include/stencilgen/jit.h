@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -137,6 +138,20 @@ typedef struct sg_outcome {
  * array holds the state at the exit; after SG_RETURNED it is unchanged. Re-entrant: micro-ops may call it
  * again. */
 sg_outcome sg_enter_code(const sg_jit *jit, const sg_code *code, uint64_t *state);
+
+/* A state variable of up to 8 bytes as a slot. A narrow integer fills it as the calling convention fills a register,
+ * extended by its own sign. */
+static inline uint64_t sg_slot(const void *variable, size_t size, bool is_signed)
+{
+    const unsigned unused = 64 - 8 * (unsigned)size;
+    uint64_t slot = 0;
+    memcpy(&slot, variable, size);
+    return is_signed ? (uint64_t)((int64_t)(slot << unused) >> unused) : slot;
+}
+
+/* Is it a signed integer? Of any type, structures too. */
+#define SG_SIGNED(variable)                                                                                  \
+    _Generic((variable), char: (char)-1 < 0, signed char: 1, short: 1, int: 1, long: 1, long long: 1, default: 0)
 
 /* Make the exit of micro-op `exit_index` (`from`'s length: its end) jump straight to `to`, a trace of the
  * same context. Replaces an earlier link. False: error->text says why. */

@@ -14,107 +14,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 from typing import TypeAlias
 
-from x86_64 import table
+from x86_64.att_names import (
+    BRANCH,
+    REGISTER_SUFFIX,
+    REVERSED,
+    SAME_ORDER,
+    SHIFTS,
+    SPECIAL,
+    STRINGS,
+    meanings,
+)
 from x86_64.errors import AssemblyError, OperandError, ParseError
 from x86_64.instruction import Instruction
 from x86_64.intel import PREFIXES, signed_text, unresolved
 from x86_64.operands import Address, Label, Masked, Memory, Operand, Rounding, Symbol, Symbolic, in_text_order
-from x86_64.registers import Register
-from x86_64.selection import matches, memory_sizes
+from x86_64.registers import REGISTERS, Register
+from x86_64.selection import Plan, matches, memory_sizes, select, shape
 
 Resolve: TypeAlias = Callable[[str], Symbol | Address | Label]
 
-# --- mnemonics
-
-_SPECIAL = {  # AT&T name: the table's name, bytes of the memory operand (0: see the instruction)
-    "cbtw": ("CBW", 0), "cwtl": ("CWDE", 0), "cltq": ("CDQE", 0),
-    "cwtd": ("CWD", 0), "cltd": ("CDQ", 0), "cqto": ("CQO", 0),
-    "movabsq": ("MOV", 8), "movabsl": ("MOV", 4), "movabsw": ("MOV", 2), "movabsb": ("MOV", 1), "movabs": ("MOV", 0),
-    "movzbw": ("MOVZX", 1), "movzbl": ("MOVZX", 1), "movzbq": ("MOVZX", 1), "movzwl": ("MOVZX", 2),
-    "movzwq": ("MOVZX", 2), "movsbw": ("MOVSX", 1), "movsbl": ("MOVSX", 1), "movsbq": ("MOVSX", 1),
-    "movswl": ("MOVSX", 2), "movswq": ("MOVSX", 2), "movslq": ("MOVSXD", 4),
-    "movzww": ("MOVZX", 2), "movsww": ("MOVSX", 2),
-    "movsl": ("MOVSD", 0), "stosl": ("STOSD", 0), "lodsl": ("LODSD", 0), "scasl": ("SCASD", 0), "cmpsl": ("CMPSD", 0),
-    "insl": ("INSD", 0), "outsl": ("OUTSD", 0), "fcompi": ("FCOMIP", 0), "fucompi": ("FUCOMIP", 0),
-    "pushf": ("PUSHFQ", 0), "popf": ("POPFQ", 0), "iret": ("IRETD", 0), "iretl": ("IRETD", 0), "iretw": ("IRETW", 0),
-    "lret": ("RETF", 0), "lretl": ("RETF", 0), "lretq": ("RETFQ", 0), "lretw": ("RETFW", 0),
-    "pcmpestriq": ("PCMPESTRI64", 0), "pcmpestrmq": ("PCMPESTRM64", 0),
-    "vpcmpestriq": ("VPCMPESTRI64", 0), "vpcmpestrmq": ("VPCMPESTRM64", 0),
-}  # fmt: skip
-_SUFFIX = {"b": 1, "w": 2, "l": 4, "q": 8}
-_VECTOR_SUFFIX = {"x": 16, "y": 32, "z": 64}
-_FLOAT_SUFFIX = {"s": 4, "l": 8, "t": 10}
-_INTEGER_SUFFIX = {"s": 2, "l": 4, "q": 8, "ll": 8}  # of the x87 instructions on integers: fildl
-_STRINGS = frozenset(
-    f"{stem}{letter}" for stem in ("MOVS", "STOS", "LODS", "SCAS", "CMPS", "INS", "OUTS") for letter in "BWDQ"
-)
-_SHIFTS = frozenset(["SHL", "SHR", "SAR", "ROL", "ROR", "RCL", "RCR"])
-_BRANCH = re.compile(r"(?:j\w+|call[qlw]?|loop\w*|xbegin)\Z")
-_GENERAL = ("r8", "r8h", "r16", "r32", "r64")
-_REGISTER_SUFFIX = frozenset({"LAR", "LSL"})  # their suffix is the register's size, not the memory operand's
-_SAME_ORDER = frozenset({"ENTER", "ENTERW"})
-
-# x87: with the destination st(i), AT&T assemblers exchange the names of the two subtractions and of the two divisions.
-_REVERSED = {"FSUB": "FSUBR", "FSUBR": "FSUB", "FDIV": "FDIVR", "FDIVR": "FDIV",
-             "FSUBP": "FSUBRP", "FSUBRP": "FSUBP", "FDIVP": "FDIVRP", "FDIVRP": "FDIVP"}  # fmt: skip
-
-# Comparisons whose predicate is part of the name: cmpltsd, vcmpnge_uqpd, vpcmpltud, vpcomgtb, pclmullqhqdq.
-_SSE_PREDICATES = ["eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord"]
-_AVX_PREDICATES = [
-    *_SSE_PREDICATES, "eq_uq", "nge", "ngt", "false", "neq_oq", "ge", "gt", "true",
-    "eq_os", "lt_oq", "le_oq", "unord_s", "neq_us", "nlt_uq", "nle_uq", "ord_s",
-    "eq_us", "nge_uq", "ngt_uq", "false_os", "neq_os", "ge_oq", "gt_oq", "true_us",
-]  # fmt: skip
-_INTEGER_PREDICATES = {"eq": 0, "lt": 1, "le": 2, "false": 3, "neq": 4, "ne": 4, "nlt": 5, "nle": 6, "true": 7}
-_XOP_PREDICATES = ["lt", "le", "gt", "ge", "eq", "neq", "false", "true"]
-_COMPARE = re.compile(r"(v?cmp)([a-z]+(?:_[a-z]+)?)([sp][sdh])\Z")
-_INTEGER_COMPARE = re.compile(r"(vpcmp)(eq|lt|le|neq|ne|nlt|nle|false|true)(u?[bwdq])\Z")
-_XOP_COMPARE = re.compile(r"(vpcom)(lt|le|gt|ge|eq|neq|false|true)(u?[bwdq])\Z")
-_MULTIPLY = re.compile(r"(v?pclmul)([lh])q([lh])qdq\Z")
-
-
-@lru_cache(maxsize=4096)
-def _meanings(word: str) -> tuple[tuple[str, int, int], ...]:
-    """What an AT&T mnemonic may mean, likeliest first: the table's mnemonic, bytes of the memory operand (0: see the
-    instruction), and a predicate to add as an immediate (-1: none)."""
-    result: list[tuple[str, int, int]] = []
-
-    def add(name: str, size: int, predicate: int = -1) -> None:
-        with suppress(OperandError):
-            result.append((table.canonical(name.upper()), size, predicate))
-
-    if word in _SPECIAL:
-        add(*_SPECIAL[word])
-    add(word, 0)
-    if word.startswith("fi") or word in ("fnstsw", "fstsw"):
-        suffixes = _INTEGER_SUFFIX
-    elif word.startswith("f"):
-        suffixes = _FLOAT_SUFFIX
-    elif word.startswith("v"):
-        suffixes = _SUFFIX | _VECTOR_SUFFIX
-    else:
-        suffixes = _SUFFIX
-    for suffix, size in suffixes.items():
-        if word.endswith(suffix):
-            add(word.removesuffix(suffix), size)
-    if match := _MULTIPLY.match(word):
-        add(f"{match[1]}qdq", 0, (match[2] == "h") * 1 | (match[3] == "h") * 16)
-    for pattern, predicates in (
-        (_COMPARE, {name: i for i, name in enumerate(_AVX_PREDICATES if word[0] == "v" else _SSE_PREDICATES)}),
-        (_INTEGER_COMPARE, _INTEGER_PREDICATES),
-        (_XOP_COMPARE, {name: i for i, name in enumerate(_XOP_PREDICATES)}),
-    ):
-        if (match := pattern.match(word)) and match[2] in predicates:
-            add(match[1] + match[3], 0, predicates[match[2]])
-    return tuple(result)
-
-
 # --- operands
+
+_GENERAL = ("r8", "r8h", "r16", "r32", "r64")
 
 _OPERAND = re.compile(
     r"""\s*(?P<star>\*?)
@@ -237,14 +161,13 @@ def _read_operands(text: str, start: int, line: str, names: _Names, branch: bool
 
 def _with_size(operands: tuple[Operand, ...], size: int | None) -> tuple[Operand, ...]:
     def sized(operand: Operand) -> Operand:
-        match operand:
-            case Memory():
-                return replace(operand, size=size)
-            case Masked(operand=Memory() as memory):
-                return replace(operand, operand=replace(memory, size=size))
+        if isinstance(operand, Memory):
+            return operand.sized(size)
+        if isinstance(operand, Masked) and isinstance(operand.operand, Memory):
+            return Masked(operand.operand.sized(size), operand.mask, operand.zeroing)
         return operand
 
-    return tuple(map(sized, operands))
+    return tuple([sized(o) for o in operands])
 
 
 def _agrees(operands: tuple[Operand, ...], size: int) -> bool:
@@ -255,34 +178,125 @@ def _agrees(operands: tuple[Operand, ...], size: int) -> bool:
 
 def _choose(word: str, operands: tuple[Operand, ...], prefixes: tuple[str, ...]) -> Instruction:
     """The first meaning of the mnemonic that has a form with these operands (in Intel order)."""
-    meanings = _meanings(word)
+    readings = meanings(word)
     if any(isinstance(o, Rounding) for o in operands):
         operands = tuple(sorted(operands, key=lambda o: isinstance(o, Rounding)))  # last, as Instruction has it
-    if not meanings:
+    if not readings:
         raise OperandError(f"{word}: unknown instruction")
-    for name, size, predicate in meanings:
+    for name, size, predicate in readings:
         given = operands
-        if name in _STRINGS and (not given or _is_string_memory(given)):
+        if name in STRINGS and (not given or _is_string_memory(given)):
             given = ()
-        if name in _SAME_ORDER:
+        if name in SAME_ORDER:
             given = given[::-1]
-        if name in _SHIFTS and len(given) == 1:
+        if name in SHIFTS and len(given) == 1:
             given = (*given, 1)
         if (
-            name in _REVERSED
+            name in REVERSED
             and given
             and isinstance(given[0], Register)
             and (given[0].name != "st0" or name.endswith("P"))
         ):
-            name = _REVERSED[name]
+            name = REVERSED[name]
         if predicate >= 0:
             given = (*given, predicate)
-        if size and name not in _REGISTER_SUFFIX:
+        if size and name not in REGISTER_SUFFIX:
             given = _with_size(given, size)
         if _agrees(given, size) and matches(name, given):
             return Instruction(name, given, prefixes)
-    Instruction(meanings[-1][0], operands, prefixes)  # explains what is wrong, if it is not the suffix
+    Instruction(readings[-1][0], operands, prefixes)  # explains what is wrong, if it is not the suffix
     raise OperandError(f"{word}: the suffix does not agree with the operands")
+
+
+# What is chosen depends on the word and the operands' shapes alone. An entry says that operands of these shapes (after
+# the memory operand got the size in _SIZES) are the instruction's, with some numbers added at the end.
+_CHOSEN: dict[tuple[object, ...], tuple[Plan, tuple[int, ...]]] = {}
+_SIZES: dict[str, int | None] = {}
+
+
+def _remember(word: str, operands: tuple[Operand, ...], instruction: Instruction) -> None:
+    """Note what was chosen, if it is the operands as they stand but for the memory operand's size."""
+    final = instruction.operands
+    memory = next((m for m in map(_unmasked, final) if isinstance(m, Memory)), None)
+    size = None if memory is None else memory.size
+    given, added = _with_size(operands, size), final[len(operands) :]
+    if instruction.mnemonic in SAME_ORDER or (*given, *added) != final or not all(type(n) is int for n in added):
+        return
+    _CHOSEN[(word, *map(shape, given))] = instruction.plan, added  # type: ignore[assignment]
+    if memory is not None:
+        _SIZES[word] = size
+
+
+def _recall(shapes: tuple[object, ...], operands: tuple[Operand, ...]) -> Instruction | None:
+    """The instruction of a word and operands (the word and the operands' shapes), if the like was chosen before."""
+    chosen = _CHOSEN.get(shapes)
+    if chosen is None:
+        return None
+    plan, added = chosen
+    if added:
+        operands += added
+        plan = select(plan.mnemonic, operands)
+    return Instruction.of_plan(plan, operands)
+
+
+def _unmasked(operand: Operand) -> Operand:
+    return operand.operand if isinstance(operand, Masked) else operand
+
+
+@cache
+def _inside(text: str) -> tuple[Register | None, Register | None, int]:
+    """Base, index and scale of what stands between parentheses; KeyError or ValueError if it is unusual."""
+    base, *rest = text.split(",")
+    if not rest:
+        return _REGISTERS[base], None, 1
+    index, *factor = rest
+    scale = {"1": 1, "2": 2, "4": 4, "8": 8}[factor[0]] if factor else 1
+    return (_REGISTERS[base] if base else None), _REGISTERS[index], scale
+
+
+_REGISTERS = {f"%{r.name}": r for r in REGISTERS if r.kind != "rip"}
+
+
+def _quickly(word: str, text: str) -> tuple[tuple[Operand, ...], tuple[object, ...]] | None:
+    """Operands in Intel order and their shapes, if they are registers, numbers and one plain address; else None."""
+    operands: list[Operand] = []
+    shapes: list[object] = [word]
+    try:
+        opening = text.find("(")
+        if opening >= 0:
+            closing = text.index(")", opening)
+            *before, number = text[:opening].split(",")
+            after = text[closing + 1 :].split(",")
+            if after.pop(0).strip():
+                return None
+            for piece in reversed(after):
+                register = _REGISTERS[piece.strip()]
+                operands.append(register)
+                shapes.append(register.shape)
+            number = number.strip()
+            if number and not _NUMBER.match(number):
+                return None
+            base, index, scale = _inside(text[opening + 1 : closing])
+            memory = Memory(base, index, scale, int(number, 0) if number else 0, _SIZES.get(word))
+            operands.append(memory)
+            shapes.append(memory.shape)
+        else:
+            before = text.split(",")
+        for piece in reversed(before):
+            piece = piece.strip()
+            if piece[:1] == "$":
+                if not _NUMBER.match(piece, 1):
+                    return None
+                value = int(piece[1:], 0)
+                operands.append(value)
+                shapes.append("1" if value == 1 else "value")
+            else:
+                register = _REGISTERS[piece]
+                operands.append(register)
+                shapes.append(register.shape)
+    except (KeyError, ValueError):
+        return None
+    return tuple(operands), tuple(shapes)
 
 
 def _is_string_memory(operands: tuple[Operand, ...]) -> bool:
@@ -311,6 +325,13 @@ def parse_att(line: str, resolve: Resolve = unresolved) -> Instruction:
     if known is not None:
         return known
     text = line.split("#", 1)[0] if "#" in line else line
+    words = text.split(None, 1)
+    if len(words) == 2 and (quick := _quickly(*words)) is not None:
+        operands, shapes = quick
+        found = _recall(shapes, operands)
+        if found is not None:
+            _note(line, found)
+            return found
     names = _Names(resolve)
     prefixes: list[str] = []
     position = 0
@@ -327,25 +348,33 @@ def parse_att(line: str, resolve: Resolve = unresolved) -> Instruction:
         raise ParseError("expected a mnemonic", line, position + 1, "")
     start = position + len(word)
     operands_text = text[start:]
-    operands: tuple[Operand, ...] = ()
+    operands = ()
     if operands_text and not operands_text.isspace():
-        branch = _BRANCH.match(word) is not None
+        branch = BRANCH.match(word) is not None
         operands = _read_operands(operands_text, start, line, names, branch)[::-1]
     try:
-        instruction = _choose(word, operands, tuple(prefixes))
+        sized = _with_size(operands, _SIZES.get(word))
+        known = None if prefixes else _recall((word, *map(shape, sized)), sized)
+        instruction = known or _choose(word, operands, tuple(prefixes))
     except AssemblyError as error:
         raise ParseError(str(error), line, position + 1, word) from None
     if not names.used:
-        if len(_LINES) > _CACHE_LIMIT:
-            _LINES.clear()
-        _LINES[line] = instruction
+        _note(line, instruction)
+        if known is None and not prefixes:
+            _remember(word, operands, instruction)
     return instruction
+
+
+def _note(line: str, instruction: Instruction) -> None:
+    if len(_LINES) > _CACHE_LIMIT:
+        _LINES.clear()
+    _LINES[line] = instruction
 
 
 # --- writing
 
 # What has an AT&T name of its own; where it has several, the one that every assembler knows.
-_ATT_NAMES = {name: att for att, (name, size) in _SPECIAL.items() if size == 0 and name != "MOV"} | {
+_ATT_NAMES = {name: att for att, (name, size) in SPECIAL.items() if size == 0 and name != "MOV"} | {
     "MOVSXD": "movslq",
     "PUSHFQ": "pushfq",
     "POPFQ": "popfq",
@@ -404,12 +433,12 @@ def _suffixed(instruction: Instruction) -> str:
     if name == "MOV" and any("A" in form.places for form in instruction.forms) and len(instruction.forms) == 1:
         return "movabs"
     if (
-        name in _REVERSED
+        name in REVERSED
         and operands
         and isinstance(operands[0], Register)
         and (operands[0].name != "st0" or name.endswith("P"))
     ):
-        return _REVERSED[name].lower()
+        return REVERSED[name].lower()
     memory = next(
         (m for m in (o.operand if isinstance(o, Masked) else o for o in operands) if isinstance(m, Memory)), None
     )
@@ -432,7 +461,7 @@ def format_att(instruction: Instruction) -> str:
     branch = any(kind.startswith("rel") for kind in instruction.forms[0].kinds)
     indirect = instruction.mnemonic in ("CALL", "JMP")
     operands = in_text_order(instruction.operands)
-    if instruction.mnemonic not in _SAME_ORDER:
+    if instruction.mnemonic not in SAME_ORDER:
         operands = operands[::-1]
     words = " ".join([*(p.lower() for p in instruction.prefixes), _suffixed(instruction)])
     text = ", ".join(_operand_text(o, branch, indirect) for o in operands)

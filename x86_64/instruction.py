@@ -51,6 +51,16 @@ class Instruction:
         for prefix in prefixes:
             self._check_prefix(prefix)
 
+    @classmethod
+    def of_plan(cls, plan: Plan, operands: tuple[Operand, ...]) -> Instruction:
+        """The instruction of canonical operands whose plan, with forms and settled, is known."""
+        instruction: Instruction = _new(cls)
+        _set_mnemonic(instruction, plan.mnemonic)
+        _set_operands(instruction, operands)
+        _set_prefixes(instruction, ())
+        _set_plan(instruction, plan)
+        return instruction
+
     def __reduce__(self) -> tuple[object, ...]:
         return Instruction, (self.mnemonic, self.operands, self.prefixes)
 
@@ -75,6 +85,11 @@ class Instruction:
             known = effects_of(self._plan.forms[0], self.operands, self.prefixes)
             _set_effects(self, known)
             return known
+
+    @property
+    def plan(self) -> Plan:
+        """What the mnemonic and the operands' shapes decide."""
+        return self._plan
 
     @property
     def forms(self) -> tuple[Form, ...]:
@@ -177,6 +192,7 @@ class Mnemonic:
             return Instruction(self.name, operands)
         if not (found.forms and found.settled):
             return Instruction(self.name, operands)
+        # As Instruction.of_plan, a call less: this is the way of most instructions.
         instruction: Instruction = _new(Instruction)
         _set_mnemonic(instruction, found.mnemonic)
         _set_operands(instruction, operands)

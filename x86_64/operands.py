@@ -183,6 +183,10 @@ class Memory:
         """The same with another displacement and size."""
         return Memory(self.base, self.index, self.scale, displacement, size, self.segment, self.target, self.broadcast)
 
+    def sized(self, size: int | None) -> Memory:
+        """The same with another size."""
+        return self if self.size == size else self._but(self.displacement, size)
+
     def __add__(self, other: Memory | Register | Symbol | Symbolic | int) -> Memory:
         if isinstance(other, int):
             return self._but(self.displacement + other, self.size)

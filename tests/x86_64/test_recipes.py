@@ -10,7 +10,7 @@ from .cases import all_instructions
 def test_recipes_agree_with_drafts() -> None:
     quick = wrong = 0
     for instruction in all_instructions():
-        code = instruction._plan.encode(instruction.operands)
+        code = instruction.plan.encode(instruction.operands)
         if code is not None:
             quick += 1
             expected = finish(viable(instruction.forms, instruction.operands, ())[0]).code

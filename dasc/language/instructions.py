@@ -42,7 +42,10 @@ def assemble(statement: Statement, operands: Sequence[Operand], x64: bool) -> Co
     """The machine code of an instruction. Raises `DascError`."""
     if not operands and statement.name in PREFIXES:
         return Code(bytes([PREFIXES[statement.name]]))
-    spelled = respell(statement.name, tuple(operands), x64)
+    try:
+        spelled = respell(statement.name, tuple(operands), x64)
+    except AssemblyError as error:
+        raise statement.error(str(error)) from None
     try:
         canonical(spelled.mnemonic)
     except AssemblyError:
@@ -113,14 +116,15 @@ class _Assembly:
     x64: bool
 
     def code(self) -> Code:
-        operands = tuple(map(self.stand_in, self.spelled.operands))
-        found = Instruction(self.spelled.mnemonic, operands).forms
+        operands, found = self.forms()
         choices: list[_Choice] = []
         refusal: AssemblyError | None = None
         for form in found:
             if choices and choices[0].form.family != form.family:
                 break
-            if "A" in form.places or "rel8" in form.kinds or (self.spelled.wide and not form.w):
+            if "A" in form.places or "rel8" in form.kinds:
+                continue
+            if (self.spelled.wide and not form.w) or (self.spelled.narrow and not form.operand16):
                 continue
             try:
                 choices += self.choices(form, operands)
@@ -131,6 +135,29 @@ class _Assembly:
             raise refusal or AssemblyError(f"{self.spelled.mnemonic}: {values} does not fit")
         shrinking = [choice for choice in choices if any(i.kind == "shrinks" for i in choice.immediates)]
         return self.finish(min(shrinking or choices, key=lambda choice: choice.length))
+
+    def forms(self) -> tuple[tuple[MachineOperand, ...], tuple[Form, ...]]:
+        """The stand-ins and the forms that accept them.
+
+        Memory of unknown size is as wide as the first register, where the instruction leaves a choice.
+        """
+        operands = tuple(map(self.stand_in, self.spelled.operands))
+        try:
+            return operands, Instruction(self.spelled.mnemonic, operands).forms
+        except AssemblyError as error:
+            sizes = [operand.size for operand in operands if isinstance(operand, Register)]
+            sized = tuple(
+                replace(operand, size=sizes[0])
+                if isinstance(operand, Memory) and operand.size is None and sizes
+                else operand
+                for operand in operands
+            )
+            if sized == operands:
+                raise
+            try:
+                return sized, Instruction(self.spelled.mnemonic, sized).forms
+            except AssemblyError:
+                raise error from None
 
     # ---- Operands ----
 
@@ -154,7 +181,7 @@ class _Assembly:
     def register(self, register: Reg) -> Register:
         number = register.number
         if register.expression is not None:
-            number = 8 if self.x64 and register.kind != "st" else 0
+            number = 1 if register.kind == "st" else 8 if self.x64 else 0
         return _REGISTERS[register.kind, number]
 
     def address(self, register: Reg | None) -> Register | None:
@@ -246,6 +273,10 @@ class _Assembly:
                 code[modrm_at] += 1
                 del code[-1]
         variables = tuple(self.variables(form, modrm_at, opcode_at, sib))
+        if "st" in form.kinds:
+            code[opcode_at] -= len(variables)
+        if form.mnemonic.startswith("SET"):
+            code[modrm_at] |= 0x10  # ignored by processors, and there in DynASM's code
         clear = _clear_vex if form.family != "legacy" else _clear_rex
         prefix_at, shrinks = clear(form, code, opcode_at, variables) if self.x64 else (0, "")
         byte = any(isinstance(operand, Reg) and _needs_rex(operand) for operand in self.spelled.operands)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from dasc.language.operands import Imm, Mem, Operand
 from dasc.language.registers import Reg
+from x86_64 import OperandError
 
 __all__ = ["PREFIXES", "Spelled", "respell"]
 
@@ -21,7 +22,9 @@ PREFIXES = {
 }  # fmt: skip
 """Statements of their own that are prefixes of the next one."""
 
-_NAMES = {"PUSHF": "PUSHFQ", "POPF": "POPFQ", "PUSHFD": "PUSHFQ", "POPFD": "POPFQ"}
+_NAMES = {
+    "PUSHF": "PUSHFQ", "POPF": "POPFQ", "PUSHFD": "PUSHFQ", "POPFD": "POPFQ", "VPTESTPS": "VTESTPS", "VPTESTPD": "VTESTPD",
+}  # fmt: skip
 _ON_ST0 = {f"F{name}" for name in ["ADD", "MUL", "SUB", "SUBR", "DIV", "DIVR", "COMI", "COMIP", "UCOMI", "UCOMIP"]} | {
     f"FCMOV{condition}" for condition in ["B", "E", "BE", "U", "NB", "NE", "NBE", "NU"]
 }
@@ -29,20 +32,23 @@ _ON_ST0 = {f"F{name}" for name in ["ADD", "MUL", "SUB", "SUBR", "DIV", "DIVR", "
 _POPPING = {f"F{name}P" for name in ["ADD", "MUL", "SUB", "SUBR", "DIV", "DIVR"]}
 _ONE_OPERAND = {"FXCH", "FUCOM", "FUCOMP", "FCOM", "FCOMP"}
 _THROUGH_THE_STACK = {"PUSH", "POP", "CALL", "JMP"}
+_XMM_COUNT = {f"VP{name}" for name in ["SLLW", "SLLD", "SLLQ", "SRAW", "SRAD", "SRLW", "SRLD", "SRLQ"]}
+"""Shifts whose count is in an xmm register, or 128 bits of memory, however wide the rest is."""
 _ST0 = Reg("st0", "st", 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Spelled:
-    """wide: of the instruction's forms only those on 64-bit operands are meant."""
+    """wide, narrow: of the instruction's forms only those on 64-bit, 16-bit operands are meant."""
 
     mnemonic: str
     operands: tuple[Operand, ...]
     wide: bool = False
+    narrow: bool = False
 
 
 def respell(name: str, operands: tuple[Operand, ...], x64: bool) -> Spelled:
-    """The instruction as the table of instructions has it."""
+    """The instruction as the table of instructions has it. Raises `OperandError`."""
     mnemonic = _NAMES.get(name.upper(), name.upper())
     if mnemonic == "FPOP" and not operands:
         return Spelled("FSTP", (_ST0,))
@@ -64,6 +70,24 @@ def respell(name: str, operands: tuple[Operand, ...], x64: bool) -> Spelled:
             return Spelled(mnemonic, (register, register, immediate))
         case "MOVD" | "VMOVD", (first, second) if 8 in (_bytes(first), _bytes(second)):
             return Spelled(mnemonic.replace("VMOVD", "VMOVQ").replace("MOVD", "MOVQ"), operands, True)
+        case "FXSAVE" | "FXRSTOR", (Mem(size=8) as memory,):
+            return Spelled(mnemonic + "64", (replace(memory, size=None),))
+        case (("FLDENV" | "FSTENV" | "FNSTENV" | "FXSAVE" | "FXRSTOR"), (Mem(size=1),)):
+            raise OperandError(f"{mnemonic}: what it works on is wider than a byte")
+        case "FXSAVE" | "FXRSTOR", (Mem(size=2),):
+            raise OperandError(f"{mnemonic}: it has no 16-bit form")
+        case "FLDENV" | "FSTENV" | "FNSTENV", (Mem(size=2),):
+            return Spelled(mnemonic, operands, narrow=True)
+        case "CLFLUSH" | "MOVDDUP" | "RSQRTSS", (*others, Mem(size=(4 | 8 | 16)) as memory):
+            return Spelled(mnemonic, (*others, replace(memory, size=None)))
+        case "VCVTPD2DQ" | "VCVTTPD2DQ" | "VCVTPD2PS", (Reg(kind="ymm") as register, second) if _is_ymm(second):
+            return Spelled(
+                mnemonic, (_as_xmm(register), replace(second, size=32) if isinstance(second, Mem) else second)
+            )
+        case _, (*others, Reg(kind="ymm") | Mem() as last) if mnemonic in _XMM_COUNT and _is_ymm(others[0]):
+            return Spelled(mnemonic, (*others, _as_xmm(last)))
+        case _, (Reg(kind="ymm") as first, Reg(kind="ymm") as second) if mnemonic[:6] in ("VPMOVS", "VPMOVZ"):
+            return Spelled(mnemonic, (first, _as_xmm(second)))
         case "XCHG", (Reg() as first, Reg() as second):  # either way is right; this is DynASM's
             return Spelled(mnemonic, (second, first))
         case "VSQRTSS" | "VSQRTSD", (first, second):
@@ -80,6 +104,19 @@ def _bytes(operand: Operand) -> int | None:
         case Mem(size=size):
             return size
     return None
+
+
+def _is_ymm(operand: Operand) -> bool:
+    match operand:
+        case Reg(kind="ymm") | Mem(size=None | 32):
+            return True
+    return False
+
+
+def _as_xmm(operand: Reg | Mem) -> Reg | Mem:
+    if isinstance(operand, Reg):
+        return replace(operand, kind="xmm")
+    return replace(operand, size=16) if operand.size == 32 else operand
 
 
 def _as_64_bits(operand: Operand) -> Operand:

@@ -14,7 +14,7 @@ from llvm_passes.expression import holes_of
 from llvm_passes.symbols import JitSymbol
 from stencilgen.assembly import Data, read_function
 from stencilgen.config import Config
-from stencilgen.emit.constants import constant_name, reachable
+from stencilgen.emit.constants import constant_name, merged, reachable
 from stencilgen.emit.expressions import HoleSource, render
 from stencilgen.errors import UserError
 from stencilgen.layout.blocks import build_code
@@ -255,11 +255,14 @@ def _require_plain(stencil: str, name: str) -> None:
 def _renamed(constants: Mapping[str, Data], data: Mapping[str, Data]) -> dict[str, Data]:
     """The constants under the names that their content gives them."""
     new = {name: constant_name(name, data) for name in constants}
-    return {
-        new[name]: replace(
-            item,
-            name=new[name],
-            relocations=tuple(replace(r, symbol=new.get(r.symbol, r.symbol)) for r in item.relocations),
+    return merged(
+        (
+            new[name],
+            replace(
+                item,
+                name=new[name],
+                relocations=tuple(replace(r, symbol=new.get(r.symbol, r.symbol)) for r in item.relocations),
+            ),
         )
         for name, item in constants.items()
-    }
+    )

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache as memoize
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from llvm_passes.module import Module, UnreadableModule, split_module
 from stencilgen.assembly import Data, read_data
 from stencilgen.cache import Cache
 from stencilgen.config import Config
-from stencilgen.emit.constants import pool
+from stencilgen.emit.constants import merged, pool
 from stencilgen.emit.dasc_file import dasc_file
 from stencilgen.emit.header import Emitter, Extern, HeaderContent, StateParameter, render_header
 from stencilgen.emit.listing import render_listing
@@ -173,7 +174,7 @@ def build(
         store.save(keys.values() if only is None else None)
         structures = layouts(facts.structures, visible.result(), config.directory)
 
-    constants = pool({name: data for stencil in stencils for name, data in stencil.constants.items()})
+    constants = pool(merged(item for stencil in stencils for item in stencil.constants.items()))
     mark = _fingerprint(keys, facts)
     header = render_header(
         config,
@@ -299,10 +300,10 @@ def _line_of_stencil(source: Path, name: str) -> int:
 
 
 def stencil_keys(config: Config, module: Module, facts: Facts) -> dict[str, str]:
-    """For each stencil a digest of all that its emit function is made from: code, state, configuration, and ourselves."""
+    """For each stencil a digest of all that its emit function is made from: code, state, configuration, LLVM, ourselves."""
     kinds = "".join(parameter.kind for parameter in facts.state)
     holes = config.model_dump_json(include={"holes", "instruction"})
-    common = _digest(VERSION, str(RUNTIME_ABI), _own_code(), kinds, holes)
+    common = _digest(VERSION, str(RUNTIME_ABI), _own_code(), version("llvmlite"), kinds, holes)
     return {name: _digest(common, module.fingerprint(name)) for name in facts.stencils}
 
 

@@ -130,6 +130,8 @@ def _stages(config: Config, built: "BuiltStencil") -> Iterator[tuple[str, str, s
 
 def _source_of(path: Path, line: int) -> str:
     """The definition that starts in this line, up to the brace that closes it."""
+    if not path.is_file():  # what a #line names need not exist
+        return f"{path} is not there"
     lines = path.read_text(errors="replace").splitlines()[max(line - 1, 0) :]
     depth, opened = 0, False
     for number, text in enumerate(lines):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from stencilgen.assembly import Data
 
-__all__ = ["Pool", "PoolRelocation", "constant_name", "pool", "reachable"]
+__all__ = ["Pool", "PoolRelocation", "constant_name", "merged", "pool", "reachable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,15 @@ def _signature(name: str, data: Mapping[str, Data], outer: tuple[str, ...]) -> s
         for r in item.relocations
     ]
     return f"{item.alignment}|{item.content.hex()}|{','.join(parts)}"
+
+
+def merged(constants: Iterable[tuple[str, Data]]) -> dict[str, Data]:
+    """Constants by their `constant_name`. Equal ones are one, aligned as the strictest of them."""
+    found: dict[str, Data] = {}
+    for name, item in constants:
+        if name not in found or found[name].alignment < item.alignment:
+            found[name] = item
+    return found
 
 
 def pool(constants: Mapping[str, Data]) -> Pool:

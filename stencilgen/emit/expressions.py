@@ -99,8 +99,9 @@ class _Renderer:
     def _converted(self, name: str, bits: int, signed: bool) -> str:
         """The hole's value as its C type: a cast, unless the VM's field has this type anyway."""
         source, wanted = self.sources[name], _HOLE_TYPES[bits, signed]
-        value = source.value if _is_postfix(source.value) else f"({source.value})"
-        return value if source.type == wanted else f"({wanted}){value}"
+        if not _is_postfix(source.value):  # C's promotions make an int of it, whatever its parts are
+            return f"({wanted})({source.value})"
+        return source.value if source.type == wanted else f"({wanted}){source.value}"
 
     def _hole(self, hole: Hole) -> _Text:
         value = self.sources[hole.name].value

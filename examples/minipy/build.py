@@ -77,7 +77,7 @@ def build_vm(variant: Variant, progress: bool = False) -> Path:
     built = build(config, directory=folder / ("stencils-check" if variant.check else "stencils"))
     with tempfile.TemporaryDirectory(dir=folder, prefix=".headers-") as work:
         write_files(Path(work), {"jit_stencils.h": built.header})
-        flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-I", work, "-I", str(HERE / "vm"), "-I", str(runtime / "include"), *checks]
+        flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-I", work, "-I", str(HERE), "-I", str(HERE / "vm"), "-I", str(runtime / "include"), *checks]
         flags += [*(SANITIZERS if variant.sanitize else ()), "-lm"]
         link(compiler_for(variant), [*sources(), *sorted((runtime / "src").glob("*.c"))], program, flags, directory=HERE)
     for old in folder.glob(f"{variant.name}-????????????????"):

@@ -95,23 +95,26 @@ TRACE_STENCIL(RSHIFT_INT_CONST, SLOT(d) = (uint64_t)((int64_t)SLOT(a) >> (HOLE(u
 TRACE_STENCIL(ABS_INT, SLOT(d) = (int64_t)SLOT(a) < 0 ? 2 - SLOT(a) : SLOT(a);)
 
 /* For a positive divisor; others are left to the interpreter. */
-STENCIL(FLOORDIV_INT)
-{
-    const int64_t a = to_int(SLOT(a)), b = to_int(SLOT(b));
-    GUARD(b > 0);
-    const int64_t quotient = a / b;
-    SLOT(d) = from_int(quotient - (quotient * b > a));
-    CONTINUE();
-}
+#define FLOOR(name, divisor)                                 \
+    STENCIL(FLOORDIV_##name)                                 \
+    {                                                        \
+        const int64_t a = to_int(SLOT(a)), b = divisor;      \
+        GUARD(b > 0);                                        \
+        const int64_t quotient = a / b;                      \
+        SLOT(d) = from_int(quotient - (quotient * b > a));   \
+        CONTINUE();                                          \
+    }                                                        \
+    STENCIL(MOD_##name)                                      \
+    {                                                        \
+        const int64_t a = to_int(SLOT(a)), b = divisor;      \
+        GUARD(b > 0);                                        \
+        const int64_t rest = a % b;                          \
+        SLOT(d) = from_int(rest < 0 ? rest + b : rest);      \
+        CONTINUE();                                          \
+    }
 
-STENCIL(MOD_INT)
-{
-    const int64_t a = to_int(SLOT(a)), b = to_int(SLOT(b));
-    GUARD(b > 0);
-    const int64_t rest = a % b;
-    SLOT(d) = from_int(rest < 0 ? rest + b : rest);
-    CONTINUE();
-}
+FLOOR(INT, to_int(SLOT(b)))
+FLOOR(INT_CONST, HOLE(int64_t, operand))
 
 #define INTEGER_TESTS(name, symbol, text)                                                                   \
     TRACE_STENCIL(GUARD_##name##_INT, GUARD((int64_t)SLOT(a) symbol (int64_t)SLOT(b));)                     \
@@ -133,6 +136,11 @@ COMPARISONS(INTEGER_TESTS)
 #define RIGHT_FK HOLE(double, number)
 #define LEFT_KF HOLE(double, number)
 #define RIGHT_KF to_float(SLOT(b))
+
+#define LEFT_IK (double)to_int(SLOT(a))
+#define RIGHT_IK HOLE(double, number)
+#define LEFT_KI HOLE(double, number)
+#define RIGHT_KI (double)to_int(SLOT(b))
 
 #define RESULT_NEW(value) SLOT(d) = new_float(thread, value)
 #define RESULT_REUSE(value) put_float(thread, &SLOT(d), value)
@@ -176,6 +184,8 @@ FLOAT_UNARY(FLOAT_INT, true, (double)to_int(SLOT(a)))
 /* Two ints that doubles hold exactly. */
 #define EXACT(value) ((uint64_t)(to_int(value) + (INT64_C(1) << 53)) <= UINT64_C(1) << 54)
 FLOAT_UNARY(DIV_INT, to_int(SLOT(b)) != 0 && EXACT(SLOT(a)) && EXACT(SLOT(b)), (double)to_int(SLOT(a)) / (double)to_int(SLOT(b)))
+
+FLOAT_UNARY(DIV_INT_CONST, EXACT(SLOT(a)), (double)to_int(SLOT(a)) / HOLE(double, number))
 
 /* int(x) */
 STENCIL(INT_FLOAT)
@@ -257,20 +267,28 @@ STENCIL(FOR_RANGE_INT)
     CONTINUE();
 }
 
-#define FOR_ITEM_(name, store)                                        \
+#define FOR_ITEM_(name, type, store)                                  \
     STENCIL(name)                                                     \
     {                                                                 \
         Value *const iteration = &SLOT(a);                            \
-        const List *const list = to_list(iteration[0]);               \
+        const type *const sequence = (const type *)iteration[0];      \
         const uint64_t position = (uint64_t)to_int(iteration[1]);     \
-        GUARD(position < list->length);                               \
+        GUARD(position < sequence->length);                           \
         iteration[1] += 2;                                            \
-        store(retain(list->items[position]));                         \
+        store(retain(sequence->items[position]));                     \
         CONTINUE();                                                   \
     }
 
-FOR_ITEM_(FOR_LIST, STORE_ANY)
-FOR_ITEM_(FOR_LIST_PLAIN, STORE_PLAIN)
+FOR_ITEM_(FOR_LIST, List, STORE_ANY)
+FOR_ITEM_(FOR_LIST_PLAIN, List, STORE_PLAIN)
+FOR_ITEM_(FOR_TUPLE, Tuple, STORE_ANY)
+FOR_ITEM_(FOR_TUPLE_PLAIN, Tuple, STORE_PLAIN)
+
+#define EXHAUSTED(name, type) \
+    TRACE_STENCIL(EXHAUSTED_##name, GUARD((uint64_t)to_int((&SLOT(a))[1]) >= ((const type *)SLOT(a))->length);)
+
+EXHAUSTED(LIST, List)
+EXHAUSTED(TUPLE, Tuple)
 
 /* ---- Attributes: b is the place in the instance ---- */
 
@@ -314,11 +332,12 @@ STENCIL(LOAD_MEMBER)
 
 /* ---- Calls, in the course of the trace ---- */
 
+TRACE_STENCIL(GUARD_DEPTH, GUARD(thread->call != thread->last_call);)
+
 /* operand: code; back: where the caller goes on; d: the window; result. */
 STENCIL(PUSH_CALL)
 {
     Call *const call = thread->call + 1;
-    GUARD(thread->call != thread->last_call);
     call->code = HOLE(const Code *, pointer);
     call->back = HOLE(const Instruction *, back);
     call->window = HOLE(uint16_t, d);

@@ -34,18 +34,18 @@
 
 /* ---- Traces: what the recorder makes of it once it has seen types. ----
  *
- * _INT, _FLOAT: of two; _CONST: b is in the instruction; FI, IF: one float, one int; FK, KF: one float, one constant.
+ * _INT: of two; _CONST: b is in the instruction. Two letters: of a float F, an int I, a constant K.
  * Integer results go over a plain slot. Float results are NEW, over a plain slot, or REUSE, over a float, whose box
  * they take when nobody else has it. What may be an object is stored over anything, or with _PLAIN over a plain slot. */
 #define FLOAT_OPERATORS(X) X(ADD, +) X(SUB, -) X(MUL, *) X(DIV, /)
-#define FLOAT_FORMS(X, name, op) X(name, op, FF, "ab") X(name, op, FI, "ab") X(name, op, IF, "ab") X(name, op, FK, "a") X(name, op, KF, "b")
+#define FLOAT_FORMS(X, name, op) X(name, op, FF, "ab") X(name, op, FI, "ab") X(name, op, IF, "ab") X(name, op, FK, "a") X(name, op, KF, "b") X(name, op, IK, "a") X(name, op, KI, "b")
 #define FLOAT_TESTS(X) X(LT, <) X(LE, <=) X(EQ, ==) X(GT, >) X(GE, >=)
 #define FLOAT_UNARIES(X) X(NEGATE_FLOAT) X(ABS_FLOAT) X(SQRT_FLOAT) X(FLOAT_INT)
 
 #define OP_FLOAT_(OP, name, form, roles) OP(name##_##form##_NEW, "D=" roles) OP(name##_##form##_REUSE, "D=" roles)
 #define OP_FLOATS_(OP, name) \
     OP_FLOAT_(OP, name, FF, "ab") OP_FLOAT_(OP, name, FI, "ab") OP_FLOAT_(OP, name, IF, "ab") OP_FLOAT_(OP, name, FK, "a") \
-    OP_FLOAT_(OP, name, KF, "b")
+    OP_FLOAT_(OP, name, KF, "b") OP_FLOAT_(OP, name, IK, "a") OP_FLOAT_(OP, name, KI, "b")
 #define OP_TEST_(OP, name) \
     OP(GUARD_##name##_FF, "ab") OP(GUARD_NOT_##name##_FF, "ab") OP(GUARD_##name##_FI, "ab") OP(GUARD_NOT_##name##_FI, "ab") \
     OP(GUARD_##name##_FK, "a") OP(GUARD_NOT_##name##_FK, "a")
@@ -57,18 +57,18 @@
     OP(GUARD_CLASS, "a") OP(GUARD_TRUE, "a") OP(GUARD_FALSE, "a") OP(GUARD_SAME, "ab") OP(GUARD_NOT_SAME, "ab") \
     OP(GUARD_COMPARE, "nab") OP(SET_VALUE, "D=") OP(COPY_PLAIN, "D=a") \
     OP(ADD_INT, "D=ab") OP(SUB_INT, "D=ab") OP(MUL_INT, "D=ab") OP(AND_INT, "D=ab") OP(OR_INT, "D=ab") OP(XOR_INT, "D=ab") \
-    OP(FLOORDIV_INT, "D=ab") OP(MOD_INT, "D=ab") OP(ADD_INT_CONST, "D=a") OP(SUBTRACT_FROM_INT_CONST, "D=a") \
+    OP(FLOORDIV_INT, "D=ab") OP(MOD_INT, "D=ab") OP(FLOORDIV_INT_CONST, "D=a") OP(MOD_INT_CONST, "D=a") OP(ADD_INT_CONST, "D=a") OP(SUBTRACT_FROM_INT_CONST, "D=a") \
     OP(MUL_INT_CONST, "D=a") OP(AND_INT_CONST, "D=a") OP(RSHIFT_INT_CONST, "D=a") \
     OP_COMPARE_(OP, LT) OP_COMPARE_(OP, LE) OP_COMPARE_(OP, EQ) OP_COMPARE_(OP, NE) OP_COMPARE_(OP, GT) OP_COMPARE_(OP, GE) \
     OP_FLOATS_(OP, ADD) OP_FLOATS_(OP, SUB) OP_FLOATS_(OP, MUL) OP_FLOATS_(OP, DIV) \
-    OP(DIV_INT_NEW, "D=ab") OP(DIV_INT_REUSE, "D=ab") OP(NEGATE_FLOAT_NEW, "D=a") OP(NEGATE_FLOAT_REUSE, "D=a") \
+    OP(DIV_INT_NEW, "D=ab") OP(DIV_INT_REUSE, "D=ab") OP(DIV_INT_CONST_NEW, "D=a") OP(DIV_INT_CONST_REUSE, "D=a") OP(NEGATE_FLOAT_NEW, "D=a") OP(NEGATE_FLOAT_REUSE, "D=a") \
     OP(ABS_FLOAT_NEW, "D=a") OP(ABS_FLOAT_REUSE, "D=a") OP(SQRT_FLOAT_NEW, "D=a") OP(SQRT_FLOAT_REUSE, "D=a") \
     OP(FLOAT_INT_NEW, "D=a") OP(FLOAT_INT_REUSE, "D=a") OP(INT_FLOAT, "D=a") OP(ABS_INT, "D=a") \
     OP_TEST_(OP, LT) OP_TEST_(OP, LE) OP_TEST_(OP, EQ) OP_TEST_(OP, GT) OP_TEST_(OP, GE) \
     OP_ITEM_(OP, GET_LIST) OP_ITEM_(OP, GET_TUPLE) OP(SET_LIST, "dab") OP(SET_LIST_TAKE, "dab") OP(SET_LIST_CONST, "da") \
     OP(SET_LIST_CONST_TAKE, "da") OP(LENGTH_LIST, "D=a") OP(APPEND_LIST, "ab") OP(FOR_RANGE_INT, "D=a") OP(FOR_LIST, "D=a") \
-    OP(FOR_LIST_PLAIN, "D=a") OP(LOAD_SLOT, "D=a") OP(LOAD_SLOT_PLAIN, "D=a") OP(STORE_SLOT, "ab") OP(STORE_SLOT_TAKE, "ab") \
-    OP(LOAD_MEMBER, "D=") OP(PUSH_CALL, "") OP(POP_CALL, "") OP(GUARD_BACK, "") OP(ARRANGE_CALL, "Dn") \
+    OP(FOR_LIST_PLAIN, "D=a") OP(FOR_TUPLE, "D=a") OP(FOR_TUPLE_PLAIN, "D=a") OP(EXHAUSTED_LIST, "a") OP(EXHAUSTED_TUPLE, "a") OP(LOAD_SLOT, "D=a") OP(LOAD_SLOT_PLAIN, "D=a") OP(STORE_SLOT, "ab") OP(STORE_SLOT_TAKE, "ab") \
+    OP(LOAD_MEMBER, "D=") OP(GUARD_DEPTH, "") OP(PUSH_CALL, "") OP(POP_CALL, "") OP(GUARD_BACK, "") OP(ARRANGE_CALL, "Dn") \
     OP(CHECK_INTERRUPT, "") OP(REPEAT, "") OP(STRESS, "") OP(COUNT, "") OP(STOP, "")
 
 #define OP_ENUM_(name, roles) OP_##name,

@@ -1,0 +1,50 @@
+/* Traces: recorded, optimised, compiled, run. One idea per file:
+ *
+ *     record.c     watches the interpreter for one iteration and writes down specialised micro-ops and guards
+ *     optimise.c   drops what is already known, chooses the cheapest variant
+ *     run.c        decides what to record, compiles it, enters it, links exits
+ */
+#ifndef MINIPY_TRACE_H
+#define MINIPY_TRACE_H
+
+#include "../vm/vm.h"
+
+enum { MAX_RECORDED = 1200, MAX_OPS = 4 * MAX_RECORDED, MAX_INLINED = 24 };
+
+/* Micro-ops; for each the instruction that it is part of, and the one with which the interpreter goes on after an exit. */
+typedef struct Recording {
+    uint32_t length;
+    Instruction ops[MAX_OPS];
+    const Instruction *origin[MAX_OPS];
+    const Instruction *resume[MAX_OPS + 1]; /* the last: where the trace ends */
+} Recording;
+
+typedef enum Ending {
+    ENDING_NONE,   /* go on */
+    ENDING_REPEAT, /* back at the head that the trace started from */
+    ENDING_LINK,   /* at the head of a loop that has a trace */
+    ENDING_STOP,   /* at something that the interpreter has to do */
+    ENDING_ABORT,  /* not worth a trace, or too long */
+} Ending;
+
+typedef struct Recorder {
+    Thread *thread;
+    Loop *root;           /* the loop that is recorded; NULL for a trace that starts at an exit */
+    const Call *frame;    /* where it started */
+    Recording *recording;
+    const Instruction *start;
+    int depth;            /* calls entered less calls left */
+    Loop *link;           /* ENDING_LINK */
+    const Instruction *next; /* where control is at the ending */
+} Recorder;
+
+/* Record the instruction that is about to be executed with these slots. */
+Ending record_instruction(Recorder *recorder, const Instruction *ip, Value *slots);
+
+/* recorded → optimised; repeats: the trace is a loop, and gets a first iteration of its own when that pays. */
+void optimise(const Recording *recorded, bool repeats, const Value *constants, Recording *result);
+
+/* Add a STRESS before every micro-op that can exit, and a COUNT for each bytecode instruction. */
+void instrument(const Recording *plain, bool stress, bool count, Recording *result);
+
+#endif

@@ -43,10 +43,19 @@ def without_metadata(line: str) -> str:
 
 
 def unquote(name: str) -> str:
-    """The name that an identifier token stands for: `"a b"` and plain tokens alike (LLVM's `\\xx` escapes resolved)."""
+    """The name that an identifier token stands for: `"a b"` and plain tokens alike (LLVM's `\\xx` escapes, bytes of UTF-8,
+    resolved).
+    """
     if not name.startswith('"'):
         return name
-    return re.sub(r"\\([0-9A-Fa-f]{2})", lambda match: chr(int(match[1], 16)), name[1:-1])
+    if "\\" not in name:
+        return name[1:-1]
+    pieces = re.split(r"\\([0-9A-Fa-f]{2})", name[1:-1])
+    content = b"".join(
+        bytes.fromhex(piece) if number % 2 else piece.encode("utf-8", "surrogateescape")
+        for number, piece in enumerate(pieces)
+    )
+    return content.decode("utf-8", "replace")
 
 
 def split_top(text: str, separator: str = ",") -> list[str]:

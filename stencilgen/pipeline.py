@@ -46,10 +46,10 @@ from stencilgen.toolchain.clang import (
     compile_commands,
     compile_to_ir,
     find_clang,
-    included_files,
     line_of_state,
     state_names,
 )
+from stencilgen.toolchain.header import examine_header
 from stencilgen.version import RUNTIME_ABI, VERSION
 from stencilgen.workers import map_in_processes
 
@@ -158,7 +158,7 @@ def build(
 
     progress("compile C", 0, 1)
     with ThreadPoolExecutor(max_workers=jobs + 1) as threads:
-        visible = threads.submit(included_files, config, clang)
+        visible = threads.submit(examine_header, config, clang)
         module, names = compile_sources(config, clang, jobs)
         progress("compile C", 1, 1)
         facts = examine(module, config, names, only)

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,6 @@ __all__ = [
     "compile_commands",
     "compile_to_ir",
     "find_clang",
-    "included_files",
     "line_of_state",
     "state_names",
     "stencil_flags",
@@ -151,7 +150,7 @@ def state_names(config: Config, clang: Clang, source: Path) -> list[str]:
             line=1,
         )
     names = []
-    for parameter in state.split(","):
+    for parameter in _expanded(state, macros):
         identifiers = re.findall(r"[A-Za-z_]\w*", parameter)
         if "(" in parameter or "[" in parameter or len(identifiers) < 2:
             raise UserError(
@@ -162,6 +161,16 @@ def state_names(config: Config, clang: Clang, source: Path) -> list[str]:
             )
         names.append(identifiers[-1])
     return names
+
+
+def _expanded(state: str, macros: Mapping[str, str], within: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The parameters, and in place of a macro that stands for several (`VM_STATE, double top`) those."""
+    for parameter in state.split(","):
+        macro = parameter.strip()
+        if macro in macros and macro not in within:
+            yield from _expanded(macros[macro], macros, within | {macro})
+        else:
+            yield parameter
 
 
 def line_of_state(source: Path) -> int:
@@ -194,23 +203,8 @@ def _unknown_holes(config: Config, messages: str) -> list[Diagnostic]:
 
 def _relative(path: Path, directory: Path) -> str:
     """Names in messages and in debug information are those that the user wrote, wherever the checkout lies."""
-    return str(path.relative_to(directory)) if path.is_relative_to(directory) else str(path)
-
-
-def included_files(config: Config, clang: Clang) -> frozenset[Path]:
-    """The VM's own header of the instruction type, and all that it includes except for system headers."""
-    header = f'#include "{config.instruction.header}"\n'
-    flags = [flag for flag in stencil_flags(config, clang) if not flag.startswith("-W")]
-    command = [*clang.command, *flags, "-I", str(config.directory), "-x", "c", "-MM", "-MT", "_", "-"]
-    result = subprocess.run(
-        command, capture_output=True, text=True, cwd=config.directory, errors="replace", input=header
-    )
-    if result.returncode != 0:
-        raise UserError(
-            f"the header of the instruction type does not compile:\n{result.stderr.strip()}", file=config.path
-        )
-    names = result.stdout.replace("\\\n", " ").split()[1:]
-    return frozenset((config.directory / name).resolve() for name in names if name != "-")
+    name = str(path.relative_to(directory)) if path.is_relative_to(directory) else str(path)
+    return f"./{name}" if name.startswith("-") else name
 
 
 def compile_commands(config: Config, clang: Clang, names: Sequence[str]) -> list[dict[str, object]]:

@@ -52,7 +52,7 @@ def test_bad_arguments(project: Path, run: Run, arguments: list[str], words: lis
         ("stencilgen.toml", "flags =", "flgs =", ["stencilgen.toml:3: unknown key 'stencils.flgs'"]),
         ("stencilgen.toml", '["stencils.c"]', '["stencil.c"]', ["stencilgen.toml:2: there is no file 'stencil.c'"]),
         ("stencilgen.toml", "range = [0, 63]", "range = [63, 0]", ["stencilgen.toml:12: hole 'slot'"]),
-        ("stencilgen.toml", "slot = {", "place = {", ["stencils.c:82: stencil LOAD: uses the hole slot", "[holes]"]),
+        ("stencilgen.toml", "slot = {", "place = {", ["stencils.c:82: the hole slot is not configured", "[holes]"]),
         ("stencils.c", "top = *--sp + top;", "top = *--ps + top;", ["stencils.c:21:", "'ps'"]),
         ("stencils.c", "#define STENCIL_STATE", "#define STATE", ["STENCIL_STATE"]),
         (

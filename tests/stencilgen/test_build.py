@@ -1,6 +1,5 @@
 """A build as a whole: what it writes, when it does work again, and how its header guards itself."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 

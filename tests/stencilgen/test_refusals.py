@@ -232,6 +232,33 @@ def test_bad_configuration(project: Project, before: str, after: str, line: int,
     assert f"stencilgen.toml:{line}:" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "line", "words"),
+    [
+        ('type = "Instruction"', 'type = "Instructoin"', 4, "unknown type name 'Instructoin'"),
+        ('header = "vm.h"', 'header = "wm.h"', 5, "'wm.h' file not found"),
+        ('header = "vm.h"', 'header = "vm.h"\nopcode = "instruction->code"', 6, "no member named 'code'"),
+        ('"instruction->operand"', '"instruction->operandd"', 9, "no member named 'operandd'"),
+        ('"instruction->operand"', '"in->operand"', 9, "undeclared identifier 'in'"),
+        ('type = "uint64_t"', 'type = "u64"', 9, "undeclared identifier 'u64'"),
+        ('type = "uint64_t"', 'type = "uint16_t"', 9, "'instruction->operand' is not of type uint16_t"),
+        ('type = "uint64_t"', 'type = "int64_t"', 9, "'instruction->operand' is not of type int64_t"),
+    ],
+)
+def test_configuration_that_does_not_fit_the_header(
+    project: Project, before: str, after: str, line: int, words: str
+) -> None:
+    """Else a wrong name would come up in the generated header, and a wrong type nowhere at all."""
+    from tests.stencilgen.conftest import CONFIGURATION
+
+    assert before in CONFIGURATION
+    config = project("STENCIL(S) { CONTINUE(); }\n", configuration=CONFIGURATION.replace(before, after))
+    with pytest.raises(UserError) as caught:
+        build(config, cache=False)
+    assert words in str(caught.value)
+    assert f"stencilgen.toml:{line}:" in str(caught.value)
+
+
 def test_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no such configuration"):
         load_config(tmp_path)
@@ -253,6 +280,15 @@ def test_flags_that_change_what_clang_writes(project: Project, flags: str, words
         build(project("STENCIL(S) { CONTINUE(); }\n", configuration=configuration), cache=False)
     assert words in str(caught.value)
     assert "stencilgen.toml:3:" in str(caught.value)
+
+
+def test_stencils_in_another_language(project: Project) -> None:
+    """C++ would take holes for functions to call: it mangles their names."""
+    from tests.stencilgen.conftest import CONFIGURATION
+
+    configuration = CONFIGURATION.replace("[instruction]", 'flags = ["-x", "c++"]\n[instruction]')
+    with pytest.raises(UserError, match="stencils are C, not C"):
+        build(project("STENCIL(S) { CONTINUE(); }\n", configuration=configuration), cache=False)
 
 
 def test_a_stencil_that_two_sources_define(project: Project, tmp_path: Path) -> None:

@@ -60,6 +60,15 @@ def test_narrow_state(built: Callable[..., Build], tmp_path: Path) -> None:
     assert output == "-129 4294967295 -2147483646 2, -130 0 2.5 2147483645\n"
 
 
+def test_state_behind_other_macros(built: Callable[..., Build]) -> None:
+    preamble = '#include "vm.h"\n#define OURS Frame *frame, int64_t *sp\n#define ALL OURS, Thread *thread\n'
+    build = built(
+        "STENCIL(S) { sp++; CONTINUE(); }\n",
+        preamble=f"{preamble}#define STENCIL_STATE ALL, double x\n#include <stencilgen/stencil.h>\n",
+    )
+    assert [parameter.name for parameter in build.state] == ["frame", "sp", "thread", "x"]
+
+
 def test_state_of_any_name_and_qualifier(built: Callable[..., Build], tmp_path: Path) -> None:
     """`code` is what many interpreters call their bytecode; a structure of 8 bytes is a tagged value."""
     names = "Frame *const jit, const unsigned char *code, const long slots, Tagged outcome, int exit, double state"

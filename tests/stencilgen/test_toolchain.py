@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from stencilgen.config import Config
+from stencilgen.config import Config, load_config
 from stencilgen.errors import UserError
 from stencilgen.pipeline import build
 from stencilgen.toolchain.cc import find_compiler
 from stencilgen.toolchain.clang import NEWEST, OLDEST, find_clang, ziglang
+from tests.stencilgen.conftest import CONFIGURATION, PREAMBLE, VM_HEADER
 from tests.stencilgen.test_build import STENCILS
 
 CLANGS = [path for version in range(OLDEST, NEWEST + 1) if (path := shutil.which(f"clang-{version}"))]
@@ -41,3 +42,14 @@ def test_a_c_compiler_that_is_not_there_is_the_users_to_mend(monkeypatch: pytest
     monkeypatch.setenv("CC", "no-such-compiler -O2")
     with pytest.raises(UserError, match=r"\$CC is 'no-such-compiler -O2', which is not there"):
         find_compiler()
+
+
+def test_a_folder_with_spaces_and_a_source_that_looks_like_a_flag(tmp_path: Path) -> None:
+    """The layout of structs in a header elsewhere is asserted wherever that lies."""
+    folder, include = tmp_path / "größe # 1", tmp_path / "größe # 1" / "in clude"
+    include.mkdir(parents=True)
+    (include / "vm.h").write_text(VM_HEADER)
+    (folder / "-stencils.c").write_text(PREAMBLE + "STENCIL(S) { thread->count++; CONTINUE(); }\n")
+    sources = 'sources = ["-stencils.c"]\ninclude = ["in clude"]'
+    (folder / "stencilgen.toml").write_text(CONFIGURATION.replace('sources = ["stencils.c"]', sources))
+    assert "offsetof(struct Thread, number) == 8" in build(load_config(folder), cache=False).header

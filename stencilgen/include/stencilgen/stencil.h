@@ -22,6 +22,9 @@
 #ifndef STENCILGEN_STENCIL_H
 #define STENCILGEN_STENCIL_H
 
+#ifdef __cplusplus
+#error "stencils are C, not C++: remove -x c++ from stencils.flags, or rename the source to .c"
+#endif
 #ifndef STENCIL_STATE
 #error "define STENCIL_STATE, the machine state as a parameter list, before including <stencilgen/stencil.h>"
 #endif

@@ -5,6 +5,7 @@ call, or with the bytes just written. The key idea of the engine: it runs three 
 measures, and stores arguments; the second shortens branches; the third writes the bytes.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -72,6 +73,20 @@ class Names:
         if name not in self.externs and len(self.externs) == _MOST_EXTERNS:
             raise statement.error("there are too many external labels", f"{_MOST_EXTERNS} are possible")
         return self.externs.setdefault(name, len(self.externs))
+
+    def table(self, kind: str, name: str) -> Iterator[str]:
+        """The C of a table: "globals", an enumeration; "globalnames", "externnames", arrays of strings."""
+        if kind == "globals":
+            yield "enum {"
+            for label in self.globals:
+                yield f"  {name}{label.partition('@')[0]},"
+            yield f"  {name}_MAX"
+        else:
+            yield f"static const char *const {name}[] = {{"
+            for label in self.globals if kind == "globalnames" else self.externs:
+                yield f'  "{label}",'
+            yield "  (const char *)0"
+        yield "};"
 
 
 @dataclass(slots=True)
@@ -150,13 +165,13 @@ class Actions:
 
         The last one of an instruction also decides whether the prefix shrinks, for as many as were counted.
         """
-        limit = {"rex": _FIELDS["vvvv"], "vex": _FIELDS["reg"], "": 0}[item.shrinks]
+        limit = (_FIELDS["vvvv"] if item.prefix == "rex" else _FIELDS["reg"]) if item.shrinks else 0
         here = [variable for variable in item.variables if variable.at == at]
         for variable in here:
             kind = _FIELDS[variable.field]
             counted += kind < limit
             last = variable is item.variables[-1]
-            distance = 0 if variable.field == "vvvv" else at + 1 - item.prefix_at
+            distance = 0 if variable.field == "vvvv" or not item.prefix else at + 1 - item.prefix_at
             self.action(Action.VARIABLE_REGISTER, variable.expression)
             self.code.append(kind + (counted * 8 if last else 0) + distance)
         return counted

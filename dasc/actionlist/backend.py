@@ -71,15 +71,7 @@ class ActionListBackend:
         self.output.deferred(lambda: self.lines(kind, name))
 
     def lines(self, kind: str, name: str) -> Iterator[str]:
-        match kind:
-            case "actionlist":
-                yield from self.action_list(name)
-            case "globals":
-                yield from self.globals(name)
-            case "globalnames":
-                yield from _strings(name, self.names.globals)
-            case "externnames":
-                yield from _strings(name, self.names.externs)
+        yield from self.action_list(name) if kind == "actionlist" else self.names.table(kind, name)
 
     def action_list(self, name: str) -> Iterator[str]:
         actions = self.actions or bytes([Action.STOP])
@@ -94,13 +86,6 @@ class ActionListBackend:
         yield "};"
         yield ""
 
-    def globals(self, prefix: str) -> Iterator[str]:
-        yield "enum {"
-        for name in self.names.globals:
-            yield f"  {prefix}{name.partition('@')[0]},"
-        yield f"  {prefix}_MAX"
-        yield "};"
-
 
 def _room(item: Item) -> int:
     """So much is kept free before an item, whatever it takes. Calls are cut where DynASM cuts them."""
@@ -110,11 +95,3 @@ def _room(item: Item) -> int:
         case Code():
             return 6
     return 1
-
-
-def _strings(name: str, strings: dict[str, int]) -> Iterator[str]:
-    yield f"static const char *const {name}[] = {{"
-    for string in strings:
-        yield f'  "{string}",'
-    yield "  (const char *)0"
-    yield "};"

@@ -76,7 +76,7 @@ def load64(statement: Statement, operands: Sequence[Operand]) -> Code:
             if register.expression is None:
                 return Code(bytes(code), immediates=(Immediate(value, 8),))
             code[0] &= 0xFE
-            return Code(bytes(code), 0, variables=(Variable("opcode", 1, register.expression),),
+            return Code(bytes(code), "rex", 0, variables=(Variable("opcode", 1, register.expression),),
                         immediates=(Immediate(value, 8),))  # fmt: skip
         case (Reg(number=0, expression=None) as register, Mem(displacement=(int() | str()) as value) as memory):
             store = False
@@ -278,14 +278,15 @@ class _Assembly:
         if form.mnemonic.startswith("SET"):
             code[modrm_at] |= 0x10  # ignored by processors, and there in DynASM's code
         clear = _clear_vex if form.family != "legacy" else _clear_rex
-        prefix_at, shrinks = clear(form, code, opcode_at, variables) if self.x64 else (0, "")
+        prefix, prefix_at, shrinks = clear(form, code, opcode_at, variables) if self.x64 else ("", 0, False)
         byte = any(isinstance(operand, Reg) and _needs_rex(operand) for operand in self.spelled.operands)
         places = [operand for operand in self.spelled.operands if isinstance(operand, Place)]
         target = places[0] if places and not any(i.value is places[0] for i in choice.immediates) else None
         return Code(
             bytes(code),
+            prefix,
             prefix_at,
-            "" if byte else shrinks,
+            shrinks and not byte,
             modrm_at,
             variables,
             choice.displacement,
@@ -324,18 +325,22 @@ def _needs_rex(register: Reg) -> bool:
     return register.kind == "r8" and (register.expression is not None or register.number >= 4)
 
 
-def _clear_rex(form: Form, code: bytearray, opcode_at: int, variables: Sequence[Variable]) -> tuple[int, str]:
+_Prefix = tuple[str, int, bool]
+"""As `Code` has them: prefix, prefix_at, shrinks."""
+
+
+def _clear_rex(form: Form, code: bytearray, opcode_at: int, variables: Sequence[Variable]) -> _Prefix:
     at = opcode_at - len(form.opcode) - _ESCAPES[form.map]
     bits = 0
     for variable in variables:
         bits |= _EXTENDED[variable.field]
     if not bits or "st" in form.kinds:
-        return max(at, 0), ""
+        return "", 0, False
     code[at] &= ~bits
-    return at, "rex" if code[at] == 0x40 else ""
+    return "rex", at, code[at] == 0x40
 
 
-def _clear_vex(form: Form, code: bytearray, opcode_at: int, variables: Sequence[Variable]) -> tuple[int, str]:
+def _clear_vex(form: Form, code: bytearray, opcode_at: int, variables: Sequence[Variable]) -> _Prefix:
     last = opcode_at - len(form.opcode)
     length = 4 if form.family == "EVEX" else 2 if code[last - 1] == 0xC5 else 3
     at = last - length + 1
@@ -346,7 +351,7 @@ def _clear_vex(form: Form, code: bytearray, opcode_at: int, variables: Sequence[
             code[last] |= 0x78
     code[at + 1] |= bits << 5
     shrinks = length == 3 and form.map == 1 and not form.w and code[at + 1] & 0x60 == 0x60 and bits & 3
-    return at, "vex" if shrinks else ""
+    return "vex", at, bool(shrinks)
 
 
 def _near_zero(value: int) -> int:

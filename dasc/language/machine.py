@@ -50,24 +50,37 @@ class Immediate:
     kind: str = "plain"
 
 
+_VEX_LENGTHS = {0xC5: 2, 0xC4: 3, 0x8F: 3, 0x62: 4}
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """An instruction.
 
     code: bytes up to and with ModRM and SIB; variable registers count as 0, and prefixes have room for any number.
-    prefix_at: the index of the REX prefix, or of the first byte of a VEX prefix.
-    shrinks: "rex" or "vex": the prefix can be left out, or have two bytes for three, unless a variable register is above 7.
+    prefix, prefix_at: where there are variable registers, what extends their numbers: "rex", "vex" or nothing, and the index
+    of its first byte.
+    shrinks: the REX prefix can be left out, or the VEX prefix have two bytes for three, when those numbers are below 8.
     modrm_at: the index of the ModRM byte, -1 when there is none. target: where a branch goes: 4 bytes, relative.
     """
 
     code: bytes
+    prefix: str = ""
     prefix_at: int = 0
-    shrinks: str = ""
+    shrinks: bool = False
     modrm_at: int = -1
     variables: tuple[Variable, ...] = ()
     displacement: Displacement | None = None
     immediates: tuple[Immediate, ...] = ()
     target: Place | None = None
+
+    @property
+    def prefix_end(self) -> int:
+        """The index of the first byte after the prefix that may shrink; 0 when there is none."""
+        if not self.prefix:
+            return 0
+        length = 1 if self.prefix == "rex" else _VEX_LENGTHS[self.code[self.prefix_at]]
+        return self.prefix_at + length
 
     @property
     def rip_relative(self) -> bool:

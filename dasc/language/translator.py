@@ -20,7 +20,7 @@ from dasc.language.registers import Reg
 from dasc.language.source import Statement
 from dasc.language.spelling import PREFIXES
 
-__all__ = ["Backend", "Options", "TranslationError", "translate"]
+__all__ = ["Backend", "Options", "TranslationError", "Translator", "translate"]
 
 
 class TranslationError(Exception):
@@ -71,7 +71,7 @@ class Backend(Protocol):
 
 def translate(text: str, file: str, backend: Backend, options: Options = Options()) -> str:
     """The C of a `.dasc` file. Raises `TranslationError`."""
-    translator = _Translator(backend)
+    translator = Translator(backend)
     preprocessor = Preprocessor(
         translator,
         backend.output,
@@ -92,7 +92,7 @@ _TABLES = {".actionlist", ".globals", ".globalnames", ".externnames"}
 
 
 @dataclass(slots=True)
-class _Translator:
+class Translator:
     """Knows what the statements of one file mean."""
 
     backend: Backend
@@ -254,12 +254,12 @@ class _Translator:
         self.backend.output.line(f"#define Dt{type_.number:X}(_V) (int)(ptrdiff_t)&((({ctype} *)0)_V)")
 
 
-_DIRECTIVES: dict[str, Callable[[_Translator, Statement, Parser], None]] = {
-    ".label": _Translator.label,
-    ".align": _Translator.align,
-    ".space": _Translator.space,
-    ".section": _Translator.section,
-    ".type": _Translator.type,
+_DIRECTIVES: dict[str, Callable[[Translator, Statement, Parser], None]] = {
+    ".label": Translator.label,
+    ".align": Translator.align,
+    ".space": Translator.space,
+    ".section": Translator.section,
+    ".type": Translator.type,
 }
 
 

@@ -73,6 +73,6 @@ def test_a_defect_of_ours_is_exit_code_1(
     def broken(*_: object) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr(dasc.__main__, "compile_file", broken)
+    monkeypatch.setattr(dasc.__main__, "compile_text", broken)
     assert main([str(source)]) == 1
     assert "internal error: KeyError" in capsys.readouterr().err

@@ -1,16 +1,21 @@
 """Results of earlier builds, by the fingerprint of what they were made from.
 
-One file, replaced as a whole. A cache that cannot be read (another version, a cut-off write) is an empty one: all it
-costs is time.
+One file, replaced as a whole: a digest of the rest, and the rest. A cache that cannot be read (another version, a cut-off
+write, a flipped bit) is an empty one: all it costs is time.
 """
 
+import hashlib
 import os
 import pickle
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from stencilgen.errors import UserError
+
 __all__ = ["Cache"]
+
+_MARK = hashlib.sha256().digest_size
 
 
 class Cache:
@@ -24,20 +29,17 @@ class Cache:
 
     def _load(self) -> dict[str, Any]:
         try:
-            entries = pickle.loads(self._path.read_bytes())
-        except (
-            OSError,
-            pickle.UnpicklingError,
-            EOFError,
-            AttributeError,
-            ImportError,
-            IndexError,
-            TypeError,
-            ValueError,
-            KeyError,
-        ):
+            content = self._path.read_bytes()
+        except OSError:
             return {}
-        return entries if isinstance(entries, dict) else {}
+        mark, pickled = content[:_MARK], content[_MARK:]
+        if hashlib.sha256(pickled).digest() != mark:
+            return {}
+        try:
+            entries: dict[str, Any] = pickle.loads(pickled)
+        except (pickle.UnpicklingError, AttributeError, ImportError, TypeError):  # of other versions of our classes
+            return {}
+        return entries
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
@@ -63,7 +65,10 @@ class Cache:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         partial = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
-            partial.write_bytes(pickle.dumps(self._entries, protocol=pickle.HIGHEST_PROTOCOL))
+            pickled = pickle.dumps(self._entries, protocol=pickle.HIGHEST_PROTOCOL)
+            partial.write_bytes(hashlib.sha256(pickled).digest() + pickled)
             partial.replace(self._path)
+        except OSError as error:
+            raise UserError(f"cannot write the cache: {error.strerror}", file=self._path) from None
         finally:
             partial.unlink(missing_ok=True)

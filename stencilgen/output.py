@@ -34,7 +34,7 @@ def write_files(directory: Path, files: Mapping[str, str | dict[str, Any] | list
             temporary.replace(path)
         return paths
     except OSError as error:
-        raise UserError(f"cannot write the results: {error}", file=directory) from None
+        raise UserError(f"cannot write the results: {error.strerror}", file=error.filename or directory) from None
     finally:
         for temporary, _ in partial:
             temporary.unlink(missing_ok=True)

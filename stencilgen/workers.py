@@ -57,7 +57,8 @@ def _start() -> "subprocess.Popen[bytes]":
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
     # -P: the current directory is the user's, not ours
     command = [sys.executable, "-P", "-m", "stencilgen.workers"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    # a group of its own: Ctrl-C on a terminal reaches us alone, and we end the children
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, process_group=0)
 
 
 def _converse(

@@ -9,6 +9,7 @@
 """
 
 import difflib
+import errno
 import importlib
 import os
 import signal
@@ -27,6 +28,10 @@ COMMANDS = ("build", "explain", "stats", "check", "doctor", "demo", "runtime")
 """In the order in which a newcomer meets them; each is `stencilgen.cli.NAME.command`."""
 
 REPORT = "please report this, with the output of `stencilgen doctor`, to the developers of stencilgen"
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a write, which knows no file's name, meets on a full disk."""
 
 
 class _Lazy(click.Group):
@@ -85,18 +90,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        # whoever read our output has seen enough; keep the interpreter from complaining when it flushes
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has seen enough
         return 128 + signal.SIGPIPE
     except Exception as error:
         if wants_traceback:
             traceback.print_exc()
-        if isinstance(error, OSError) and error.filename is not None:  # a full disk, a folder without permission
-            click.echo(f"{error.filename}: {error.strerror}", err=True)
+        if isinstance(error, OSError) and (error.filename is not None or error.errno in _NO_ROOM):
+            place = f"{error.filename}: " if error.filename is not None else ""  # a folder without permission
+            click.echo(f"{place}{error.strerror}", err=True)
+            if not place:
+                _drop_output()
             return 2
         message = " ".join(str(error).split()) or "no message"
         click.echo(f"stencilgen: a defect of stencilgen: {type(error).__name__}: {message}\n  → {REPORT}", err=True)
         return 1
+
+
+def _drop_output() -> None:
+    """Keep the interpreter from complaining when it flushes what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_code(result: object) -> int:

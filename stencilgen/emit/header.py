@@ -73,7 +73,7 @@ class HeaderContent:
 def fingerprint_of(header: str) -> str | None:
     """The fingerprint that a header carries; None when it is not one of ours."""
     for line in header.splitlines()[:40]:
-        if line.startswith("#define SG_FINGERPRINT "):
+        if line.startswith('#define SG_FINGERPRINT "'):
             return line.split('"')[1]
     return None
 

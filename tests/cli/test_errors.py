@@ -111,3 +111,11 @@ def test_a_folder_that_cannot_be_made(project: Path, run: Run) -> None:
     assert result.code == 2
     assert "build" in result.err
     assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("text", ["#define SG_FINGERPRINT \n", "#define SG_FINGERPRINT 5\n", "\0\xff"])
+def test_a_header_with_a_broken_fingerprint(project: Path, run: Run, text: str) -> None:
+    (project / "broken.h").write_text(text)
+    result = run("check", "broken.h")
+    assert result.code == 2
+    assert "broken.h: this is not a header that stencilgen generated" in result.err

@@ -78,6 +78,16 @@ def test_an_interrupt_leaves_nothing_behind(project: Path, tmp_path: Path) -> No
     assert sorted(project.rglob("*")) == before
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_no_defect_of_ours(built: Path) -> None:
+    command = [sys.executable, "-m", "stencilgen", "stats"]
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(
+            command, cwd=built, env={"PYTHONPATH": str(ROOT)}, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (result.returncode, result.stderr) == (2, "No space left on device\n")
+
+
 def test_a_reader_that_stops_reading_is_no_error(built: Path) -> None:
     command = f"'{sys.executable}' -m stencilgen stats --json | head -n 1"
     result = subprocess.run(

@@ -8,13 +8,12 @@ and leaves the low bits zero.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from dasc.errors import DascError
 from dasc.language.machine import Code, Displacement, Immediate, Variable
 from dasc.language.operands import Imm, Mem, Operand, Place
 from dasc.language.registers import Reg
-from dasc.language.source import Statement
+from dasc.language.source import Statement, suggestion
 from dasc.language.spelling import PREFIXES, Spelled, respell
 from x86_64 import REGISTERS, AssemblyError, Form, Instruction, Label, Memory, Register, Symbol, Symbolic, mnemonics
 from x86_64 import Operand as MachineOperand
@@ -49,8 +48,7 @@ def assemble(statement: Statement, operands: Sequence[Operand], x64: bool) -> Co
     try:
         canonical(spelled.mnemonic)
     except AssemblyError:
-        near = get_close_matches(statement.name, sorted(mnemonic_names()), 1)
-        remedy = f"did you mean `{near[0]}`?" if near else ""
+        remedy = suggestion(statement.name, mnemonic_names())
         raise statement.error(f"unknown instruction `{statement.name}`", remedy, statement.name) from None
     try:
         return _Assembly(spelled, x64).code()

@@ -142,6 +142,16 @@ class Parser:
             raise statement.error(cause, "leave out the size, or write memory in brackets", text)
         return Imm(self._expression(rest, statement))
 
+    def parse_wide(self, text: str, statement: Statement) -> Operand:
+        """The same where numbers of 64 bits can stand, by themselves or as absolute addresses."""
+        brackets = _BRACKETS.fullmatch(text)
+        value = number(brackets[1] if brackets else text)
+        if value is None:
+            return self.parse(text, statement)
+        if not -(1 << 63) <= value < 1 << 64:
+            raise statement.error(f"{value} is wider than 64 bits", "", text)
+        return Mem(None, displacement=value) if brackets else Imm(value)
+
     def place(self, text: str, statement: Statement) -> Place | None:
         """A label or an address; None when the text is a C expression."""
         if text.startswith("&"):

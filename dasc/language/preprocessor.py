@@ -8,16 +8,15 @@ directives, macros, and whoever receives the statements (`Receiver`), who knows 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
 
 from dasc.errors import DascError, Text
 from dasc.language.conditions import ConditionError, holds
 from dasc.language.output import Output
-from dasc.language.source import Origin, Statement
+from dasc.language.source import Origin, Statement, suggestion
 
-__all__ = ["MACRO_NAME", "NAME", "Preprocessor", "Receiver", "split_parameters"]
+__all__ = ["MACRO_NAME", "NAME", "Fatal", "Preprocessor", "Receiver", "split_parameters", "split_statement"]
 
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 MACRO_NAME = re.compile(r"[A-Za-z_][\w.]*|\.[\w.]*", re.ASCII)
@@ -183,7 +182,7 @@ class Preprocessor:
         if text.startswith("|"):
             self._c_line(text[1:])
             return
-        name, parameters = _split(text, origin)
+        name, parameters = split_statement(text, origin)
         statement = Statement(name, parameters, text, origin)
         macro = self.macros.get((name, len(parameters)))
         if macro is not None:
@@ -208,9 +207,7 @@ class Preprocessor:
             cause = f"the macro `{name}` takes {takes} parameters; here are {len(statement.parameters)}"
             return statement.error(cause, "commas separate parameters, except in brackets", name)
         known = {*(macro for macro, _ in self.macros), *_DIRECTIVES, *self.receiver.names()}
-        near = get_close_matches(name, sorted(known), 1)
-        remedy = f"did you mean `{near[0]}`?" if near else ""
-        return statement.error(f"unknown statement `{name}`", remedy, name)
+        return statement.error(f"unknown statement `{name}`", suggestion(name, known), name)
 
     def _c_line(self, code: str) -> None:
         self.receiver.flush()
@@ -429,7 +426,7 @@ _DIRECTIVES: dict[str, tuple[int, int, Callable[[Preprocessor, Statement], None]
 """Name: fewest and most parameters, and what to do."""
 
 
-def _split(text: str, origin: Origin) -> tuple[str, tuple[str, ...]]:
+def split_statement(text: str, origin: Origin) -> tuple[str, tuple[str, ...]]:
     """A statement's name and parameters; `label:` is the statement `.label label`."""
     if label := _LABEL.fullmatch(text):
         return ".label", (label[1],)

@@ -5,11 +5,22 @@ error about a fragment points at that fragment where the line still contains it,
 quotes what the statement has become.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from dasc.errors import DascError, Text
 
-__all__ = ["Origin", "Statement"]
+__all__ = ["Origin", "Statement", "suggestion"]
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """A remedy for a misspelt name; empty when nothing that is known resembles it."""
+    near = get_close_matches(name, sorted(known), 5)
+    if not near:
+        return ""
+    letters = sorted(name)
+    return f"did you mean `{min(near, key=lambda other: (sorted(other) != letters, abs(len(other) - len(name))))}`?"
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,10 +148,11 @@ class Translator:
         if statement.name in PREFIXES and not statement.parameters:
             self.put(assemble(statement, (), parser.x64), statement)
             return
-        operands = [parser.parse(text, statement) for text in statement.parameters]
         if statement.name == "mov64" and parser.x64:
-            self.put(load64(statement, operands), statement)
+            wide = [parser.parse_wide(text, statement) for text in statement.parameters]
+            self.put(load64(statement, wide), statement)
         else:
+            operands = [parser.parse(text, statement) for text in statement.parameters]
             self.put(assemble(statement, operands, parser.x64), statement)
 
     def label(self, statement: Statement, parser: Parser) -> None:
@@ -193,7 +194,7 @@ class Translator:
         """`.byte value, …` and the like"""
         size = _DATA[statement.name] or parser.address_size
         for text in statement.parameters:
-            value = Imm(wide) if size == 8 and (wide := number(text)) is not None else parser.parse(text, statement)
+            value = parser.parse_wide(text, statement) if size == 8 else parser.parse(text, statement)
             match value:
                 case Place() if size == parser.address_size and value.kind != "pointer":
                     self.put(Data((Immediate(value, size),)), statement)

@@ -1,8 +1,6 @@
 """DynASM as an oracle: what it accepts, and the actions that it makes of a statement."""
 
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -159,7 +157,7 @@ def statements(keep: int = 1) -> list[str]:
         kinds = [kind.strip() for kind in rest[0].split(",")] if rest else []
         for operands in product(*(_samples(kind, len(kinds) > 2) for kind in kinds)):
             statement = f"{name} {', '.join(operands)}".strip()
-            if crc32(statement.encode()) % keep == 0:
+            if one_in(keep, statement):
                 found[statement] = None
     return list(found)
 
@@ -188,4 +186,6 @@ def variations(statement: str) -> Iterator[str]:
                     yield new.join(statement.rsplit(old, 1))
 
 
-_ = (subprocess, sys)
+def one_in(count: int, statement: str) -> bool:
+    """Whether the statement is in a sample of one in so many, which is always the same one."""
+    return crc32(statement.encode()) % count == 0

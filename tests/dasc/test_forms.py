@@ -1,0 +1,115 @@
+"""Every instruction that DynASM accepts, with every kind of operand: the same bytes, or a shorter encoding.
+
+Runs where lupa is installed and DynASM is found; `pytest --long` tries all combinations, otherwise one in many.
+"""
+
+from collections import Counter
+from itertools import chain
+
+import pytest
+from iced_x86 import Decoder, Formatter, FormatterSyntax
+
+from dasc.errors import DascError
+from tests.dasc.engine import emit
+from tests.dasc.translate import put
+from tests.dasc.upstream import Put, assemble_all, one_in, statements, variations
+
+NUMBERS = range(16)
+EXPRESSIONS = (0, 5, -128, 127, 128, 1000, -129)
+
+WRONG_UPSTREAM = {
+    "insertps": "has the opcode of dppd",
+    "clflush": "changes the opcode or has another's prefix, by an operand size that means nothing",
+    "fldenv": "changes the opcode for a byte",
+    "fnstenv": "changes the opcode for a byte",
+    "fstenv": "changes the opcode for a byte, puts the prefix before fwait",
+    "fxsave": "changes the opcode for a byte, has a meaningless prefix for a word",
+    "fxrstor": "changes the opcode for a byte, has a meaningless prefix for a word",
+    "into": "does not exist in 64-bit code",
+    "xchg eax, eax": "is a nop, which leaves the upper half of rax",
+}
+"""What DynASM encodes wrongly."""
+
+
+def _arguments(put_: Put, number: int, expression: int) -> list[int]:
+    known = {"(n)": number, "(m)": (number * 7 + 3) % 16, "expr": expression, "-expr": -expression}
+    return [known.get(argument, 77) for argument in put_.arguments]
+
+
+def _decoded(code: bytes) -> list[str]:
+    formatter = Formatter(FormatterSyntax.INTEL)
+    return [formatter.format(instruction) for instruction in Decoder(64, code, ip=0x1000)]
+
+
+def _is_same(ours: Put, theirs: Put, statement: str) -> str:
+    """ "equal", "as short or shorter" or "different": the bytes for all numbers of registers and some values."""
+    if ours == theirs:
+        return "equal"
+    verdict = "equal"
+    for number in range(8) if "Rf" in statement else NUMBERS:
+        for expression in EXPRESSIONS:
+            mine = emit(ours.actions, _arguments(ours, number, expression))
+            other = emit(theirs.actions, _arguments(theirs, number, expression))
+            if mine == other:
+                continue
+            same_text = _decoded(mine) == _decoded(other)
+            # Relative operands are decoded as addresses, which move with the instruction's end.
+            if len(mine) > len(other) or not (same_text or "[rip" in statement or any(c in statement for c in "&=<")):
+                return "different"
+            verdict = "as short or shorter"
+    return verdict
+
+
+def _is_known(statement: str) -> bool:
+    return statement.split()[0] in WRONG_UPSTREAM or statement in WRONG_UPSTREAM
+
+
+def test_what_dynasm_accepts_has_the_same_bytes(request: pytest.FixtureRequest) -> None:
+    every, varied = (1, 3) if request.config.getoption("--long") else (40, 40)
+    answers = assemble_all(statements(every))
+    accepted = [statement for statement, answer in answers.items() if isinstance(answer, Put)]
+    more = dict.fromkeys(chain.from_iterable(map(variations, accepted)))
+    answers |= assemble_all([statement for statement in more if one_in(varied, statement)])
+    counts: Counter[str] = Counter()
+    problems = []
+    for statement, theirs in answers.items():
+        try:
+            ours: Put | str = put(statement)
+        except DascError as error:
+            ours = str(error).splitlines()[0]
+        match ours, theirs:
+            case Put(), Put():
+                verdict = _is_same(ours, theirs, statement)
+            case Put(), _:
+                verdict = "only we accept it"
+            case _, Put() if "ah cannot be encoded" in str(ours) or "DynASM's engine cannot" in str(ours):
+                verdict = "wrong in DynASM, an error in ours"
+            case _, Put():
+                verdict = "rejected"
+            case _:
+                verdict = "an error in both"
+        if verdict in ("different", "rejected"):
+            if _is_known(statement):
+                verdict = "wrong in DynASM"
+            else:
+                problems.append((verdict, statement, ours, theirs))
+        counts[verdict] += 1
+    print(dict(counts))
+    assert not problems, problems[:20]
+    assert counts["equal"] > 300
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("test dil, 1", "40 f6 c7 01"),
+        ("mov al, -1", "b0 ff"),
+        ("mov si, -128", "66 be 80 ff"),
+        ("movss xmm0, [rax]", "f3 0f 10 00"),
+        ("xadd [rax], ecx", "0f c1 08"),
+        ("insertps xmm0, xmm1, 3", "66 0f 3a 21 c1 03"),
+    ],
+)
+def test_what_dynasm_rejects_or_gets_wrong_works(statement: str, code: str) -> None:
+    made = put(statement)
+    assert emit(made.actions, []) == bytes.fromhex(code)

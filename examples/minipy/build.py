@@ -3,18 +3,13 @@
 import hashlib
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stencilgen import paths
-from stencilgen.config import load_config
-from stencilgen.errors import UserError
-from stencilgen.output import write_files
-from stencilgen.pipeline import build
-from stencilgen.toolchain.cc import Compiler, find_compiler, link
-from stencilgen.toolchain.clang import ziglang
 
 HERE = Path(__file__).resolve().parent
+ZIG_FLAGS = ("-target", "x86_64-linux-gnu", "-mcpu=x86_64", "-fno-sanitize=undefined")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g")
 
 
@@ -47,48 +42,53 @@ def sources() -> list[Path]:
     return [path for path in own if path.name not in ("stencils.c", "special.c")]
 
 
-def compiler_for(variant: Variant) -> Compiler:
-    """Any C compiler; for the threaded interpreter a Clang, which knows musttail and preserve_none."""
-    if variant.threaded and not os.environ.get("CC") and (zig := ziglang()):
-        flags = ("-target", "x86_64-linux-gnu", "-mcpu=x86_64", "-fno-sanitize=undefined")
-        return Compiler((str(zig / "zig"), "cc"), "the ziglang package", flags)
-    return find_compiler()
-
-
-def build_vm(variant: Variant, progress: bool = False) -> Path:
-    """The VM's executable; built if anything that it is made from has changed."""
-    runtime = paths.runtime()
-    headers = [*HERE.glob("vm/*"), *HERE.glob("trace/*"), *(runtime / "src").iterdir(), HERE / "stencilgen.toml"]
-    headers += [*(runtime / "include" / "stencilgen").iterdir(), Path(__file__)]
-    own_code = [path for name in ("stencilgen", "dasc", "llvm_passes", "x86_64") for path in _package(name).rglob("*.py")]
+def build_vm(variant: Variant) -> Path:
+    """The VM's executable; built if anything that it is made from has changed. UserError if it cannot be."""
     digest = hashlib.sha256(f"{variant} {os.environ.get('CC')}".encode())
-    for path in sorted([*headers, *own_code]):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in _made_from():
+        status = path.stat()
+        digest.update(f"{path} {status.st_mtime_ns} {status.st_size}\n".encode())
     folder = cache_directory()
     program = folder / f"{variant.name}-{digest.hexdigest()[:16]}"
-    if program.exists():
-        return program
-    folder.mkdir(parents=True, exist_ok=True)
-    checks = ["-DMINIPY_CHECK"] if variant.check else []
-    config = load_config(HERE)
-    config = config.model_copy(
-        update={"stencils": config.stencils.model_copy(update={"flags": [*config.stencils.flags, *checks]})}
-    )
-    built = build(config, directory=folder / ("stencils-check" if variant.check else "stencils"))
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".headers-") as work:
-        write_files(Path(work), {"jit_stencils.h": built.header})
-        flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-I", work, "-I", str(HERE), "-I", str(HERE / "vm"), "-I", str(runtime / "include"), *checks]
-        flags += [*(SANITIZERS if variant.sanitize else ()), "-lm"]
-        link(compiler_for(variant), [*sources(), *sorted((runtime / "src").glob("*.c"))], program, flags, directory=HERE)
-    for old in folder.glob(f"{variant.name}-????????????????"):
-        if old != program:
-            old.unlink(missing_ok=True)
+    if not program.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _build(variant, folder, program)
+        for old in folder.glob(f"{variant.name}-{'?' * 16}"):
+            if old != program:
+                old.unlink(missing_ok=True)
     return program
 
 
-def _package(name: str) -> Path:
-    root = Path(paths.__file__).resolve().parent.parent
-    return root / name
+def _made_from() -> list[Path]:
+    """Every file that the VM depends on, stencilgen's own code too."""
+    runtime, root = paths.runtime(), Path(paths.__file__).resolve().parent.parent
+    found = [*HERE.glob("vm/*"), *HERE.glob("trace/*"), *runtime.rglob("*.[ch]"), HERE / "stencilgen.toml", Path(__file__)]
+    for package in ("stencilgen", "dasc", "llvm_passes", "x86_64"):
+        found += [path for path in (root / package).rglob("*.py") if "cli" not in path.parts]
+    return sorted([*found, *(root / "stencilgen" / "include").rglob("*.h")])
 
 
-__all__ = ["UserError", "Variant", "build_vm", "cache_directory"]
+def _build(variant: Variant, folder: Path, program: Path) -> None:
+    from stencilgen.config import load_config
+    from stencilgen.output import write_files
+    from stencilgen.pipeline import build
+    from stencilgen.toolchain.cc import find_compiler, link
+    from stencilgen.toolchain.clang import ziglang
+
+    runtime = paths.runtime()
+    checks = ["-DMINIPY_CHECK"] if variant.check else []
+    config = load_config(HERE)
+    stencils = config.stencils.model_copy(update={"flags": [*config.stencils.flags, *checks]})
+    built = build(
+        config.model_copy(update={"stencils": stencils}),
+        directory=folder / ("stencils-check" if variant.check else "stencils"),
+    )
+    compiler = find_compiler()
+    if variant.threaded and not os.environ.get("CC") and (zig := ziglang()):  # a Clang: it knows musttail
+        compiler = replace(find_compiler(), command=(str(zig / "zig"), "cc"), flags=ZIG_FLAGS)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".headers-") as work:
+        write_files(Path(work), {"jit_stencils.h": built.header})
+        includes = [work, str(HERE), str(HERE / "vm"), str(runtime / "include")]
+        flags = ["-O2", "-Wall", "-Wextra", "-Werror", *(flag for path in includes for flag in ("-I", path)), *checks]
+        flags += [*(SANITIZERS if variant.sanitize else ()), "-lm"]
+        link(compiler, [*sources(), *sorted((runtime / "src").glob("*.c"))], program, flags, directory=HERE)

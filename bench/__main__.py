@@ -1,6 +1,7 @@
-"""python -m bench build [--quick]: print one table, with the machine it was measured on."""
+"""python -m bench build|encoder [--quick]: print one table, with the machine it was measured on."""
 
 import platform
+import random
 from pathlib import Path
 
 import click
@@ -40,6 +41,19 @@ def build(quick: bool, jobs: int | None) -> None:
     console = Console()
     console.print(machine())
     console.print(build_bench.run(sizes=(20,) if quick else (20, 200, 1000), samples=1 if quick else 3, jobs=jobs))
+
+
+@main.command()
+@click.option("--quick", is_flag=True, help="10 000 random cases instead of a million, fewer samples")
+@click.option("--seed", type=int, default=None, help="of the random cases (default: a new one, which is printed)")
+def encoder(quick: bool, seed: int | None) -> None:
+    """The assembler: cases compared, forms covered, rates beside iced-x86, GNU as and LLVM."""
+    from bench import encoder as encoder_bench
+
+    console = Console()
+    console.print(machine())
+    if encoder_bench.run(console, quick, random.getrandbits(32) if seed is None else seed):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

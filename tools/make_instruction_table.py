@@ -102,6 +102,8 @@ HEADER = """\
 #           jump conditional indirect_jump call indirect_call return trap
 #           {k} {kz} {k!}                                   mask allowed, with zeroing too, required
 #           {k}:x         clears the mask register
+#           distinct      vector and tile registers (an index too) must all be different; distinct-destination: only
+#                         from the first
 #           {er} {sae}                                      rounding control, exception suppression
 #
 # Rows of a mnemonic stand in order of preference: the first family of encodings (legacy, VEX, XOP, EVEX) that can
@@ -389,6 +391,10 @@ def _effects(info: iced.OpCodeInfo, operands: list[Operand | None]) -> Iterator[
         yield "repne"
     if info.can_use_notrack_prefix:
         yield "notrack"
+    if info.requires_unique_reg_nums:
+        yield "distinct"
+    elif info.requires_unique_dest_reg_num:
+        yield "distinct-destination"
     control = CONTROL.get(FLOW[sample.flow_control])
     if control:
         yield control

@@ -64,7 +64,7 @@ _PUBLIC = [
     for name, value in globals().items()
     if name[0] != "_"
     and not isinstance(value, _ModuleType)
-    and name not in ("annotations", "dataclass", "TYPE_CHECKING")
+    and name not in ("annotations", "dataclass", "field", "TYPE_CHECKING")
 ]
 
 

@@ -365,6 +365,11 @@ def parse_att(line: str, resolve: Resolve = unresolved) -> Instruction:
     return instruction
 
 
+def forget_lines() -> None:
+    """Drop the cache of whole lines; for measurements."""
+    _LINES.clear()
+
+
 def _note(line: str, instruction: Instruction) -> None:
     if len(_LINES) > _CACHE_LIMIT:
         _LINES.clear()

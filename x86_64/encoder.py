@@ -235,6 +235,8 @@ def _sort(form: Form, operands: tuple[Operand, ...]) -> _Slots:
                     is4 = (is4 or 0) | number << 4
         elif isinstance(operand, Memory):
             slots.memory = operand
+            if operand.index is not None and operand.index.number > 15 and form.family != "EVEX":
+                raise OperandError(f"{form.mnemonic}: {operand.index.name} can be used only by AVX-512 forms")
         elif place == "4":
             assert isinstance(operand, int)
             if not 0 <= operand < 16:
@@ -253,6 +255,20 @@ def _sort(form: Form, operands: tuple[Operand, ...]) -> _Slots:
         tail.append(Part("raw", 1, form.suffix[0], 8, -128, 127))
     slots.tail = tuple(tail)
     return slots
+
+
+def _check_distinct(form: Form, operands: tuple[Operand, ...]) -> None:
+    """Refuse what the processor refuses: gathers, tile and complex products that would overwrite what they still read."""
+    everywhere = form.allows("distinct")
+    if not everywhere and not form.allows("distinct-destination"):
+        return
+    inner = [o.operand if isinstance(o, Masked) else o for o in operands]
+    registers = [o.index if isinstance(o, Memory) else o for o in inner]
+    wholes = [r.whole for r in registers if isinstance(r, Register) and r.kind in ("xmm", "ymm", "zmm", "tmm")]
+    clash = len(set(wholes)) < len(wholes) if everywhere else wholes[0] in wholes[1:]
+    if clash:
+        which = "all vector and tile registers" if everywhere else "destination and sources"
+        raise OperandError(f"{form.mnemonic}: {which} must be different, or the processor refuses the instruction")
 
 
 def _opening(form: Form, memory: Memory | None, prefixes: tuple[str, ...]) -> bytes:
@@ -339,6 +355,7 @@ def drafts(
 
     OperandError when the form cannot name these registers together (ah beside a REX prefix, xmm16 outside AVX-512).
     """
+    _check_distinct(form, operands)
     slots = _sort(form, operands)
     opening = _opening(form, slots.memory, prefixes)
     family_prefix = _FAMILY_PREFIX[form.family]

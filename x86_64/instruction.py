@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from x86_64 import table
 from x86_64.effects import Effects, effects_of
 from x86_64.encoder import PREFIX_BYTES, Draft, Encoding, finish, useful, viable
 from x86_64.errors import OperandError
-from x86_64.operands import Masked, Memory, Operand, Rounding, Symbol, Symbolic, address, setters
+from x86_64.operands import Masked, Memory, Operand, Rounding, Symbol, Symbolic, address, unfrozen
 from x86_64.registers import Register
 from x86_64.selection import Plan, plans, select, settle_size
+from x86_64.selection import shape as _shape
 from x86_64.table import Form
 
 
@@ -41,25 +43,26 @@ class Instruction:
         if any(isinstance(o, Rounding) for o in given[:-1]):
             given = tuple(sorted(given, key=lambda o: isinstance(o, Rounding)))
         found = select(name, given)
-        if not found.settled:
+        if not found.ready:
             given = settle_size(name, given, found.forms)
             found = select(name, given)
-        _set_mnemonic(self, name)
-        _set_operands(self, given)
-        _set_prefixes(self, prefixes)
-        _set_plan(self, found)
+        object.__setattr__(self, "mnemonic", name)
+        object.__setattr__(self, "operands", given)
+        object.__setattr__(self, "prefixes", prefixes)
+        object.__setattr__(self, "_plan", found)
         for prefix in prefixes:
             self._check_prefix(prefix)
 
     @classmethod
     def of_plan(cls, plan: Plan, operands: tuple[Operand, ...]) -> Instruction:
         """The instruction of canonical operands whose plan, with forms and settled, is known."""
-        instruction: Instruction = _new(cls)
-        _set_mnemonic(instruction, plan.mnemonic)
-        _set_operands(instruction, operands)
-        _set_prefixes(instruction, ())
-        _set_plan(instruction, plan)
-        return instruction
+        instruction = _UnfrozenInstruction()
+        instruction.mnemonic = plan.mnemonic
+        instruction.operands = operands
+        instruction.prefixes = ()
+        instruction._plan = plan
+        instruction.__class__ = cls
+        return instruction  # type: ignore[no-any-return]
 
     def __reduce__(self) -> tuple[object, ...]:
         return Instruction, (self.mnemonic, self.operands, self.prefixes)
@@ -83,7 +86,7 @@ class Instruction:
             return self._effects
         except AttributeError:
             known = effects_of(self._plan.forms[0], self.operands, self.prefixes)
-            _set_effects(self, known)
+            object.__setattr__(self, "_effects", known)
             return known
 
     @property
@@ -148,8 +151,7 @@ class Instruction:
         return format_intel(self)
 
 
-_set_mnemonic, _set_operands, _set_prefixes, _set_plan, _set_effects = setters(Instruction)
-_new = object.__new__
+_UnfrozenInstruction = unfrozen(Instruction)
 
 
 def _zero_extending(instruction: Instruction) -> list[Draft]:
@@ -183,22 +185,30 @@ class Mnemonic:
         self.name = name
         self._plans = plans(table.canonical(name))
 
-    def __call__(self, *operands: object) -> Instruction:
+    def __call__(self, *operands: Any) -> Instruction:
+        # This is the way of most instructions, so two and three operands are spelled out.
         try:
-            found = self._plans[
-                tuple([o.shape if type(o) is not int else "1" if o == 1 else "value" for o in operands])  # type: ignore[attr-defined]
-            ]
-        except (KeyError, AttributeError):  # a new plan, or an operand to canonicalise
+            if len(operands) == 2:
+                a, b = operands
+                found = self._plans[
+                    a.shape if type(a) is not int else _shape(a), b.shape if type(b) is not int else _shape(b)
+                ]
+            elif len(operands) == 3:
+                a, b, c = operands
+                found = self._plans[a.shape, b.shape, c.shape if type(c) is not int else _shape(c)]
+            else:
+                found = self._plans[tuple(map(_shape, operands))]
+        except (KeyError, AttributeError, OperandError):  # a new plan, or an operand to canonicalise
             return Instruction(self.name, operands)
-        if not (found.forms and found.settled):
+        if not found.ready:
             return Instruction(self.name, operands)
-        # As Instruction.of_plan, a call less: this is the way of most instructions.
-        instruction: Instruction = _new(Instruction)
-        _set_mnemonic(instruction, found.mnemonic)
-        _set_operands(instruction, operands)
-        _set_prefixes(instruction, ())
-        _set_plan(instruction, found)
-        return instruction
+        instruction = _UnfrozenInstruction()
+        instruction.mnemonic = found.mnemonic
+        instruction.operands = operands
+        instruction.prefixes = ()
+        instruction._plan = found
+        instruction.__class__ = Instruction
+        return instruction  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return self.name

@@ -43,9 +43,19 @@ def compile_recipes(forms: tuple[Form, ...], shapes: tuple[Shape, ...]) -> Recip
         return None
     groups = [recipes for recipes in families.values() if recipes]
     if len(groups) > 1:
-        choices = [_shortest(group) for group in groups]
-        return lambda operands: next((code for choice in choices if (code := choice(operands)) is not None), None)
+        return _first(*map(_shortest, groups))
     return _shortest(groups[0])
+
+
+def _first(choice: Recipe, *others: Recipe) -> Recipe:
+    """The first of these that can hold the operands."""
+    other = _first(*others) if len(others) > 1 else others[0]
+
+    def choose(operands: Sequence[Any]) -> bytes | None:
+        code = choice(operands)
+        return other(operands) if code is None else code
+
+    return choose
 
 
 def _shortest(group: list[tuple[Recipe, int]]) -> Recipe:
@@ -95,6 +105,8 @@ def _least_length(form: Form, shapes: tuple[Shape, ...]) -> int:
 
 def _recipe(form: Form, shapes: tuple[Shape, ...]) -> Recipe:
     memory = None
+    if form.allows("distinct") or form.allows("distinct-destination"):
+        raise _Unusual
     for position, given in enumerate(shapes):
         inner = given[1] if isinstance(given, tuple) and not isinstance(given, MemoryShape) else given
         if isinstance(inner, MemoryShape):
@@ -224,6 +236,9 @@ def _legacy(form: Form, shapes: tuple[Shape, ...], memory: int | None) -> Recipe
         return any(4 <= operands[p].number < 8 for p in byte_sized)
 
     def with_memory(operands: Sequence[Any]) -> bytes | None:
+        end = suffix if tail_at < 0 else tail(operands[tail_at])
+        if end is None:
+            return None
         if reg_at >= 0:
             number = operands[reg_at].number
             if number > 15:
@@ -242,15 +257,15 @@ def _legacy(form: Form, shapes: tuple[Shape, ...], memory: int | None) -> Recipe
             bits |= index.number >> 3 << 1
             if base is None and index.kind == "r64" and where.scale < 3:
                 bits = bits & 4 | (index.number >> 3) * (where.scale * 2 - 1)
-        if not bits and byte_sized and needs_rex(operands):
+        if byte_sized and not bits and needs_rex(operands):
             bits = 8
-        code: bytes = heads[bits] + place + suffix
-        if tail_at < 0:
-            return code
-        end = tail(operands[tail_at])
-        return None if end is None else code + end
+        code: bytes = heads[bits] + place + end
+        return code
 
     def with_registers(operands: Sequence[Any]) -> bytes | None:
+        end = suffix if tail_at < 0 else tail(operands[tail_at])
+        if end is None:
+            return None
         rm = operands[rm_at].number
         if reg_at >= 0:
             number = operands[reg_at].number
@@ -260,20 +275,17 @@ def _legacy(form: Form, shapes: tuple[Shape, ...], memory: int | None) -> Recipe
             number = 0
         if vectors and (rm > 15 or number > 15):
             return None
-        if not bits and byte_sized and needs_rex(operands):
+        if byte_sized and not bits and needs_rex(operands):
             bits = 8
-        code: bytes = heads[bits] + _BYTE[modrm] + suffix
-        if tail_at < 0:
-            return code
-        end = tail(operands[tail_at])
-        return None if end is None else code + end
+        code: bytes = heads[bits] + _BYTE[modrm] + end
+        return code
 
     def with_opcode(operands: Sequence[Any]) -> bytes | None:
         code = heads[0]
         if opcode_at >= 0:
             number = operands[opcode_at].number
             bits = number >> 3
-            if not bits and byte_sized and needs_rex(operands):
+            if byte_sized and not bits and needs_rex(operands):
                 bits = 8
             code = heads[bits]
             code = code[:-1] + _BYTE[code[-1] + (number & 7)]

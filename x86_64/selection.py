@@ -33,6 +33,10 @@ def shape(operand: Operand) -> Shape:
         raise OperandError(f"{operand!r} is not an operand") from None
 
 
+def _unmasked(given: Shape) -> Shape:
+    return given[1] if isinstance(given, tuple) and not isinstance(given, MemoryShape) else given
+
+
 def _accepts_memory(kind: str, given: MemoryShape) -> bool:
     size, broadcast, vector, place, _ = given
     for part in kind.split("/"):
@@ -85,7 +89,7 @@ def _accepts(kind: str, given: Shape) -> bool:
 def _matches(form: Form, shapes: tuple[Shape, ...]) -> bool:
     words = form.effects.split()
     if shapes and shapes[-1] in ("{er}", "{sae}"):
-        if shapes[-1] not in words or any(isinstance(s, MemoryShape) for s in shapes):
+        if shapes[-1] not in words or any(isinstance(_unmasked(s), MemoryShape) for s in shapes):
             return False
         shapes = shapes[:-1]
     if len(shapes) != len(form.kinds):
@@ -110,7 +114,7 @@ class Plan:
     mnemonic: str
     shapes: tuple[Shape, ...]
     forms: tuple[Form, ...]
-    settled: bool  # the memory operand, if any, has the size that the forms give it
+    ready: bool  # there are forms, and the memory operand, if any, has the size that they give it
     encode: Callable[[Sequence[Any]], bytes | None]
 
 
@@ -129,7 +133,7 @@ def plan(mnemonic: str, operands: tuple[Operand, ...]) -> Plan:
     found = known.get(shapes)
     if found is None:
         forms = tuple(form for form in table.forms(mnemonic) if _matches(form, shapes))
-        found = known[shapes] = Plan(mnemonic, shapes, forms, _settled(forms, operands), lambda _: None)
+        found = known[shapes] = Plan(mnemonic, shapes, forms, bool(forms) and _settled(forms, operands), lambda _: None)
 
         def first(operands: Sequence[Any]) -> bytes | None:
             from x86_64.recipes import compile_recipes

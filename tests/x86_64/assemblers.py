@@ -60,7 +60,7 @@ def _llvm(sources: list[str]) -> list[tuple[bytes | None, str]]:
     return [(bytes.fromhex(code) if code else None, messages) for code, messages in json.loads(run.stdout)]
 
 
-_ERROR = re.compile(r"(?:\{standard input\}|<inline asm>):(\d+):(?:\d+:)? (?:[Ee]rror: )?(.*)")
+_ERROR = re.compile(r"(?:\{standard input\}:(\d+): Error: |error: <inline asm>:(\d+):\d+: )(.*)")
 _CHUNK = {"gnu": 1 << 20, "llvm": 1000}  # lines in one text: LLVM stops at the first error
 
 
@@ -76,7 +76,7 @@ def assemble(lines: list[str], which: str) -> list[Result]:
             if elf is not None:
                 results[i] = _results(elf, len(chunks[i]), refused[i])
                 continue
-            found = {int(number) - 1: text for number, text in _ERROR.findall(messages)}
+            found = {int(gnu or llvm) - 1: text for gnu, llvm, text in _ERROR.findall(messages)}
             if not found.keys() - refused[i].keys():
                 raise AssertionError(f"{which}: no output and no new message: {messages[:2000]}")
             refused[i] |= found

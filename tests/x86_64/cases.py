@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from functools import cache
 
-from x86_64 import Instruction, Masked, Memory, Operand, OperandError, Register, Rounding, mnemonics
+from x86_64 import AssemblyError, Instruction, Masked, Memory, Operand, OperandError, Register, Rounding, mnemonics
 from x86_64.registers import REGISTERS, fs, gs, r9, r12, r13, r14, rax, rbp, rbx, rcx, rip, rsi, rsp
 from x86_64.table import Form, forms
 
@@ -142,3 +143,97 @@ def instructions(form: Form) -> Iterator[Instruction]:
 def all_instructions() -> tuple[Instruction, ...]:
     result = dict.fromkeys(i for name in sorted(mnemonics()) for form in forms(name) for i in instructions(form))
     return tuple(result)
+
+
+@cache
+def _all_forms() -> tuple[Form, ...]:
+    return tuple(form for name in sorted(mnemonics()) for form in forms(name))
+
+
+def random_instructions(generator: random.Random, count: int) -> Iterator[Instruction]:
+    """Instructions of random forms, with any registers, and numbers at the edges of the fields' widths."""
+    made = 0
+    while made < count:
+        form = generator.choice(_all_forms())
+        words = form.effects.split()
+        operands: list[Operand] = [_random_operand(kind, form, generator) for kind in form.kinds]
+        first = operands[0] if operands else None
+        if isinstance(first, Register | Memory) and (
+            "{k!}" in words or ({"{k}", "{kz}"} & {*words} and generator.random() < 0.4)
+        ):
+            zeroing = "{kz}" in words and isinstance(first, Register) and generator.random() < 0.5
+            operands[0] = Masked(first, _BY_KIND["k", generator.randrange(1, 8)], zeroing)
+        if {"{er}", "{sae}"} & {*words} and generator.random() < 0.3:
+            operands.append(generator.choice(list(Rounding)[:4]) if "{er}" in words else Rounding.SAE)
+        try:
+            instruction = Instruction(form.mnemonic, tuple(operands))
+            instruction.encode()
+        except AssemblyError:
+            continue  # what cannot go together: a rounding mode beside memory, ah beside r8, xmm16 in a VEX form
+        made += 1
+        yield instruction
+
+
+def _random_operand(kind: str, form: Form, generator: random.Random) -> Operand:
+    if kind in ("rel8", "rel32"):
+        return generator.choice((0, -128, 127, generator.randrange(-(1 << 31) + 300, (1 << 31) - 300)))
+    if kind in _IMMEDIATES:
+        low, high = min(_IMMEDIATES[kind]), max(_IMMEDIATES[kind])
+        edges = [n for n in (-129, -128, -1, 0, 1, 127, 128, 255, low, high) if low <= n <= high]
+        return generator.choice(edges) if generator.random() < 0.6 else generator.randint(low, high)
+    first, *rest = kind.split("/")
+    if rest and generator.random() < 0.5:
+        first = generator.choice(rest)
+    if first == "k+1":
+        return _BY_KIND["k", generator.randrange(0, 8, 2)]
+    if first == "r32-eax":
+        return _BY_KIND["r32", generator.randrange(1, 16)]
+    if first == "sreg":
+        return generator.choice((fs, gs))
+    if first in _COUNT:
+        vector = first in ("xmm", "ymm", "zmm") and form.family == "EVEX"
+        if first == "r8" and generator.random() < 0.2:
+            return _BY_KIND["r8h", generator.randrange(4, 8)]
+        return _BY_KIND[first, generator.randrange(32 if vector else _COUNT[first])]
+    if first[0] in "mbvs" and first not in ("bx", "bl"):
+        return _random_memory(kind, first, form, generator)
+    return Register.named(first)
+
+
+def _random_memory(kind: str, part: str, form: Form, generator: random.Random) -> Memory:
+    if part.startswith("mo"):
+        return Memory(displacement=generator.getrandbits(63) | 1 << 62, size=int(part[2:]) // 8)
+    broadcast = 0
+    size = int(part[1:]) // 8 if part[1:].isdigit() else None
+    unit = form.scale
+    if part[0] == "b":
+        broadcast = int(kind.split("/")[1][1:]) // int(part[1:])
+        unit = form.broadcast_scale
+    edges = (
+        0,
+        1,
+        -1,
+        *(n * unit for n in (1, -128, -129, 127, 128)),
+        127 * unit + 1,
+        1 << 20,
+        -(1 << 31),
+        (1 << 31) - 1,
+    )
+    displacement = generator.choice(edges)
+    base = _BY_KIND["r64", generator.randrange(16)]
+    index = _BY_KIND["r64", generator.choice([n for n in range(16) if n != 4])]
+    scale = generator.choice((1, 2, 4, 8))
+    if part.startswith("vm"):
+        name = {"x": "xmm", "y": "ymm", "z": "zmm"}[part[-1]]
+        return Memory(base, _BY_KIND[name, generator.randrange(32)], scale, displacement)
+    segment = generator.choice((None, None, None, fs, gs)) if form.mnemonic != "LEA" else None
+    match generator.randrange(6):
+        case 0 if part not in ("sibmem", "mib"):
+            return Memory(rip, None, 1, displacement, size, segment, None, broadcast)
+        case 1 if part not in ("sibmem", "mib"):
+            return Memory(None, None, 1, displacement, size, segment, None, broadcast)
+        case 2:
+            return Memory(None, index, generator.choice((4, 8)), displacement, size, segment, None, broadcast)
+        case 3 | 4:
+            return Memory(base, index, scale, displacement, size, segment, None, broadcast)
+    return Memory(base, None, 1, displacement, size, segment, None, broadcast)

@@ -1,0 +1,72 @@
+"""What the oracles are known not to know, to write differently, or to get wrong; each with a line that shows it.
+
+A comparison passes over a line only if a pattern here matches the whole of it. `test_oracles` assembles every example and
+fails when the oracle no longer behaves so: then the entry goes. Versions: binutils 2.40, LLVM 22, iced-x86 1.21.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+VERSIONS = {"gnu": "2.40", "llvm": "22"}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """pattern: AT&T lines, whole. example: a line it matches, which the oracle treats so."""
+
+    pattern: str
+    reason: str
+    example: str
+
+
+REFUSED = {
+    "gnu": (
+        Known(r"(tcmm|vpdpw[su]{2}d|vsha512|vsm[34]).*", "newer than binutils 2.40", "vsm3msg1 %xmm1, %xmm2, %xmm3"),
+        Known(r"(movsww|movzww|getsecq) .*|getsecq", "has no name for this operand size", "movsww %ax, %cx"),
+        Known(r"l[fgs]s \S+, %r(\w[xip]|\d+)", "knows far pointers to 64-bit offsets only by their Intel syntax",
+              "lfs (%rax), %rcx"),
+    ),
+    "llvm": (
+        Known(r"(enterw|leavew) ?.*", "has no name for the 16-bit frame", "leavew"),
+        Known(r"f(n?(disi|eni|setpm))", "drops what the 8087 and 80287 needed", "fnsetpm"),
+        Known(r"(getsecq|int1|mcommit|vmgexit)", "has no name for it", "int1"),
+        Known(r"(movsww|movzww) .*", "has no name for this operand size", "movsww %ax, %cx"),
+        Known(r"v?pcmpestr[im]q .*", "has no name for the 64-bit lengths", "pcmpestriq $1, %xmm1, %xmm2"),
+        Known(r"ud0 .*", "has no name for it", "ud0 %eax, %ecx"),
+    ),
+}  # fmt: skip
+DIFFERENT = {
+    "gnu": (
+        Known(r"int \$3", "writes the one-byte int3, which VM86 and debuggers treat differently", "int $3"),
+        Known(r"s(ldt|tr) %r.*", "drops REX.W: the selector is zero-extended anyway", "sldt %rax"),
+        Known(r"vmovq .*xmm(1[6-9]|[23]\d).*", "prefers the other of two equally long opcodes", "vmovq %xmm17, 8(%rax)"),
+        Known(r"xchg %rax, %rax", "writes nop, a byte shorter: the same effect", "xchg %rax, %rax"),
+    ),
+    "llvm": (
+        Known(r"int \$3", "writes the one-byte int3, which VM86 and debuggers treat differently", "int $3"),
+        Known(r"mov (%\ws, %r(\w[xip]|\d+)|%r(\w[xip]|\d+), %\ws)", "keeps REX.W: the selector is zero-extended anyway",
+              "mov %fs, %rcx"),
+        Known(r"xchg %\w+, %\w+", "exchanges the operands", "xchg %rcx, %rdx"),
+        Known(r"v[a-z0-9]+ .*%[xy]mm(8|9|1[0-5]), %[xy]mm[0-7], %[xy]mm\d+", "exchanges sources to save a byte of prefix",
+              "vaddps %xmm9, %xmm1, %xmm2"),
+    ),
+}  # fmt: skip
+
+# Effects that iced-x86 does not report: the code's name, and the register or "memory" that the processor uses.
+# test_effects_native found them; tools/make_instruction_table.py adds them.
+ICED_UNREPORTED = {
+    "CLZEROQ": "memory",
+    "FXSAVE_M512BYTE": "xmm0",
+    "FXRSTOR_M512BYTE": "xmm0",
+    "XSAVE_MEM": "zmm0",
+    "XSAVEC_MEM": "zmm0",
+    "XSAVEOPT_MEM": "zmm0",
+    "XRSTOR_MEM": "zmm0",
+    "FNSTENV_M28BYTE": "st0",
+}
+
+
+def listed(known: tuple[Known, ...], line: str) -> bool:
+    return any(re.fullmatch(k.pattern, line) for k in known)

@@ -101,7 +101,7 @@ _STACK_CHANGES: Mapping[str, int] = {"SUB": 1, "ADD": -1}
 def _stack_change(instruction: Instruction) -> int | None:
     """Bytes by which a frame instruction grows the stack (negative: shrinks); None for any other instruction.
 
-    `push rax` and `pop rcx` are how LLVM makes and drops 8 bytes; what they store and load is never used.
+    `push rax` and `pop` of any register are how LLVM makes and drops 8 bytes; what they store and load is never used.
     """
     match instruction.mnemonic, instruction.operands:
         case ("SUB" | "ADD") as mnemonic, (register, int() as size) if register == rsp:
@@ -125,9 +125,9 @@ def _carries_value(instruction: Instruction, code: Code, block: Block) -> bool:
     if instruction.mnemonic not in ("PUSH", "POP"):
         return False
     (operand,) = instruction.operands
-    if not isinstance(operand, Register):
-        return True
-    return instruction.mnemonic == "POP" and operand in _needed(block.end, code)
+    if instruction.mnemonic == "PUSH":
+        return operand != rax  # LLVM makes room with this one; any other register is an argument or saved
+    return not isinstance(operand, Register) or operand in _needed(block.end, code)
 
 
 def _needed(end: End, code: Code) -> frozenset[Register]:

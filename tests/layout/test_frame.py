@@ -58,7 +58,7 @@ def test_a_frame_that_only_the_cold_part_makes(code: Make) -> None:
     [
         (
             "pushq %rbp\n movq %rsp, %rbp\n andq $-64, %rsp\n subq $128, %rsp\n movq %rbp, %rsp\n popq %rbp\n jmp __sg_continue",
-            "rsp",
+            "keeps a value on the stack in passing: push rbp",
         ),
         ("subq %rax, %rsp\n jmp __sg_continue", "moves the stack pointer"),
         ("movq %r13, -8(%rsp)\n jmp __sg_continue", "uses the stack outside of its frame"),
@@ -79,6 +79,7 @@ def test_a_frame_that_only_the_cold_part_makes(code: Make) -> None:
         ("pushq $7\n popq %rax\n jmp __sg_continue", "keeps a value on the stack"),
         ("pushq %rax\n callq slow\n popq %r12\n jmp __sg_continue", "keeps a value on the stack"),
         ("pushq %rcx\n callq slow\n popq %rax\n retq", "keeps a value on the stack"),
+        ("pushq %rdi\n callq slow\n addq $8, %rsp\n jmp __sg_continue", "keeps a value on the stack"),
         ("pushq %rbp\n xorl %ebp, %ebp\n popq %rbp\n retq", "keeps a value on the stack"),
         ("pushq %rbp\n xorl %ebp, %ebp\n popq %rbp\n jmp slow", "keeps a value on the stack"),
         (

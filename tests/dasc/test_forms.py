@@ -38,7 +38,8 @@ def _arguments(put_: Put, number: int, expression: int) -> list[int]:
 
 def _decoded(code: bytes) -> list[str]:
     formatter = Formatter(FormatterSyntax.INTEL)
-    return [formatter.format(instruction) for instruction in Decoder(64, code, ip=0x1000)]
+    # Instructions of different lengths end at the same address, so that relative operands look the same.
+    return [formatter.format(instruction) for instruction in Decoder(64, code, ip=0x1000 - len(code))]
 
 
 def _is_same(ours: Put, theirs: Put, statement: str) -> str:
@@ -52,9 +53,7 @@ def _is_same(ours: Put, theirs: Put, statement: str) -> str:
             other = emit(theirs.actions, _arguments(theirs, number, expression))
             if mine == other:
                 continue
-            same_text = _decoded(mine) == _decoded(other)
-            # Relative operands are decoded as addresses, which move with the instruction's end.
-            if len(mine) > len(other) or not (same_text or "[rip" in statement or any(c in statement for c in "&=<")):
+            if len(mine) > len(other) or _decoded(mine) != _decoded(other):
                 return "different"
             verdict = "as short or shorter"
     return verdict
@@ -82,7 +81,7 @@ def test_what_dynasm_accepts_has_the_same_bytes(request: pytest.FixtureRequest) 
                 verdict = _is_same(ours, theirs, statement)
             case Put(), _:
                 verdict = "only we accept it"
-            case _, Put() if "ah cannot be encoded" in str(ours) or "DynASM's engine cannot" in str(ours):
+            case _, Put() if "cannot be encoded beside" in str(ours) or "DynASM's engine cannot" in str(ours):
                 verdict = "wrong in DynASM, an error in ours"
             case _, Put():
                 verdict = "rejected"

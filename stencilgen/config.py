@@ -53,7 +53,7 @@ class Stencils(_Table):
 
 
 class InstructionType(_Table):
-    type: Annotated[str, Field(min_length=1)]
+    type: Annotated[str, Field(pattern=r"^((struct|union|unsigned) )?[A-Za-z_][A-Za-z0-9_]*$")]
     header: Annotated[str, Field(min_length=1)]
     opcode: Expression = "instruction->opcode"
     names: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]*\{\}[A-Za-z0-9_]*$")] | None = None

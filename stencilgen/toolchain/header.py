@@ -47,7 +47,7 @@ def _probe(config: Config) -> Iterator[str]:
     yield f'#include "{instruction.header}"'
     yield "#include <stdint.h>"
     yield _at(config.line("instruction", "type"))
-    yield f"typedef {instruction.type} sg_instruction;"
+    yield f"typedef {instruction.type} sg_instruction; enum {{ sg_size = sizeof(sg_instruction) }};"
     yield _at(config.line("instruction", "opcode") or config.line("instruction", "type"))
     yield f"uint32_t sg_opcode(const sg_instruction *instruction) {{ return (uint32_t)({instruction.opcode}); }}"
     for name, hole in config.holes.items():

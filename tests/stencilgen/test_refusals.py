@@ -219,6 +219,8 @@ def test_states_that_differ(project: Project, tmp_path: Path) -> None:
         ('target = { value = "instruction->target", kind = "label" }', "target = 5", 10, "has to be a table"),
         ("target = {", '"größe" = {', 10, "'größe' is not an ASCII name of C's"),
         ('header = "vm.h"', 'header = "vm.h"\nnames = "{} + 1"', 6, "instruction.names"),
+        ('type = "Instruction"', 'type = "Instruction *"', 4, "instruction.type"),
+        ('type = "Instruction"', 'type = "const Instruction"', 4, "instruction.type"),
         ("[stencils]", "[[stencils]]", 1, "'stencils' has to be a table"),
     ],
 )
@@ -235,6 +237,7 @@ def test_bad_configuration(project: Project, before: str, after: str, line: int,
 @pytest.mark.parametrize(
     ("before", "after", "line", "words"),
     [
+        ('type = "Instruction"', 'type = "struct Hidden"', 4, "incomplete type"),
         ('type = "Instruction"', 'type = "Instructoin"', 4, "unknown type name 'Instructoin'"),
         ('header = "vm.h"', 'header = "wm.h"', 5, "'wm.h' file not found"),
         ('header = "vm.h"', 'header = "vm.h"\nopcode = "instruction->code"', 6, "no member named 'code'"),

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { HOT_LOOP = 40, HOT_EXIT = 12, RETRY = 400, MAX_FAILURES = 4, MAX_TRACES = 4000 };
+enum { HOT_LOOP = 40, HOT_EXIT = 12, RETRY = 400, MAX_FAILURES = 4, MAX_TRACES = 2000 };
 
 typedef struct Exit {
     const Instruction *resume;
@@ -110,7 +110,8 @@ static Trace *compile(Jit *jit, const Recording *recorded, Loop *loop, bool repe
     }
     *trace = (Trace){code, recording->length, loop, exits};
     for (uint32_t i = 0; i <= recording->length; i++) {
-        trace->exits[i].resume = recording->resume[i];
+        const bool forced = i < recording->length && recording->ops[i].opcode == OP_STRESS;
+        trace->exits[i] = (Exit){.resume = recording->resume[i], .failures = forced ? MAX_FAILURES : 0};
     }
     *entry_of(jit, code) = trace;
     const sg_info info = sg_code_info(code);

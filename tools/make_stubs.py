@@ -14,8 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import x86_64
 from x86_64.registers import REGISTERS
-from x86_64.table import ALIASES, CONDITIONS, forms, mnemonics
+from x86_64.table import aliases, forms, mnemonics
 
 LIMIT = 100  # characters
 HEADER = '''\
@@ -23,17 +24,6 @@ HEADER = '''\
 # ruff: noqa: I001
 
 '''
-
-
-def aliases() -> dict[str, str]:
-    """Other names of mnemonics."""
-    conditional = {
-        stem + other: stem + name
-        for stem in ("J", "SET", "CMOV")
-        for other, name in CONDITIONS.items()
-        if stem + name in mnemonics()
-    }
-    return ALIASES | conditional
 
 
 def operands(mnemonic: str) -> str:
@@ -51,6 +41,7 @@ def lines() -> Iterator[str]:
     for line in source.splitlines():
         if line.startswith("from x86_64.") and "*" not in line:
             yield line
+    yield from (f"from x86_64.{module} import {name} as {name}" for name, module in x86_64._TEXT.items())
     yield "from x86_64.registers import ("
     yield from (f"    {register.name} as {register.name}," for register in REGISTERS)
     yield "    REGISTERS as REGISTERS,"

@@ -16,8 +16,6 @@ from __future__ import annotations as _annotations
 from types import ModuleType as _ModuleType
 from typing import Any as _Any
 
-from x86_64.att import format_att as format_att
-from x86_64.att import parse_att as parse_att
 from x86_64.effects import Control as Control
 from x86_64.effects import Effects as Effects
 from x86_64.effects import Flags as Flags
@@ -34,8 +32,6 @@ from x86_64.instruction import REPE as REPE
 from x86_64.instruction import REPNE as REPNE
 from x86_64.instruction import Instruction as Instruction
 from x86_64.instruction import Mnemonic as Mnemonic
-from x86_64.intel import format_intel as format_intel
-from x86_64.intel import parse_intel as parse_intel
 from x86_64.operands import Address as Address
 from x86_64.operands import Label as Label
 from x86_64.operands import Masked as Masked
@@ -48,17 +44,27 @@ from x86_64.operands import address as address
 from x86_64.operands import byte as byte
 from x86_64.operands import dword as dword
 from x86_64.operands import fword as fword
+from x86_64.operands import hword as hword
 from x86_64.operands import oword as oword
 from x86_64.operands import qword as qword
+from x86_64.operands import rd_sae as rd_sae
+from x86_64.operands import rn_sae as rn_sae
+from x86_64.operands import ru_sae as ru_sae
+from x86_64.operands import rz_sae as rz_sae
+from x86_64.operands import sae as sae
 from x86_64.operands import tbyte as tbyte
+from x86_64.operands import tword as tword
 from x86_64.operands import word as word
 from x86_64.operands import yword as yword
 from x86_64.operands import zword as zword
 from x86_64.registers import *  # noqa: F403
 from x86_64.table import Form as Form
+from x86_64.table import aliases as aliases
 from x86_64.table import canonical as canonical
 from x86_64.table import mnemonics as mnemonics
 
+# Reading and writing text is imported when asked for.
+_TEXT = {"format_att": "att", "parse_att": "att", "format_intel": "intel", "parse_intel": "intel"}
 _PUBLIC = [
     name
     for name, value in globals().items()
@@ -69,9 +75,13 @@ _PUBLIC = [
 
 
 def __getattr__(name: str) -> _Any:
-    """Mnemonics (`ADD`, `JZ`, …) and `__all__`, made when asked for: most users of the package need few or none."""
+    """Mnemonics (`ADD`, `JZ`, …), text and `__all__`, made when asked for: most users of the package need few or none."""
     if name == "__all__":
-        return [*_PUBLIC, *sorted(mnemonics())]
+        return [*_PUBLIC, *_TEXT, *sorted(mnemonics()), *sorted(aliases())]
+    if name in _TEXT:
+        from importlib import import_module
+
+        return globals().setdefault(name, getattr(import_module(f"x86_64.{_TEXT[name]}"), name))
     if name.isupper():
         try:
             canonical(name)

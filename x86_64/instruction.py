@@ -171,6 +171,8 @@ def _operand(value: object) -> Operand:
             return Symbolic(value)
         case list():
             return address(value)
+        case set() | frozenset() if len(value) == 1 and isinstance(rounding := next(iter(value)), Rounding):
+            return rounding
         case bool():
             raise OperandError(f"{value} is not an operand: write 0 or 1")
     return value  # type: ignore[return-value]  # selection refuses everything else

@@ -318,6 +318,10 @@ class Rounding(Enum):
         return "{sae}" if self is Rounding.SAE else "{er}"
 
 
+# As operands these may stand in braces: VADDPS(zmm0, zmm1, zmm2, {rn_sae}).
+rn_sae, rd_sae, ru_sae, rz_sae, sae = Rounding
+
+
 def in_text_order(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
     """Operands as text has them: a rounding mode stands before a trailing immediate or general-register source."""
     if not operands or not isinstance(operands[-1], Rounding):
@@ -333,14 +337,35 @@ def in_text_order(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SizeKeyword:
-    """`dword[rax + 8]` is a Memory of 4 bytes."""
+    """`dword[rax + 8]` is a Memory of 4 bytes; `dword.to16[rax + 64]` is one repeated to 16 elements."""
 
     name: str
     size: int
+    broadcast: int = 0
 
     def __getitem__(self, value: object) -> Memory:
-        memory = address(value)
-        return memory._but(memory.displacement, self.size)
+        m = address(value)
+        return Memory(m.base, m.index, m.scale, m.displacement, self.size, m.segment, m.target, self.broadcast)
+
+    @property
+    def to2(self) -> SizeKeyword:
+        return replace(self, broadcast=2)
+
+    @property
+    def to4(self) -> SizeKeyword:
+        return replace(self, broadcast=4)
+
+    @property
+    def to8(self) -> SizeKeyword:
+        return replace(self, broadcast=8)
+
+    @property
+    def to16(self) -> SizeKeyword:
+        return replace(self, broadcast=16)
+
+    @property
+    def to32(self) -> SizeKeyword:
+        return replace(self, broadcast=32)
 
 
 byte = SizeKeyword("byte", 1)
@@ -352,6 +377,7 @@ tbyte = SizeKeyword("tbyte", 10)
 oword = SizeKeyword("oword", 16)
 yword = SizeKeyword("yword", 32)
 zword = SizeKeyword("zword", 64)
+tword, hword = tbyte, yword  # other names
 SIZE_KEYWORDS: dict[str, SizeKeyword] = {
     k.name: k for k in (byte, word, dword, fword, qword, tbyte, oword, yword, zword)
 }

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from x86_64.errors import OperandError
 
@@ -125,6 +124,8 @@ def _parse(row: str) -> Form:
 @cache
 def _rows() -> dict[str, list[str]]:
     """Mnemonic to its rows, uncut."""
+    from pathlib import Path  # here, because it takes a third of the package's import time
+
     text = Path(__file__).with_name("table.txt").read_text("utf-8")
     rows: dict[str, list[str]] = {}
     for row in text.splitlines():
@@ -139,18 +140,24 @@ def mnemonics() -> frozenset[str]:
 
 
 @cache
+def aliases() -> dict[str, str]:
+    """Other names: JZ of JE, SETC of SETB, SAL of SHL, …"""
+    conditional = {
+        stem + other: stem + name
+        for stem in ("J", "SET", "CMOV")
+        for other, name in CONDITIONS.items()
+        if stem + name in _rows()
+    }
+    return ALIASES | conditional
+
+
+@cache
 def canonical(mnemonic: str) -> str:
     """The table's name for a mnemonic in capitals: `JZ` is `JE`. OperandError when there is none."""
-    rows = _rows()
-    if mnemonic in rows:
-        return mnemonic
-    if ALIASES.get(mnemonic) in rows:
-        return ALIASES[mnemonic]
-    for stem in ("J", "SET", "CMOV"):
-        condition = CONDITIONS.get(mnemonic.removeprefix(stem)) if mnemonic.startswith(stem) else None
-        if condition:
-            return stem + condition
-    raise OperandError(f"{mnemonic}: unknown instruction")
+    name = aliases().get(mnemonic, mnemonic)
+    if name not in _rows():
+        raise OperandError(f"{mnemonic}: unknown instruction")
+    return name
 
 
 @cache

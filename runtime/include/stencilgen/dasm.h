@@ -102,14 +102,14 @@ SG_DASM_UNUSED static void *sg_dasm_grow(void *old, size_t old_size, size_t size
 
 /* ---- What programs call; in dasm_encode.h ---- */
 
-DASM_FDEF void dasm_init(Dst_DECL, int maxsection);
-DASM_FDEF void dasm_free(Dst_DECL);
-DASM_FDEF void dasm_setupglobal(Dst_DECL, void **globals, unsigned int count);
-DASM_FDEF void dasm_growpc(Dst_DECL, unsigned int count);
-DASM_FDEF void dasm_setup(Dst_DECL, const void *actions); /* of the actions there are none */
-DASM_FDEF int dasm_link(Dst_DECL, size_t *size);
-DASM_FDEF int dasm_encode(Dst_DECL, void *buffer);
-DASM_FDEF int dasm_getpclabel(Dst_DECL, unsigned int pc); /* its offset in the code; -1: undefined, -2: no such label */
+SG_DASM_UNUSED DASM_FDEF void dasm_init(Dst_DECL, int maxsection);
+SG_DASM_UNUSED DASM_FDEF void dasm_free(Dst_DECL);
+SG_DASM_UNUSED DASM_FDEF void dasm_setupglobal(Dst_DECL, void **globals, unsigned int count);
+SG_DASM_UNUSED DASM_FDEF void dasm_growpc(Dst_DECL, unsigned int count);
+SG_DASM_UNUSED DASM_FDEF void dasm_setup(Dst_DECL, const void *actions); /* of the actions there are none */
+SG_DASM_UNUSED DASM_FDEF int dasm_link(Dst_DECL, size_t *size);
+SG_DASM_UNUSED DASM_FDEF int dasm_encode(Dst_DECL, void *buffer);
+SG_DASM_UNUSED DASM_FDEF int dasm_getpclabel(Dst_DECL, unsigned int pc); /* its offset in the code; -1: undefined, -2: no such label */
 #define dasm_checkstep(a, b) 0
 
 /* ---- What emitting code calls ---- */

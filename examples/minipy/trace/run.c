@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { HOT_LOOP = 40, HOT_EXIT = 12, RETRY = 400, MAX_FAILURES = 4, MAX_TRACES = 2000 };
+enum { HOT_LOOP = 40, HOT_EXIT = 12, RETRY = 400, MAX_FAILURES = 4, MAX_TRACES = 2000, SHORT_RUNS = 2000 };
 
 typedef struct Exit {
     const Instruction *resume;
@@ -30,10 +30,12 @@ typedef struct Trace {
     uint32_t length;
     Loop *loop; /* that it repeats, or NULL */
     Exit *exits; /* of each micro-op, and of the end */
+    uint32_t first; /* micro-ops of the first iteration */
+    uint32_t short_runs, long_runs; /* entered and left within it, or not */
 } Trace;
 
 typedef struct Statistics {
-    uint64_t traces, side_traces, aborted, entered, exits;
+    uint64_t traces, side_traces, aborted, given_up, entered, exits;
     uint64_t ops, hot_bytes, cold_bytes;
     double record_seconds, emit_seconds;
 } Statistics;
@@ -79,6 +81,16 @@ static void dump(const Recording *recording, const char *what)
     }
 }
 
+static void add_statistics(Statistics *statistics, const sg_code *code, bool side_trace)
+{
+    const sg_info info = sg_code_info(code);
+    statistics->traces++;
+    statistics->side_traces += side_trace;
+    statistics->ops += info.length;
+    statistics->hot_bytes += info.hot_size;
+    statistics->cold_bytes += info.cold_size;
+}
+
 static Trace *compile(Jit *jit, const Recording *recorded, Loop *loop, bool repeats)
 {
     static Recording optimised, instrumented;
@@ -89,14 +101,19 @@ static Trace *compile(Jit *jit, const Recording *recorded, Loop *loop, bool repe
     if (options->dump) {
         dump(&optimised, loop != NULL ? "loop" : "side trace");
     }
-    if (options->stress || options->statistics) {
-        instrument(&optimised, options->stress != 0, options->statistics, &instrumented);
-        recording = &instrumented;
-    }
     sg_error error;
     const double start = seconds();
-    sg_code *const code = sg_compile(jit->jit, recording->ops, recording->length, &error);
+    sg_code *code = sg_compile(jit->jit, recording->ops, recording->length, &error);
     jit->statistics.emit_seconds += seconds() - start;
+    if (code != NULL) {
+        add_statistics(&jit->statistics, code, loop == NULL);
+    }
+    if (code != NULL && (options->stress || options->statistics)) { /* measured without, run with them */
+        sg_free(code);
+        instrument(&optimised, options->stress != 0, options->statistics, &instrumented);
+        recording = &instrumented;
+        code = sg_compile(jit->jit, recording->ops, recording->length, &error);
+    }
     if (code == NULL) {
         if (options->dump) {
             fprintf(stderr, "minipy: no trace: %s\n", error.text);
@@ -108,18 +125,18 @@ static Trace *compile(Jit *jit, const Recording *recorded, Loop *loop, bool repe
     if (trace == NULL || exits == NULL) {
         exit(1);
     }
-    *trace = (Trace){code, recording->length, loop, exits};
+    *trace = (Trace){.code = code, .length = recording->length, .loop = loop, .exits = exits};
+    trace->first = recording->length;
+    for (uint32_t i = 0; i < recording->length; i++) {
+        if (recording->ops[i].opcode == OP_REPEAT && recording->ops[i].target != 0) {
+            trace->first = (uint32_t)recording->ops[i].target;
+        }
+    }
     for (uint32_t i = 0; i <= recording->length; i++) {
         const bool forced = i < recording->length && recording->ops[i].opcode == OP_STRESS;
         trace->exits[i] = (Exit){.resume = recording->resume[i], .failures = forced ? MAX_FAILURES : 0};
     }
     *entry_of(jit, code) = trace;
-    const sg_info info = sg_code_info(code);
-    jit->statistics.traces++;
-    jit->statistics.side_traces += loop == NULL;
-    jit->statistics.ops += recording->length;
-    jit->statistics.hot_bytes += info.hot_size;
-    jit->statistics.cold_bytes += info.cold_size;
     return trace;
 }
 
@@ -178,6 +195,24 @@ static const Instruction *record_exit(Jit *jit, Trace *from, uint32_t index)
     return ip;
 }
 
+/* A loop that is nearly always left at once costs more to enter than it saves. */
+static void give_up_if_useless(Jit *jit, Trace *trace, bool short_run)
+{
+    trace->short_runs += short_run;
+    trace->long_runs += !short_run;
+    if (trace->short_runs < SHORT_RUNS || trace->long_runs > trace->short_runs / 8) {
+        return;
+    }
+    trace->loop->trace = NULL;
+    trace->loop->failures = MAX_FAILURES;
+    trace->loop->countdown = INT64_MAX;
+    *entry_of(jit, trace->code) = NULL;
+    sg_free(trace->code);
+    free(trace->exits);
+    free(trace);
+    jit->statistics.given_up++;
+}
+
 /* Enter a trace; where the interpreter is to go on. */
 static const Instruction *run_trace(Jit *jit, Trace *trace)
 {
@@ -193,7 +228,9 @@ static const Instruction *run_trace(Jit *jit, Trace *trace)
     if (worth && exit->taken >= hot && thread->error.type == NULL && !thread->interrupted) {
         return record_exit(jit, from, left.index);
     }
-    return exit->resume;
+    const Instruction *const resume = exit->resume;
+    give_up_if_useless(jit, trace, from == trace && left.index < trace->first);
+    return resume;
 }
 
 static void set_countdowns(Thread *thread, JitMode mode)
@@ -227,8 +264,9 @@ static void print_statistics(const Jit *jit)
     const Statistics *const s = &jit->statistics;
     const Thread *const thread = jit->thread;
     const double all = (double)(thread->traced + thread->interpreted), ops = s->ops ? (double)s->ops : 1;
-    fprintf(stderr, "traces            %llu, %llu of them from side exits; %llu recordings given up\n",
-            (unsigned long long)s->traces, (unsigned long long)s->side_traces, (unsigned long long)s->aborted);
+    fprintf(stderr, "traces            %llu, %llu of them from side exits; given up: %llu recordings, %llu traces\n",
+            (unsigned long long)s->traces, (unsigned long long)s->side_traces, (unsigned long long)s->aborted,
+            (unsigned long long)s->given_up);
     fprintf(stderr, "in traces         %.2f %% of %.0f micro-ops executed\n", all > 0 ? 100 * (double)thread->traced / all : 0, all);
     fprintf(stderr, "entered           %llu times\n", (unsigned long long)s->entered);
     fprintf(stderr, "micro-ops emitted %llu: %.1f bytes hot, %.1f cold, %.0f ns each\n", (unsigned long long)s->ops,

@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-D", dest="definitions", action=_Define, default=[], metavar="NAME[=SUBST]", help="define a word")
     add("-U", dest="definitions", action=_Undefine, metavar="NAME", help="take a definition back")
     add("-P", "--dumpdef", action="count", default=0, help="list definitions, macros, …; repeat for more")
-    add("-A", "--dumparch", metavar="ARCH", help="list the registers and instructions of x64 or x86")
+    add("-A", "--dumparch", choices=("x64", "x86"), help="list the registers and instructions of x64 or x86")
     add("--backend", choices=BACKENDS, default="direct", help="what the C is written for (default: direct)")
     add("--dynasm", metavar="DIR", help="DynASM's folder, for --backend dynasm; default: $DYNASM, then the cache")
     add("--fetch-dynasm", action="store_true", help="fetch DynASM into the cache (the sources of lupa, by pip)")

@@ -16,8 +16,6 @@ _COLUMN = 20
 
 def describe_architecture(name: str) -> str:
     """Registers by their kinds, and mnemonics."""
-    if name not in ("x64", "x86"):
-        return f"architecture {name} is not supported: x64, x86\n"
     kinds: dict[str, list[str]] = {}
     for register in register_names(name == "x64"):
         kinds.setdefault(register_names(name == "x64")[register].kind, []).append(register)

@@ -3,8 +3,13 @@
 Runs where lupa is installed and DynASM is found; `pytest --long` tries all combinations, otherwise one in many.
 """
 
+import re
+import shutil
+import subprocess
+import tempfile
 from collections import Counter
 from itertools import chain
+from pathlib import Path
 
 import pytest
 from iced_x86 import Decoder, Formatter, FormatterSyntax
@@ -42,8 +47,23 @@ def _decoded(code: bytes) -> list[str]:
     return [formatter.format(instruction) for instruction in Decoder(64, code, ip=0x1000 - len(code))]
 
 
-def _is_same(ours: Put, theirs: Put, statement: str) -> str:
-    """ "equal", "as short or shorter" or "different": the bytes for all numbers of registers and some values."""
+def _objdump(codes: list[bytes]) -> list[str]:
+    """What the GNU disassembler makes of each; it has them end at the ends of slots of 32 bytes."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "code"
+        file.write_bytes(b"".join(code.rjust(32, b"\x90") for code in codes))
+        command = ["objdump", "-D", "-b", "binary", "-m", "i386:x86-64", "-M", "intel", "--no-show-raw-insn", str(file)]
+        listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    texts = dict(re.findall(r"^\s*([0-9a-f]+):\t([^#\n]*)", listing, re.MULTILINE))
+    starts = (f"{32 * index + 32 - len(code):x}" for index, code in enumerate(codes))
+    return [texts[start].strip().removeprefix("rex.W ") for start in starts]  # as a prefix it says nothing here
+
+
+def _is_same(ours: Put, theirs: Put, statement: str, pairs: list[tuple[bytes, bytes]]) -> str:
+    """ "equal", "as short or shorter" or "different": the bytes for all numbers of registers and some values.
+
+    pairs: where bytes that differ are put, ours and theirs.
+    """
     if ours == theirs:
         return "equal"
     verdict = "equal"
@@ -56,6 +76,7 @@ def _is_same(ours: Put, theirs: Put, statement: str) -> str:
             if len(mine) > len(other) or _decoded(mine) != _decoded(other):
                 return "different"
             verdict = "as short or shorter"
+            pairs.append((mine, other))
     return verdict
 
 
@@ -71,6 +92,7 @@ def test_what_dynasm_accepts_has_the_same_bytes(request: pytest.FixtureRequest) 
     answers |= assemble_all([statement for statement in more if one_in(varied, statement)])
     counts: Counter[str] = Counter()
     problems = []
+    pairs: list[tuple[bytes, bytes]] = []
     for statement, theirs in answers.items():
         try:
             ours: Put | str = put(statement)
@@ -78,7 +100,7 @@ def test_what_dynasm_accepts_has_the_same_bytes(request: pytest.FixtureRequest) 
             ours = str(error).splitlines()[0]
         match ours, theirs:
             case Put(), Put():
-                verdict = _is_same(ours, theirs, statement)
+                verdict = _is_same(ours, theirs, statement, pairs)
             case Put(), _:
                 verdict = "only we accept it"
             case _, Put() if "cannot be encoded beside" in str(ours) or "DynASM's engine cannot" in str(ours):
@@ -95,6 +117,9 @@ def test_what_dynasm_accepts_has_the_same_bytes(request: pytest.FixtureRequest) 
         counts[verdict] += 1
     print(dict(counts))
     assert not problems, problems[:20]
+    if shutil.which("objdump"):
+        mine, other = (_objdump([pair[side] for pair in pairs]) for side in (0, 1))
+        assert mine == other
     assert counts["equal"] > 300
 
 

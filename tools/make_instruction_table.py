@@ -186,6 +186,8 @@ def _reason_to_omit(code: str, info: iced.OpCodeInfo) -> str | None:
             "far branch through memory: looks like a near one of another size",
         ),
         (info.address_size == 32 and stem != "JECXZ", "variant with a 32-bit implied address"),
+        (re.fullmatch(r"[LMS]FENCE_[EF].", code) is not None, "alias encoding of a fence, which some decoders refuse"),
+        (code.startswith("PREFETCHRESERVED"), "reserved prefetch hints"),
         (code.startswith("SAL_"), "alias encoding of SHL"),
         (re.match(r"TEST_.*_F6R1|TEST_.*_F7R1", code) is not None, "alias encoding of TEST"),
         (re.search(r"STI_D[C-F][CDE][08]$", code) is not None, "alias encoding of an x87 instruction"),

@@ -199,7 +199,8 @@ def _choose(word: str, operands: tuple[Operand, ...], prefixes: tuple[str, ...])
         ):
             name = REVERSED[name]
         if predicate >= 0:
-            given = (*given, predicate)
+            end = len(given) - (bool(given) and isinstance(given[-1], Rounding))  # a rounding mode stays last
+            given = (*given[:end], predicate, *given[end:])
         if size and name not in REGISTER_SUFFIX:
             given = _with_size(given, size)
         if _agrees(given, size) and matches(name, given):

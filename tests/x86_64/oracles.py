@@ -70,3 +70,19 @@ ICED_UNREPORTED = {
 
 def listed(known: tuple[Known, ...], line: str) -> bool:
     return any(re.fullmatch(k.pattern, line) for k in known)
+
+
+# What objdump does not know, or writes so that it cannot be read back: whole texts.
+OBJDUMP = (
+    Known(r"\(bad\)", "newer than binutils 2.40", "(bad)"),
+    Known(r"f(sub|div)r? +%st,%st\(0\)", "exchanges the names even where both operands are st(0)", "fdivr  %st,%st(0)"),
+    Known(r"fn\w+\(\d+ only\)", "adds a remark", "fneni(8087 only)"),
+    Known(r"getsec", "drops REX.W", "getsec"),
+    Known(r"(in|out) .*\(%dx\).*", "puts the port in parentheses", "in     (%dx),%al"),
+    Known(r"(monitor|mwait)x? .*", "writes the implied registers", "mwait  %eax,%ecx"),
+    Known(r"data16 (mov|sldt|str|smsw) .*|rex\.\w+ (sldt|str|smsw) .*", "spells out a prefix that changes nothing",
+          "data16 mov %gs,0x0(%r13)"),
+    Known(r"v?pclmul[hl]q[hl]qdq .*", "names the halves, and drops the other bits of the immediate", "pclmulhqhqdq %xmm4,%xmm1"),
+    Known(r"(pop|push) +[^$%].*", "leaves out the suffix, which is needed for memory", "pop    0x0(%r13)"),
+    Known(r"nopl +.*", "prefetchit0 and prefetchit1 of other than rip-relative memory do nothing", "nopl   (%rbx)"),
+)  # fmt: skip

@@ -11,7 +11,7 @@ from .decoding import decoded, ours
 
 # Written without REX.W, which would change nothing: the decoder then sees the 32-bit register (or the selector's own
 # 16 bits).
-_WIDTHLESS = re.compile(r"V?(EXTRACTPS|MOVMSKP[SD]|PEXTR[BW]|PINSR[BW]|PMOVMSKB)|MOV|VERR|VERW")
+WIDTHLESS = re.compile(r"V?(EXTRACTPS|MOVMSKP[SD]|PEXTR[BW]|PINSR[BW]|PMOVMSKB)|MOV|VERR|VERW")
 
 
 def same(instruction: Instruction, code: bytes) -> bool:
@@ -30,12 +30,12 @@ def same(instruction: Instruction, code: bytes) -> bool:
         return True  # xmm0 is implied
     if mine[0] == "XCHG" and theirs[0] == "NOP":
         return True
-    if _WIDTHLESS.fullmatch(instruction.mnemonic):
-        return [_whole(o) for o in mine] == [_whole(o) for o in theirs]
+    if WIDTHLESS.fullmatch(instruction.mnemonic):
+        return [whole(o) for o in mine] == [whole(o) for o in theirs]
     return False
 
 
-def _whole(operand: object) -> object:
+def whole(operand: object) -> object:
     try:
         return Register.named(str(operand)).whole
     except KeyError:

@@ -81,6 +81,7 @@ LLVM = {
     "\tvcmpnge_uqpd\t%ymm0, %ymm1, %ymm2": "vcmppd ymm2, ymm1, ymm0, 25",
     "\tvpcmpltud\t%ymm0, %ymm1, %k2": "vpcmpud k2, ymm1, ymm0, 1",
     "\tvpcmpeqd\t%ymm0, %ymm1, %ymm2": "vpcmpeqd ymm2, ymm1, ymm0",
+    "\tvcmpunordps\t{sae}, %zmm5, %zmm2, %k3 {%k7}": "vcmpps k3{k7}, zmm2, zmm5, {sae}, 3",
     "\tpclmullqhqdq\t%xmm0, %xmm1": "pclmulqdq xmm1, xmm0, 16",
     "\tpblendvb\t%xmm0, %xmm1, %xmm2": "pblendvb xmm2, xmm1, xmm0",
     "\tvaddps\t(%rax){1to16}, %zmm1, %zmm2 {%k1} {z}": "vaddps zmm2{k1}{z}, zmm1, dword [rax]{1to16}",

@@ -23,7 +23,9 @@ class Variant:
 
     @property
     def name(self) -> str:
-        names = [name for name, on in (("check", self.check), ("sanitize", self.sanitize), ("threaded", self.threaded)) if on]
+        names = [
+            name for name, on in (("check", self.check), ("sanitize", self.sanitize), ("threaded", self.threaded)) if on
+        ]
         return "-".join(["vm", *names])
 
 
@@ -62,7 +64,13 @@ def build_vm(variant: Variant) -> Path:
 def _made_from() -> list[Path]:
     """Every file that the VM depends on, stencilgen's own code too."""
     runtime, root = paths.runtime(), Path(paths.__file__).resolve().parent.parent
-    found = [*HERE.glob("vm/*"), *HERE.glob("trace/*"), *runtime.rglob("*.[ch]"), HERE / "stencilgen.toml", Path(__file__)]
+    found = [
+        *HERE.glob("vm/*"),
+        *HERE.glob("trace/*"),
+        *runtime.rglob("*.[ch]"),
+        HERE / "stencilgen.toml",
+        Path(__file__),
+    ]
     for package in ("stencilgen", "dasc", "llvm_passes", "x86_64"):
         found += [path for path in (root / package).rglob("*.py") if "cli" not in path.parts]
     return sorted([*found, *(root / "stencilgen" / "include").rglob("*.h")])

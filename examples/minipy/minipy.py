@@ -52,8 +52,10 @@ def run(options: argparse.Namespace) -> int:
     try:
         image = compile_program(source, str(options.file)).image()
     except SyntaxError as error:
-        text = f'\n    {error.text.strip()}' if error.text else ""
-        print(f'  File "{options.file}", line {error.lineno}{text}\n{type(error).__name__}: {error.msg}', file=sys.stderr)
+        text = f"\n    {error.text.strip()}" if error.text else ""
+        print(
+            f'  File "{options.file}", line {error.lineno}{text}\n{type(error).__name__}: {error.msg}', file=sys.stderr
+        )
         return 1
     except CompileError as error:
         print(f"{options.file}:{error.line}: {error.what}\n  → {error.remedy}", file=sys.stderr)

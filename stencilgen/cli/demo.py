@@ -1,4 +1,7 @@
-"""`stencilgen demo`: the whole thing on a bundled example, in seconds, without changing anything here."""
+"""`stencilgen demo`: the whole thing on the bundled examples, in seconds, without changing anything here.
+
+First the calculator, whose every file is small; then minipy, a tracing VM for a small Python.
+"""
 
 import shutil
 import subprocess
@@ -17,19 +20,34 @@ PROGRAM = "pi.rpn"
 
 
 @click.command(
-    short_help="Build and run the bundled example.",
+    short_help="Build and run the bundled examples.",
     epilog=examples(
         "stencilgen demo                      in a temporary folder",
         "stencilgen demo --keep calculator    and keep the folder, to play with",
+        "stencilgen demo FILE.py --stats      run a program of a small Python in a tracing VM",
     ),
 )
+@click.argument("program", metavar="[FILE.py]", required=False, type=click.Path(path_type=Path))
 @click.option("--keep", type=click.Path(path_type=Path), help="Work in this folder, which must be new, and keep it.")
-def command(keep: Path | None) -> None:
-    """Build the bundled calculator, run a program in its interpreter and as a trace, and compare."""
-    if keep is None:
+@click.option(
+    "--jit", type=click.Choice(["off", "on", "always"]), default="on", help="For FILE.py: when to trace its loops."
+)
+@click.option("--stats", "statistics", is_flag=True, help="For FILE.py: print figures about its traces.")
+def command(program: Path | None, keep: Path | None, jit: str, statistics: bool) -> None:
+    """Build the bundled calculator, run a program in its interpreter and as a trace, and compare; then minipy.
+
+    With FILE.py, run it in minipy, and print just what it prints.
+    """
+    from stencilgen.cli import minipy_demo
+
+    if program is not None:
+        if (status := minipy_demo.run_program(program, jit, statistics)) != 0:
+            raise click.exceptions.Exit(status)
+    elif keep is None:
         with tempfile.TemporaryDirectory(prefix="stencilgen-demo-") as folder:
             _demo(Path(folder) / "calculator")
-            _next("stencilgen demo --keep calculator && cd calculator", "the same in a folder of yours; then there:")
+        minipy_demo.tour()
+        _next("stencilgen demo --keep calculator && cd calculator", "the calculator in a folder of yours; then there:")
     elif keep.exists():
         raise UserError("this folder is already there", remedy="name a new one, or remove it first", file=keep)
     else:

@@ -68,12 +68,16 @@ class ProgramCompiler:
         code = Code(node.name, qualified, parameters)
         self.program.codes.append(code)
         number = len(self.program.codes) - 1
-        function = Function(self.program, self.scope, code, variables, bound=set(parameters), owner=owner, line=node.lineno)
+        function = Function(
+            self.program, self.scope, code, variables, bound=set(parameters), owner=owner, line=node.lineno
+        )
         function.own_name = parameters[0] if owner and parameters else ""
         function.temporary(0)
         compiler = Statements(function)
         compiler.body(node.body)
-        function.emit("RETURN", a=self.program.constant(None))  # also when it is not reached: labels may stand before it
+        function.emit(
+            "RETURN", a=self.program.constant(None)
+        )  # also when it is not reached: labels may stand before it
         function.finish()
         return number
 
@@ -109,12 +113,16 @@ class ModuleStatements(Statements):
         """class: its base, then its members, in consecutive temporaries."""
         f = self.f
         if node.decorator_list or node.keywords or len(node.bases) > 1:
-            raise CompileError(node, "minipy's classes have at most one base, and no decorators", "leave the others out")
+            raise CompileError(
+                node, "minipy's classes have at most one base, and no decorators", "leave the others out"
+            )
         statements = [s for s in node.body if not isinstance(s, ast.Pass) and not _is_text(s)]
         names: dict[str, int] = {}
         with f.temporaries():
             first = f.temporary(len(statements) + 1)
-            bases = node.bases if node.bases and not _is_object(node.bases[0]) else [ast.Constant(None, lineno=node.lineno)]
+            bases = (
+                node.bases if node.bases and not _is_object(node.bases[0]) else [ast.Constant(None, lineno=node.lineno)]
+            )
             with f.temporaries():
                 self.expression(bases[0], first)
             for statement in statements:
@@ -137,13 +145,16 @@ class ModuleStatements(Statements):
                     raise CompileError(statement, f"minipy calls no {name}", "use a method with a name of its own")
                 self.make_function(statement, into, owner)
                 return name
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(
-                target=ast.Name(id=name), value=ast.expr() as value
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
             ):
                 with self.f.temporaries():
                     self.expression(value, into)
                 return name
-        raise CompileError(statement, "minipy's classes have methods and simple attributes only", "move it out of the class")
+        raise CompileError(
+            statement, "minipy's classes have methods and simple attributes only", "move it out of the class"
+        )
 
 
 def _is_text(statement: ast.stmt) -> bool:

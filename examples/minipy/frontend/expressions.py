@@ -49,16 +49,22 @@ class Expressions:
         match node:
             case ast.Constant():
                 return self.constant(node)
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)) if not isinstance(value, bool):
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)) if not isinstance(
+                value, bool
+            ):
                 return self.constant(ast.copy_location(ast.Constant(-value), node))
             case ast.Name(id=name):
                 return self.load(name, into)
             case ast.BinOp(left=ast.Constant(value=str()), op=ast.Mod()):
-                raise CompileError(node, "minipy's strings have no % operator", "print the values, or join with + and str()")
+                raise CompileError(
+                    node, "minipy's strings have no % operator", "print the values, or join with + and str()"
+                )
             case ast.BinOp():
                 with f.temporaries():
                     a, b = self.operands([node.left, node.right])
-                return self.result(into, OPERATORS[type(node.op)] if type(node.op) in OPERATORS else self.no(node), a, b)
+                return self.result(
+                    into, OPERATORS[type(node.op)] if type(node.op) in OPERATORS else self.no(node), a, b
+                )
             case ast.UnaryOp():
                 with f.temporaries():
                     (a,) = self.operands([node.operand])
@@ -139,7 +145,9 @@ class Expressions:
                 if not text.isascii():
                     raise CompileError(node, "minipy's strings are ASCII", "leave out other characters")
             case value:
-                raise CompileError(node, f"minipy has no {type(value).__name__} literals", "use ints, floats and strings")
+                raise CompileError(
+                    node, f"minipy has no {type(value).__name__} literals", "use ints, floats and strings"
+                )
         return self.f.program.constant(node.value)
 
     def load(self, name: str, into: int | None) -> int:
@@ -174,7 +182,11 @@ class Expressions:
         match node.value:
             case ast.Name(id=module) if module in self.f.scope.math_modules:
                 if node.attr not in MATH_CONSTANTS:
-                    raise CompileError(node, f"minipy's math has no value '{node.attr}'", "it has pi, e, inf, nan; functions are called")
+                    raise CompileError(
+                        node,
+                        f"minipy's math has no value '{node.attr}'",
+                        "it has pi, e, inf, nan; functions are called",
+                    )
                 return MATH_CONSTANTS[node.attr]
         return None
 
@@ -325,7 +337,9 @@ class Expressions:
                         value = self.expression(part.value)
                         piece = self.result(None, "BUILTIN", value, self.empty(), BUILTINS[name][0])
                     case _:
-                        raise CompileError(node, "minipy's f-strings have no formats", "leave out what follows the colon")
+                        raise CompileError(
+                            node, "minipy's f-strings have no formats", "leave out what follows the colon"
+                        )
                 f.emit("ADD", d=d, a=d, b=piece)
         return d
 
@@ -418,7 +432,9 @@ class Expressions:
         known = {keyword.arg: keyword.value for keyword in node.keywords}
         if set(known) - {"sep", "end"}:
             raise CompileError(node, "minipy's print has no such keyword", "it has sep and end")
-        ending = [known.get(name, ast.Constant(text, lineno=node.lineno)) for name, text in (("sep", " "), ("end", "\n"))]
+        ending = [
+            known.get(name, ast.Constant(text, lineno=node.lineno)) for name, text in (("sep", " "), ("end", "\n"))
+        ]
         with f.temporaries():
             first = self.consecutive([*node.args, *ending])
             f.emit("PRINT", a=first, b=len(node.args) + 2)
@@ -429,7 +445,9 @@ class Expressions:
         f = self.f
         if name in ("range", "super"):
             where = "as what a for loop goes over" if name == "range" else "as super().method(…)"
-            raise CompileError(node, f"minipy has {name} only {where}", "use a list of the values" if name == "range" else "")
+            raise CompileError(
+                node, f"minipy has {name} only {where}", "use a list of the values" if name == "range" else ""
+            )
         if node.keywords:
             raise CompileError(node, f"minipy's {name}() has no keyword arguments", "leave them out")
         number, most = BUILTINS[name]

@@ -64,7 +64,9 @@ def _import(statement: ast.stmt, scope: Scope) -> None:
             for alias in names:
                 if alias.name not in MATH | {"pi", "e", "inf", "nan"}:
                     known = ", ".join(sorted(MATH))
-                    raise CompileError(statement, f"minipy's math has no '{alias.name}'", f"it has {known}, pi, e, inf, nan")
+                    raise CompileError(
+                        statement, f"minipy's math has no '{alias.name}'", f"it has {known}, pi, e, inf, nan"
+                    )
                 scope.math[alias.asname or alias.name] = alias.name
         case ast.ImportFrom(module=module):
             raise CompileError(statement, f"there is no module '{module}'", "minipy has only math")

@@ -44,6 +44,10 @@ class Statements(Expressions):
             case ast.For():
                 self.for_loop(node)
             case ast.Break() | ast.Continue():
+                if not f.loops:
+                    raise CompileError(
+                        node, f"'{type(node).__name__.lower()}' outside loop", "put it into a for or while loop"
+                    )
                 loop = f.loops[-1]
                 f.emit("JUMP", target=loop.on_break if isinstance(node, ast.Break) else loop.on_continue)
                 f.bound = None
@@ -136,7 +140,9 @@ class Statements(Expressions):
                     dying = int(f.is_temporary(operand))
                     f.emit("STORE_ATTRIBUTE", d=dying, a=a, b=operand, operand=f.program.name(target.attr))
             case _:
-                raise CompileError(target, "minipy cannot assign to this", "assign to a variable, an item or an attribute")
+                raise CompileError(
+                    target, "minipy cannot assign to this", "assign to a variable, an item or an attribute"
+                )
 
     def augmented(self, node: ast.AugAssign) -> None:
         """x += y, x[i] += y, x.name += y"""

@@ -167,7 +167,11 @@ class Memory:
         if target is not None:
             plain, place = False, "rip"
             target, displacement = _relative(target, base, index, displacement)
-        known = _SHAPES.get((size, broadcast, vector, place, plain))
+        known = (
+            _PLAIN_SHAPES.get(size)
+            if plain and not vector and not broadcast
+            else _SHAPES.get((size, broadcast, vector, place, plain))
+        )
         if known is None:
             known = MemoryShape(size, broadcast, vector, place, plain)
             _SHAPES[known] = known
@@ -219,6 +223,9 @@ class Memory:
         return Masked(self, mask) if isinstance(mask, Register) else Masked(self, mask.mask, True)
 
 
+_PLAIN_SHAPES: dict[int | None, MemoryShape] = {
+    size: MemoryShape(size, 0, "", "", True) for size in (None, 1, 2, 4, 6, 8, 10, 16, 32, 64)
+}
 _SHAPES: dict[tuple[int | None, int, str, str, bool], MemoryShape] = {}
 _BASES = frozenset({"r64", "r32", "rip"})
 _VECTOR = {"r32": "", "xmm": "xmm", "ymm": "ymm", "zmm": "zmm"}

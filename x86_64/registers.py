@@ -85,14 +85,17 @@ class Register:
 
     def __call__(self, mask: Register | Zeroing) -> Masked:
         """`zmm1(k2)`: merge-masked; `zmm1(k2.z)` or `zmm1(k2).z`: zero-masked."""
-        return _operands.Masked(self, mask) if isinstance(mask, Register) else _operands.Masked(self, mask.mask, True)
+        if type(mask) is Zeroing:
+            return _operands.Masked(self, mask.mask, True)
+        return _operands.Masked(self, mask)  # type: ignore[arg-type]  # there is no third kind
 
     @property
     def z(self) -> Zeroing:
         """Of a mask register: the mask that clears the elements left out instead of keeping them."""
-        if self.kind != "k":
-            raise OperandError(f"{self.name} is not a mask register: only k1 … k7 have .z")
-        return Zeroing(self)
+        try:
+            return _ZEROING[self]
+        except KeyError:
+            raise OperandError(f"{self.name} is not a mask register: only k1 … k7 have .z") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,7 @@ def _whole(register: Register) -> Register:
     return register
 
 
+_ZEROING = {register: Zeroing(register) for register in (k1, k2, k3, k4, k5, k6, k7)}
 _WHOLE = {register: _whole(register) for register in REGISTERS}
 
 # Address arithmetic makes Memory operands, whose module needs this one: hence at the end.

@@ -366,7 +366,7 @@ def coverage() -> Table:
             feature = "+".join(form.features)
             total[feature] += 1
             used[feature] += form in seen
-    table = Table("extension", "forms", "compared", title="forms")
+    table = Table("extension", "forms", "with cases", title="forms")
     for feature, number in sorted(total.items(), key=lambda item: -item[1]):
         table.add_row(feature, str(number), str(used[feature]))
     table.add_row("all", str(sum(total.values())), str(sum(used.values())))

@@ -64,6 +64,7 @@ class Effects:
     known, and may begin before the address (bts, rep movs backwards).
     A flag in `flags_written` or `flags_undefined` no longer has its old value; flags that an instruction may leave
     alone (a shift by zero) are in `flags_read` as well.
+    `features` are the ISA extensions that a processor must have, all of them, by the table's names (AVX512F, BMI2).
     """
 
     reads: frozenset[Register]
@@ -75,6 +76,7 @@ class Effects:
     memory_reads: tuple[Memory, ...] = ()
     memory_writes: tuple[Memory, ...] = ()
     control: Control = Control.NEXT
+    features: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -225,5 +227,5 @@ def effects_of(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, .
         read |= written | undefined
     return Effects(
         frozenset(reads), frozenset(writes), frozenset(partial), read, written, undefined,
-        tuple(memory_reads), tuple(memory_writes), implicit.control,
+        tuple(memory_reads), tuple(memory_writes), implicit.control, form.features,
     )  # fmt: skip

@@ -85,9 +85,16 @@ class Instruction:
         try:
             return self._effects
         except AttributeError:
-            known = effects_of(self._plan.forms[0], self.operands, self.prefixes)
+            known = effects_of(self._form(), self.operands, self.prefixes)
             object.__setattr__(self, "_effects", known)
             return known
+
+    def _form(self) -> Form:
+        """The preferred form: of the forms' first family, but only EVEX can name registers above 15."""
+        forms = self._plan.forms
+        if any(isinstance(o, Register) and o.number > 15 for o in self.operands):
+            return next((form for form in forms if form.family == "EVEX"), forms[0])
+        return forms[0]
 
     @property
     def plan(self) -> Plan:

@@ -170,3 +170,18 @@ def test_a_call_pushes_and_says_nothing_about_the_callee() -> None:
 def test_effects_are_computed_once() -> None:
     instruction = Instruction("ADD", (eax, 5))
     assert instruction.effects is instruction.effects
+
+
+@pytest.mark.parametrize(
+    ("text", "features"),
+    [
+        ("add rax, rcx", ("X64",)),
+        ("shlx rax, rcx, rdx", ("BMI2",)),
+        ("vaddps xmm0, xmm1, xmm2", ("AVX",)),
+        ("vaddps xmm0, xmm17, xmm2", ("AVX512F", "AVX512VL")),  # only EVEX has xmm17
+        ("vaddps zmm0, zmm1, zmm2", ("AVX512F",)),
+        ("tdpbusd tmm0, tmm1, tmm2", ("AMX_INT8",)),
+    ],
+)
+def test_required_extensions(text: str, features: tuple[str, ...]) -> None:
+    assert parse_intel(text).effects.features == features

@@ -1,5 +1,9 @@
 """The examples of the documentation, as written there."""
 
+import doctest
+from pathlib import Path
+
+import x86_64
 from x86_64 import *  # noqa: F403
 
 
@@ -18,3 +22,9 @@ def test_encode_length_options_gives_one_encoding_of_each_length() -> None:
         7: bytearray(b"\xc4\xe2uGD&\x08"),
         9: bytearray(b"\xc4\xe2uG\x86\x08\x00\x00\x00"),
     }
+
+
+def test_the_package_s_own_readme() -> None:
+    path = Path(x86_64.__file__).with_name("README.md")
+    failed, tried = doctest.testfile(str(path), module_relative=False)
+    assert (failed, tried > 10) == (0, True)

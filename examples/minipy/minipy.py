@@ -42,6 +42,7 @@ def vm_options(options: argparse.Namespace) -> list[str]:
 def run(options: argparse.Namespace) -> int:
     """Compile, build and become the VM; returns only when something is wrong."""
     from build import Variant, build_vm
+
     from stencilgen.errors import UserError
 
     try:

@@ -185,7 +185,7 @@ class Expressions:
                     raise CompileError(
                         node,
                         f"minipy's math has no value '{node.attr}'",
-                        "it has pi, e, inf, nan; functions are called",
+                        "it has pi, e, inf, nan",
                     )
                 return MATH_CONSTANTS[node.attr]
         return None
@@ -197,7 +197,7 @@ class Expressions:
             return ""
         if name in scope.math:
             return scope.math[name] if scope.math[name] in MATH else ""
-        return name if name in BUILTINS and name not in MATH or name in ("print", "range", "super") else ""
+        return name if (name in BUILTINS and name not in MATH) or name in ("print", "range", "super") else ""
 
     # ---- Control flow inside expressions ----
 

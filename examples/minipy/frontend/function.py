@@ -37,7 +37,8 @@ class Loop:
 class Function:
     """Code under construction.
 
-    variables: name → slot; empty for the module, whose variables are the scope's. bound: names that certainly have a value here; None where control cannot come.
+    variables: name → slot; empty for the module, whose variables are the scope's.
+    bound: names that certainly have a value here; None where control cannot come.
     """
 
     program: Program

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from frontend.errors import CompileError
 from frontend.expressions import OPERATORS, Expressions
-from frontend.function import Function, Label, Loop
+from frontend.function import Label, Loop
 
 
 class Statements(Expressions):

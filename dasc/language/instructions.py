@@ -41,6 +41,9 @@ def assemble(statement: Statement, operands: Sequence[Operand], x64: bool) -> Co
     """The machine code of an instruction. Raises `DascError`."""
     if not operands and statement.name in PREFIXES:
         return Code(bytes([PREFIXES[statement.name]]))
+    if statement.name in PREFIXES:
+        after = statement.text.strip().removeprefix(statement.name).strip()
+        raise statement.error("a prefix is a statement of its own", f"write {statement.name}; {after}", statement.name)
     try:
         spelled = respell(statement.name, tuple(operands), x64)
     except AssemblyError as error:
@@ -129,6 +132,8 @@ class _Assembly:
             except AssemblyError as error:
                 refusal = error
         if not choices:
+            if any(isinstance(operand, Place) for operand in self.spelled.operands):
+                raise AssemblyError(f"{self.spelled.mnemonic} can jump 128 bytes only; jump over a jmp instead")
             values = ", ".join(str(o.value) for o in self.spelled.operands if isinstance(o, Imm))
             raise refusal or AssemblyError(f"{self.spelled.mnemonic}: {values} does not fit")
         shrinking = [choice for choice in choices if any(i.kind == "shrinks" for i in choice.immediates)]

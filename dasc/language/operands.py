@@ -279,6 +279,8 @@ class Parser:
         for match in re.finditer(r"(?<![\w.>])[A-Za-z]\w*", re.sub(r"\"[^\"]*\"|'[^']*'", "", text), re.ASCII):
             register = self.registers.get(match[0])
             if register is not None and not register.variable:
+                if register.kind == "sreg":
+                    raise statement.error("a segment is a prefix", f"write {match[0]}; mov rax, [0x28]", match[0])
                 cause = f"the register `{match[0]}` cannot be part of the expression `{text}`"
                 raise statement.error(cause, "an address is written [base+index*scale+expression]", match[0])
         return text

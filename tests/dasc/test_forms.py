@@ -56,7 +56,7 @@ def _objdump(codes: list[bytes]) -> list[str]:
         listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     texts = dict(re.findall(r"^\s*([0-9a-f]+):\t([^#\n]*)", listing, re.MULTILINE))
     starts = (f"{32 * index + 32 - len(code):x}" for index, code in enumerate(codes))
-    return [texts[start].strip().removeprefix("rex.W ") for start in starts]  # as a prefix it says nothing here
+    return [re.sub(r"^rex\.W\w* ", "", texts[start].strip()) for start in starts]  # as a prefix it says nothing here
 
 
 def _is_same(ours: Put, theirs: Put, statement: str, pairs: list[tuple[bytes, bytes]]) -> str:

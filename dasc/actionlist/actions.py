@@ -139,8 +139,6 @@ class Actions:
         if item.rip_relative and item.immediates and self.x64:
             cause = "DynASM's engine cannot combine a label's address and an immediate"
             raise self.statement.error(cause, "load the address by a lea first")
-        if item.target is not None and item.modrm_at < 0 and not item.displacement and item.code == b"":
-            raise self.statement.error("a branch needs an opcode")
         following = sorted({variable.at for variable in item.variables})
         marked = _needs_mark(item)
         counted = 0

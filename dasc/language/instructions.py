@@ -13,14 +13,14 @@ from dasc.errors import DascError
 from dasc.language.machine import Code, Displacement, Immediate, Variable
 from dasc.language.operands import Imm, Mem, Operand, Place
 from dasc.language.registers import Reg
-from dasc.language.source import Statement, suggestion
-from dasc.language.spelling import PREFIXES, Spelled, respell
+from dasc.language.source import Statement
+from dasc.language.spelling import OWN_NAMES, PREFIXES, Spelled, respell
 from x86_64 import REGISTERS, AssemblyError, Form, Instruction, Label, Memory, Register, Symbol, Symbolic, mnemonics
 from x86_64 import Operand as MachineOperand
 from x86_64.encoder import drafts
 from x86_64.table import canonical, forms
 
-__all__ = ["assemble", "load64", "mnemonic_names"]
+__all__ = ["assemble", "is_instruction", "load64", "mnemonic_names"]
 
 _ANYTHING = Symbolic(Symbol("expression", -(1 << 31), (1 << 31) - 1))
 _TARGET = Label("target")
@@ -34,7 +34,18 @@ _ORDER = ["vvvv", "opcode", "reg", "rm", "address", "index", "base"]
 
 def mnemonic_names() -> set[str]:
     """Every mnemonic, as it is written."""
-    return {name.lower() for name in mnemonics()} | PREFIXES.keys()
+    return {name.lower() for name in mnemonics()} | PREFIXES.keys() | OWN_NAMES
+
+
+def is_instruction(name: str) -> bool:
+    """Whether an instruction, or a prefix, is called this."""
+    if name in PREFIXES or name in OWN_NAMES:
+        return True
+    try:
+        canonical(name.upper())
+    except AssemblyError:
+        return False
+    return True
 
 
 def assemble(statement: Statement, operands: Sequence[Operand], x64: bool) -> Code:
@@ -48,11 +59,6 @@ def assemble(statement: Statement, operands: Sequence[Operand], x64: bool) -> Co
         spelled = respell(statement.name, tuple(operands), x64)
     except AssemblyError as error:
         raise statement.error(str(error)) from None
-    try:
-        canonical(spelled.mnemonic)
-    except AssemblyError:
-        remedy = suggestion(statement.name, mnemonic_names())
-        raise statement.error(f"unknown instruction `{statement.name}`", remedy, statement.name) from None
     try:
         return _Assembly(spelled, x64).code()
     except AssemblyError as error:

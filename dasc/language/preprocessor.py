@@ -39,9 +39,6 @@ class Receiver(Protocol):
     def names(self) -> Iterable[str]:
         """Every name that a statement can have, for suggestions."""
 
-    def knows(self, name: str) -> bool:
-        """Whether a statement can have this name."""
-
     def flush(self) -> None:
         """C code follows: complete what was begun."""
 
@@ -194,12 +191,11 @@ class Preprocessor:
                 cause = f"`{name}` has {len(parameters)} parameters; it takes {takes}"
                 raise statement.error(cause, "commas separate parameters, except in brackets")
             does(self, statement)
-        elif self.receiver.knows(name):
-            self.receiver.statement(statement)
         else:
-            raise self.unknown(statement)
+            self.receiver.statement(statement)
 
     def unknown(self, statement: Statement) -> DascError:
+        """The error about a statement whose name means nothing."""
         name = statement.name
         counts = sorted(count for known, count in self.macros if known == name)
         if counts:

@@ -14,7 +14,7 @@ from dasc.language.operands import Imm, Mem, Operand
 from dasc.language.registers import Reg
 from x86_64 import OperandError
 
-__all__ = ["PREFIXES", "Spelled", "respell"]
+__all__ = ["OWN_NAMES", "PREFIXES", "Spelled", "respell"]
 
 PREFIXES = {
     "es": 0x26, "cs": 0x2E, "ss": 0x36, "ds": 0x3E, "fs": 0x64, "gs": 0x65, "o16": 0x66, "a16": 0x67, "a32": 0x67,
@@ -25,6 +25,8 @@ PREFIXES = {
 _NAMES = {
     "PUSHF": "PUSHFQ", "POPF": "POPFQ", "PUSHFD": "PUSHFQ", "POPFD": "POPFQ", "VPTESTPS": "VTESTPS", "VPTESTPD": "VTESTPD",
 }  # fmt: skip
+OWN_NAMES = {*(name.lower() for name in _NAMES), "fpop", "mov64"}
+"""Instructions that only DynASM calls so."""
 _ON_ST0 = {f"F{name}" for name in ["ADD", "MUL", "SUB", "SUBR", "DIV", "DIVR", "COMI", "COMIP", "UCOMI", "UCOMIP"]} | {
     f"FCMOV{condition}" for condition in ["B", "E", "BE", "U", "NB", "NE", "NBE", "NU"]
 }

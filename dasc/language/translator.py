@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dasc.errors import DascError
-from dasc.language.instructions import assemble, load64, mnemonic_names
+from dasc.language.instructions import assemble, is_instruction, load64, mnemonic_names
 from dasc.language.machine import Align, Data, Immediate, Item, LabelHere, Section, Space
 from dasc.language.operands import Imm, Parser, Place, Type, number
 from dasc.language.output import SHOWN, Comments, Output
@@ -100,7 +100,6 @@ class Translator:
     parser: Parser | None = None
     section_names: tuple[str, ...] = ()
     sizes: dict[str, str] = field(default_factory=dict)
-    mnemonics: set[str] = field(default_factory=mnemonic_names)
 
     # ---- What the preprocessor asks ----
 
@@ -108,10 +107,7 @@ class Translator:
         return self.sizes.get(name)
 
     def names(self) -> Iterable[str]:
-        return {*_DIRECTIVES, *_DATA, *_TABLES, *(f".{name}" for name in self.section_names), *self.mnemonics}
-
-    def knows(self, name: str) -> bool:
-        return True
+        return {*_DIRECTIVES, *_DATA, *_TABLES, *(f".{name}" for name in self.section_names), *mnemonic_names()}
 
     def flush(self) -> None:
         self.backend.flush()
@@ -131,13 +127,10 @@ class Translator:
         elif statement.name[1:] in self.section_names and statement.name[0] == ".":
             _none(statement)
             self.put(Section(self.section_names.index(statement.name[1:])), statement)
-        elif statement.name.lower() in self.mnemonics or self.is_mnemonic(statement):
+        elif is_instruction(statement.name):
             self.instruction(statement, self.parser)
         else:
             raise self.preprocessor.unknown(statement)
-
-    def is_mnemonic(self, statement: Statement) -> bool:
-        return not statement.name.startswith(".") and NAME.fullmatch(statement.name) is not None
 
     def put(self, item: Item, statement: Statement) -> None:
         self.backend.put(item, statement, self.preprocessor.indent)

@@ -152,7 +152,7 @@ def test_global_labels_are_numbered_in_the_order_of_their_use() -> None:
 
 def test_an_error_names_file_line_column_cause_and_remedy() -> None:
     assert errors("  |  mvo rax, 1\n") == (
-        "in.dasc:2:6: error: unknown instruction `mvo`\n"
+        "in.dasc:2:6: error: unknown statement `mvo`\n"
         "    2 |   |  mvo rax, 1\n"
         "      |      ^~~\n"
         "  → did you mean `mov`?"
@@ -162,7 +162,7 @@ def test_an_error_names_file_line_column_cause_and_remedy() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("| mvo rax, 1", "in.dasc:2:3: error: unknown instruction `mvo`"),
+        ("| mvo rax, 1", "in.dasc:2:3: error: unknown statement `mvo`"),
         ("| mvo rax, 1", "did you mean `mov`?"),
         ("| mov [rax], 1", "error: MOV: the size of the memory operand is ambiguous"),
         ("| mov rax, ecx", "error: MOV rax, ecx: no such form"),
@@ -175,6 +175,7 @@ def test_an_error_names_file_line_column_cause_and_remedy() -> None:
         ("| test al, [->x]; cmp dword [->x], 1", "cannot combine a label's address and an immediate"),
         ("| .align 3", "`3` is not an alignment"),
         ("|.byte 256", "256 does not fit 1 bytes"),
+        ("|.macro two, a, b\n|.endmacro\n| two 1", "the macro `two` takes 2 parameters; here are 1"),
         ("| rep movsb", "write rep; movsb"),
         ("| mov rax, fs:[0x28]", "write fs; mov rax"),
         ("| jrcxz >1", "JRCXZ can jump 128 bytes only"),

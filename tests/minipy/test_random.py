@@ -1,0 +1,33 @@
+"""Random programs (`generate.py`) show in every mode what CPython shows."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.minipy.generate import random_program
+from tests.minipy.running import check_same, modes, run_python
+
+PROGRAMS = 60
+LONG = 3000
+
+
+@pytest.mark.parametrize("classes", (False, True), ids=("plain", "classes"))
+@pytest.mark.parametrize("part", range(4))
+def test_random_programs(part: int, classes: bool, long: bool, tmp_path: Path) -> None:
+    """The seed is the file's name. The last of four parts has more errors."""
+    for seed in range(part, LONG if long else PROGRAMS, 4):
+        file = tmp_path / f"seed_{seed}.py"
+        file.write_text(random_program(seed, errors=0.1 if part == 3 else 0.01, classes=classes))
+        expected = run_python(file, checked=True)
+        for options in modes(seed // 4, long):
+            check_same(file, expected, *options)
+
+
+def test_most_random_programs_end_well(tmp_path: Path) -> None:
+    """Else they would test little more than their first error."""
+    file = tmp_path / "random.py"
+    good = 0
+    for seed in range(60):
+        file.write_text(random_program(seed))
+        good += run_python(file, checked=True).status == 0
+    assert good > 45

@@ -7,10 +7,11 @@ import subprocess
 from itertools import product
 from pathlib import Path
 
+import pytest
 from iced_x86 import Decoder, Formatter, FormatterSyntax
 
 from tests.dasc.engine import emit
-from tests.dasc.execute import WARNINGS, c_compiler
+from tests.dasc.execute import ROOT, WARNINGS, c_compiler
 from tests.dasc.translate import direct, put
 
 NUMBERS, EXPRESSIONS = range(16), (0, 1, -128, 127, 128, -129, 1000)
@@ -173,3 +174,13 @@ def test_nothing_is_allocated_once_buffers_are_large_enough(tmp_path: Path) -> N
         printf("%d\\n", allocations);
     """
     assert run(direct(text), main, tmp_path) == ["1"]
+
+
+def test_the_headers_are_c_plus_plus_too(tmp_path: Path) -> None:
+    source = tmp_path / "main.cpp"
+    source.write_text("#include <stencilgen/dasm_encode.h>\n")
+    flags = ["-x", "c++", "-std=c++17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT / 'runtime/include'}"]
+    done = subprocess.run([*c_compiler(), *flags, str(source)], capture_output=True, text=True)
+    if "cc1plus" in done.stderr:
+        pytest.skip("the C compiler at hand has no C++")
+    assert done.returncode == 0, done.stderr

@@ -1,7 +1,8 @@
 /* DynASM's interface, for `.dasc` files that `python -m dasc` has compiled to direct stores.
  *
- * A program that uses DynASM includes this header instead of dasm_proto.h, and dasm_encode.h instead of dasm_x86.h, and keeps its calls: init, setupglobal,
- * growpc, setup, the emitting code, link, encode, free. The difference: what was a call of dasm_put, which stored a
+ * A program that uses DynASM includes this header instead of dasm_proto.h, and dasm_encode.h instead of
+ * dasm_x86.h, and keeps its calls: init, setupglobal, growpc, setup, the emitting code, link, encode, free.
+ * The difference: what was a call of dasm_put, which stored a
  * number for later, is now a store of the machine code itself. Linking adds up the sections' sizes, encoding copies the
  * sections and fills in the distances that were not known yet. Buffers are kept from one setup to the next, so that
  * nothing is allocated once they are large enough.
@@ -57,23 +58,26 @@ typedef struct sg_dasm_section {
     uint32_t alignment; /* of the base: the largest .align within */
 } sg_dasm_section;
 
+enum { SG_DASM_UNDEFINED, SG_DASM_PLACED, SG_DASM_ABSOLUTE };
+
 /* Where a label is: in a section, or at an address. */
 typedef struct sg_dasm_label {
-    enum { SG_DASM_UNDEFINED, SG_DASM_PLACED, SG_DASM_ABSOLUTE } state;
-    uint32_t section, offset;
+    uint32_t state, section, offset;
     uintptr_t address;
 } sg_dasm_label;
 
+enum {
+    SG_DASM_TO_LABEL,           /* a global label: `target` is its number */
+    SG_DASM_TO_PC,              /* a PC label */
+    SG_DASM_TO_PLACE,           /* a local label, in `place` once it is defined */
+    SG_DASM_TO_ADDRESS,         /* `place.address` */
+    SG_DASM_TO_EXTERN,          /* what DASM_EXTERN says about `target`, relative */
+    SG_DASM_TO_EXTERN_ABSOLUTE, /* the same, absolute */
+};
+
 /* A field to be filled in when the code is encoded. */
 typedef struct sg_dasm_fixup {
-    enum {
-        SG_DASM_TO_LABEL,   /* relative to a global label: `target` is its number */
-        SG_DASM_TO_PC,      /* relative to a PC label */
-        SG_DASM_TO_PLACE,   /* relative to a local label, in `place` once it is defined */
-        SG_DASM_TO_ADDRESS, /* relative to `place.address` */
-        SG_DASM_TO_EXTERN,  /* what DASM_EXTERN says about `target`; */
-        SG_DASM_TO_EXTERN_ABSOLUTE,
-    } kind;
+    uint32_t kind;
     bool absolute; /* 8 bytes, the label's address; else 4 bytes, relative */
     uint32_t section, offset, target, trailing;
     uint32_t next; /* 1 + index of the fixup before it that waits for the same local label */
@@ -109,7 +113,7 @@ SG_DASM_UNUSED DASM_FDEF void dasm_growpc(Dst_DECL, unsigned int count);
 SG_DASM_UNUSED DASM_FDEF void dasm_setup(Dst_DECL, const void *actions); /* of the actions there are none */
 SG_DASM_UNUSED DASM_FDEF int dasm_link(Dst_DECL, size_t *size);
 SG_DASM_UNUSED DASM_FDEF int dasm_encode(Dst_DECL, void *buffer);
-SG_DASM_UNUSED DASM_FDEF int dasm_getpclabel(Dst_DECL, unsigned int pc); /* its offset in the code; -1: undefined, -2: no such label */
+SG_DASM_UNUSED DASM_FDEF int dasm_getpclabel(Dst_DECL, unsigned int pc); /* its offset; -1: undefined, -2: there is none */
 #define dasm_checkstep(a, b) 0
 
 /* ---- What emitting code calls ---- */
@@ -199,7 +203,8 @@ SG_DASM_UNUSED static sg_dasm_fixup *sg_dasm_fix(dasm_State *D, const uint8_t *f
 {
     if (D->fixup_count == D->fixup_capacity) {
         const uint32_t capacity = 2 * D->fixup_capacity + 64;
-        D->fixups = (sg_dasm_fixup *)sg_dasm_grow(D->fixups, D->fixup_capacity * sizeof *D->fixups, capacity * sizeof *D->fixups);
+        const size_t size = sizeof *D->fixups;
+        D->fixups = (sg_dasm_fixup *)sg_dasm_grow(D->fixups, D->fixup_capacity * size, capacity * size);
         D->fixup_capacity = capacity;
     }
     sg_dasm_fixup *const fixup = &D->fixups[D->fixup_count++];
@@ -249,7 +254,8 @@ SG_DASM_UNUSED static void sg_dasm_reference(dasm_State *D, const uint8_t *field
     }
 }
 
-SG_DASM_UNUSED static void sg_dasm_reference_address(dasm_State *D, const uint8_t *field, uintptr_t address, uint32_t trailing)
+SG_DASM_UNUSED static void sg_dasm_reference_address(dasm_State *D, const uint8_t *field, uintptr_t address,
+                                                     uint32_t trailing)
 {
     sg_dasm_fixup *const fixup = sg_dasm_fix(D, field);
     fixup->kind = SG_DASM_TO_ADDRESS;
@@ -258,8 +264,8 @@ SG_DASM_UNUSED static void sg_dasm_reference_address(dasm_State *D, const uint8_
     fixup->place.address = address;
 }
 
-SG_DASM_UNUSED static void sg_dasm_reference_extern(dasm_State *D, const uint8_t *field, uint32_t index, uint32_t trailing,
-                                                    bool relative)
+SG_DASM_UNUSED static void sg_dasm_reference_extern(dasm_State *D, const uint8_t *field, uint32_t index,
+                                                    uint32_t trailing, bool relative)
 {
     sg_dasm_fixup *const fixup = sg_dasm_fix(D, field);
     fixup->kind = relative ? SG_DASM_TO_EXTERN : SG_DASM_TO_EXTERN_ABSOLUTE;
@@ -267,7 +273,8 @@ SG_DASM_UNUSED static void sg_dasm_reference_extern(dasm_State *D, const uint8_t
     fixup->trailing = trailing;
 }
 
-/* A jump (opcode E9) or conditional jump (80-8F, its 0F comes by itself) to a label: short when that is behind and near. */
+/* A jump (opcode E9) or conditional jump (80-8F, its 0F comes by itself) to a label: short when that is behind
+ * and near. */
 SG_DASM_UNUSED static uint8_t *sg_dasm_branch(dasm_State *D, uint8_t *p, uint8_t opcode, uint32_t number, bool pc)
 {
     if (number <= SG_DASM_AHEAD || pc) {

@@ -41,7 +41,8 @@ DASM_FDEF void dasm_setupglobal(Dst_DECL, void **globals, unsigned int count)
     dasm_State *D = Dst_REF;
     const uint32_t wanted = SG_DASM_LOCALS + count;
     if (wanted > D->label_count) {
-        D->labels = (sg_dasm_label *)sg_dasm_grow(D->labels, D->label_count * sizeof *D->labels, wanted * sizeof *D->labels);
+        const size_t size = sizeof *D->labels;
+        D->labels = (sg_dasm_label *)sg_dasm_grow(D->labels, D->label_count * size, wanted * size);
         D->label_count = wanted;
     }
     D->globals = globals;

@@ -390,6 +390,6 @@ def run(console: Console, quick: bool, seed: int) -> int:
     console.print(text(10_000 if quick else 60_000, 3 if quick else 5))
     console.print(import_time(3 if quick else 9))
     del ballast
-    table, unexplained = comparison(10_000 if quick else 1_000_000, seed)
+    table, unexplained = comparison(10_000 if quick else 1_100_000, seed)
     console.print(table)
     return unexplained

@@ -11,7 +11,7 @@ from tests.minipy.running import PROGRAMS, check_same, modes, run_minipy_raw, ru
 from tests.minipy.snippets import read
 from tests.minipy.test_programs import SIZES
 
-THEMES = ("ints", "floats", "sequences", "control", "functions", "comprehensions", "errors", "classes")
+THEMES = ("ints", "floats", "sequences", "control", "functions", "comprehensions", "traces", "errors", "classes")
 
 
 @pytest.fixture(scope="module", autouse=True)

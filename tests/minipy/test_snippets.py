@@ -9,7 +9,7 @@ import pytest
 from tests.minipy.running import MODES, OVERFLOW, check_same, modes, run_minipy, run_python
 from tests.minipy.snippets import Snippet, read
 
-THEMES = ("ints", "floats", "sequences", "control", "functions", "comprehensions", "errors", "classes")
+THEMES = ("ints", "floats", "sequences", "control", "functions", "comprehensions", "traces", "errors", "classes")
 SNIPPETS = [snippet for theme in THEMES for snippet in read(theme)]
 
 

@@ -10,7 +10,7 @@ from tests.minipy.snippets import Snippet, read
 from tests.minipy.test_programs import SIZES
 
 PERIODS = (1, 2, 3, 7, 50)
-THEMES = ("ints", "floats", "sequences", "control", "functions", "comprehensions", "errors", "classes")
+THEMES = ("ints", "floats", "sequences", "control", "functions", "comprehensions", "traces", "errors", "classes")
 
 
 @pytest.mark.parametrize("period", (1, 3, 20))

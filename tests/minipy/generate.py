@@ -3,7 +3,7 @@
 Every name has a kind, and an expression of a kind is built from names and expressions of kinds that fit. `number` stands
 for a variable that may hold an int, a float or a bool at different times: that is what makes traces leave. Loops count,
 lists stop growing, and ints are reduced often enough, so that a program ends soon and mostly without OverflowError.
-Rarely an index or a divisor is taken as it comes, or a string is put where a number was.
+Rarely an index or a divisor is taken as it comes, or a list or None is put where a number was.
 """
 
 from collections.abc import Callable, Sequence
@@ -409,7 +409,7 @@ class Program:
         name = self._name("number")
         new = self._pick((f"float({name} % 1000)", f"int({self._leaf('int')})", f"{name} > 1", "0.5", "3"))
         if self._chance(self.errors * 3):
-            new = self._pick(('"text"', "None"))
+            new = self._pick(("[0.5]", "None"))
         condition = f"{self._pick(self.loops)} == {self.random.randint(0, 100)}" if self.loops else "True"
         self._line(f"if {condition}:")
         self._line(f"    {name} = {new}")

@@ -92,7 +92,14 @@ TRACE_STENCIL(OR_INT, SLOT(d) = SLOT(a) | SLOT(b);)
 TRACE_STENCIL(XOR_INT, SLOT(d) = (SLOT(a) ^ SLOT(b)) | 1;)
 TRACE_STENCIL(AND_INT_CONST, SLOT(d) = SLOT(a) & HOLE(uint64_t, operand);)
 TRACE_STENCIL(RSHIFT_INT_CONST, SLOT(d) = (uint64_t)((int64_t)SLOT(a) >> (HOLE(uint8_t, operand) & 63)) | 1;)
-TRACE_STENCIL(ABS_INT, SLOT(d) = (int64_t)SLOT(a) < 0 ? 2 - SLOT(a) : SLOT(a);)
+
+STENCIL(ABS_INT)
+{
+    const Value a = SLOT(a);
+    GUARD((int64_t)a != INT64_MIN + 1); /* the smallest tagged int: its opposite is not one */
+    SLOT(d) = (int64_t)a < 0 ? 2 - a : a;
+    CONTINUE();
+}
 
 /* For a positive divisor; others are left to the interpreter. */
 #define FLOOR(name, divisor)                                 \

@@ -1,6 +1,7 @@
 /* Built-in functions, and the methods of lists. */
 #include "references.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,9 +61,13 @@ static bool to_integer(Thread *thread, Value *d, Value a)
     }
     const String *const string = (const String *)a;
     char *end;
+    errno = 0;
     const long long parsed = strtoll(string->text, &end, 10);
     if (end == string->text || !is_end(end, string)) {
         return bad_text(thread, "invalid literal for int() with base 10", a);
+    }
+    if (errno == ERANGE) {
+        return fail(thread, "OverflowError", "the result does not fit minipy's 64-bit int");
     }
     return put_integer(thread, d, parsed);
 }

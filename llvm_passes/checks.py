@@ -51,12 +51,7 @@ _ENDS = rf"(?:{CONTINUE}|{EXIT}|{LABEL_PREFIX}\w+)"
 
 _RULES = (
     _Rule(
-        re.compile(r" = alloca .*?, i\d+ %"),
-        "has a local of variable size, which the shared frame has no room for",
-        "give it a fixed size, or move the code into a VM function",
-    ),
-    _Rule(
-        re.compile(r"call .*@llvm\.stack(?:save|restore)"),
+        re.compile(r" = alloca .*?, i\d+ %|call .*@llvm\.stack(?:save|restore)"),
         "has a local of variable size, which the shared frame has no room for",
         "give it a fixed size, or move the code into a VM function",
     ),

@@ -25,7 +25,18 @@ from dasc import EXIT, NEXT, LabelHole
 from stencilgen.layout.code import Block, Branch, Code, Convention, Jump, Return, TailCall, Target, Unreachable
 from x86_64 import REGISTERS, Address, Control, Flags, Instruction, Label, Memory, Register, rax, rbp, rsp
 
-__all__ = ["ALL_FLAGS", "Liveness", "Usage", "backward", "describe", "flags_mask", "memory_mask", "parts", "usage_of"]
+__all__ = [
+    "ALL_FLAGS",
+    "CONDITIONS",
+    "Liveness",
+    "Usage",
+    "backward",
+    "describe",
+    "flags_mask",
+    "memory_mask",
+    "parts",
+    "usage_of",
+]
 
 _FLAGS, _XMM, _ABOVE_XMM, _OTHER = 64, 70, 102, 1 << 134
 EVERYTHING = (_OTHER << 1) - 1
@@ -121,8 +132,10 @@ def _overwritten(register: Register, instruction: Instruction, partial: bool) ->
     return 0 if partial else parts(register)
 
 
-_CONDITIONS = "O NO B AE E NE BE A S NS P NP L GE LE G".split()  # noqa: SIM905
-MAY_NOT_WRITE = frozenset({"BSF", "BSR", "LAR", "LSL", *("CMOV" + condition for condition in _CONDITIONS)})
+CONDITIONS = ("O", "NO", "B", "AE", "E", "NE", "BE", "A", "S", "NS", "P", "NP", "L", "GE", "LE", "G")
+"""What setcc, cmovcc and jcc can test: the end of their mnemonics."""
+
+MAY_NOT_WRITE = frozenset({"BSF", "BSR", "LAR", "LSL", *("CMOV" + condition for condition in CONDITIONS)})
 """Instructions whose destination may keep its old value."""
 
 

@@ -9,11 +9,11 @@ others may look; and LLVM leaves a load whose result is unused only if somebody 
 read, a safepoint poll).
 """
 
+from stencilgen.layout.liveness import CONDITIONS
 from stencilgen.peephole.rule import Edit, Rule, Site
 
 __all__ = ["PURE", "RULE"]
 
-CONDITIONS = "O NO B AE E NE BE A S NS P NP L GE LE G".split()  # noqa: SIM905
 ARITHMETIC = """
     ADC ADD AND BSWAP BT BTC BTR BTS CDQ CDQE CMP CQO CWDE DEC IMUL INC LEA MOV MOVSX MOVSXD MOVZX NEG NOT OR RCL RCR
     ROL ROR SAR SBB SHL SHLD SHR SHRD SUB TEST XCHG XOR

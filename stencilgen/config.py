@@ -28,6 +28,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from stencilgen.errors import Diagnostic, UserError
+from stencilgen.toolchain.flags import refused_flags
 
 __all__ = ["Config", "Hole", "load_config"]
 
@@ -128,7 +129,7 @@ def load_config(path: Path) -> Config:
 
 
 def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
-    """What the types cannot say: files that must exist, ranges that must be in order."""
+    """What the types cannot say: files that must exist, flags that stencils do not stand, ranges that must be in order."""
     problems = []
     for index, source in enumerate(config.sources):
         if not source.is_file():
@@ -138,6 +139,9 @@ def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
                     f"there is no file '{config.stencils.sources[index]}'", "correct stencils.sources", path, line
                 )
             )
+    for refused in refused_flags(config.stencils.flags):
+        line = _line_of(text, ("stencils", "flags"))
+        problems.append(Diagnostic(f"the flag {refused.flag}: {refused.why}", refused.remedy, path, line))
     for name, hole in config.holes.items():
         if hole.range and not (-(2**63) <= hole.range[0] <= hole.range[1] < 2**64):
             line = _line_of(text, ("holes", name))

@@ -270,12 +270,17 @@ def test_no_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ("-g0", "no debug information, from which their lines and types are read\n  → remove -g0"),
-        ("-flto", "is not understood"),
-        ("-E", "is not understood"),
+        ("-O0", "the flag -O0: without Clang's optimiser no way out of a stencil becomes a tail call\n  → remove it"),
+        ("-fsanitize=undefined", "tables and functions of their own, which a trace does not have\n  → remove it"),
+        ("-pg", "it counts in functions"),
+        ("-fprofile-generate", "it counts in functions"),
+        ("-g0", "are read from debug information\n  → remove it"),
+        ("-flto", "has to be LLVM IR"),
+        ("-E", "has to be LLVM IR"),
+        ("-m32", "`stencilgen build --target`"),
     ],
 )
-def test_flags_that_change_what_clang_writes(project: Project, flags: str, words: str) -> None:
+def test_flags_that_stencils_do_not_stand(project: Project, flags: str, words: str) -> None:
     from tests.stencilgen.conftest import CONFIGURATION
 
     configuration = CONFIGURATION.replace("[instruction]", f'flags = ["{flags}"]\n[instruction]')
@@ -283,6 +288,16 @@ def test_flags_that_change_what_clang_writes(project: Project, flags: str, words
         build(project("STENCIL(S) { CONTINUE(); }\n", configuration=configuration), cache=False)
     assert words in str(caught.value)
     assert "stencilgen.toml:3:" in str(caught.value)
+
+
+def test_checks_that_only_trap(project: Project) -> None:
+    """Undefined behaviour ends in a trap instruction: that, a trace can hold."""
+    from tests.stencilgen.conftest import CONFIGURATION
+
+    flags = 'flags = ["-fsanitize=undefined", "-fsanitize-trap=all"]\n[instruction]'
+    stencil = "STENCIL(S) { thread->count = (int)thread->count + 1; CONTINUE(); }\n"
+    result = build(project(stencil, configuration=CONFIGURATION.replace("[instruction]", flags)), cache=False)
+    assert "ud1" in result.listing
 
 
 def test_stencils_in_another_language(project: Project) -> None:

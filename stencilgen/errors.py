@@ -1,4 +1,4 @@
-"""The two kinds of failure: the user's mistake, told in words, and ours.
+"""The two kinds of failure: the user's mistake, told in words, and ours; and what may be a mistake.
 
 A `UserError` always says where (file and line when there is one), what is wrong, and what to do. The command line
 prints it and leaves with exit code 2; everything else that escapes is a defect of stencilgen and exit code 1.
@@ -7,7 +7,7 @@ prints it and leaves with exit code 2; everything else that escapes is a defect 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-__all__ = ["Diagnostic", "UserError"]
+__all__ = ["ClangWarning", "Diagnostic", "UserError"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,7 @@ class UserError(Exception):
 
     def __reduce__(self) -> tuple[type["UserError"], tuple[list[Diagnostic]]]:
         return UserError, (self.diagnostics,)  # so that it can come from another process
+
+
+class ClangWarning(UserWarning):
+    """What Clang has to say about stencils that it compiles all the same, in its own words, with file and line."""

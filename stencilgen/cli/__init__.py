@@ -15,11 +15,13 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
-from stencilgen.errors import UserError
+from stencilgen.errors import ClangWarning, UserError
 from stencilgen.version import VERSION
 
 __all__ = ["main", "stencilgen"]
@@ -79,7 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = [argument for argument in given if argument != "--traceback"]  # wherever it stands
     wants_traceback = len(arguments) < len(given) or os.environ.get("STENCILGEN_TRACEBACK", "") not in ("", "0")
     try:
-        return _exit_code(stencilgen.main(args=arguments, prog_name="stencilgen", standalone_mode=False))
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", ClangWarning)
+            warnings.showwarning = _show_warning
+            return _exit_code(stencilgen.main(args=arguments, prog_name="stencilgen", standalone_mode=False))
     except UserError as error:
         show(error)
         return 2
@@ -113,6 +118,18 @@ def _drop_output() -> None:
 
 def _exit_code(result: object) -> int:
     return result if isinstance(result, int) else 0
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """In place of warnings.showwarning: Clang has named the line that matters."""
+    click.echo(message, err=True)
 
 
 def show(error: UserError) -> None:

@@ -11,12 +11,13 @@ import os
 import re
 import shutil
 import subprocess
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stencilgen.config import Config
-from stencilgen.errors import Diagnostic, UserError
+from stencilgen.errors import ClangWarning, Diagnostic, UserError
 from stencilgen.paths import stencil_include
 
 __all__ = [
@@ -130,8 +131,11 @@ def stencil_flags(config: Config, clang: Clang, state_names: Sequence[str] | Non
 
 
 def compile_to_ir(config: Config, clang: Clang, source: Path, names: Sequence[str]) -> str:
-    """The LLVM IR of one stencil source. UserError holds Clang's own messages, which name file and line."""
-    return _run(config, clang, source, [*stencil_flags(config, clang, names), "-S", "-emit-llvm", "-o", "-"])
+    """The LLVM IR of one stencil source. UserError, or ClangWarning, holds Clang's own messages, which name file and line."""
+    result = _run(config, clang, source, [*stencil_flags(config, clang, names), "-S", "-emit-llvm", "-o", "-"])
+    if messages := result.stderr.strip():
+        warnings.warn(messages, ClangWarning, stacklevel=2)
+    return result.stdout
 
 
 def state_names(config: Config, clang: Clang, source: Path) -> list[str]:
@@ -139,7 +143,7 @@ def state_names(config: Config, clang: Clang, source: Path) -> list[str]:
 
     C has no way to get from `Frame *frame` to `frame`, and the ends of a stencil must name what they hand on.
     """
-    output = _run(config, clang, source, [*stencil_flags(config, clang, ["_"]), "-E", "-dM", "-o", "-"])
+    output = _run(config, clang, source, [*stencil_flags(config, clang, ["_"]), "-E", "-dM", "-o", "-"]).stdout
     macros = dict(re.findall(r"^#define (\w+) (.*)$", output, re.MULTILINE))
     state = macros.get("STENCIL_STATE")
     if state is None:
@@ -180,7 +184,7 @@ def line_of_state(source: Path) -> int:
     return 1
 
 
-def _run(config: Config, clang: Clang, source: Path, flags: list[str]) -> str:
+def _run(config: Config, clang: Clang, source: Path, flags: list[str]) -> subprocess.CompletedProcess[str]:
     command = [*clang.command, *flags, _relative(source, config.directory)]
     result = subprocess.run(command, capture_output=True, text=True, cwd=config.directory, errors="replace")
     if result.returncode != 0:
@@ -188,7 +192,7 @@ def _run(config: Config, clang: Clang, source: Path, flags: list[str]) -> str:
             _unknown_holes(config, result.stderr)
             or [Diagnostic(f"Clang rejects the stencils:\n{result.stderr.strip()}", file=source)]
         )
-    return result.stdout
+    return result
 
 
 def _unknown_holes(config: Config, messages: str) -> list[Diagnostic]:

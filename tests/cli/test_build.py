@@ -79,3 +79,12 @@ def test_output_in_a_pipe_is_plain(project: Path, run: Run) -> None:
     result = run("build")
     assert "\x1b" not in result.out
     assert result.err == ""
+
+
+def test_clangs_warnings_are_shown_as_it_wrote_them(project: Path, run: Run) -> None:
+    source = project / "stencils.c"
+    source.write_text(source.read_text() + "#warning look here\n")
+    result = run("build")
+    assert result.code == 0
+    assert result.err.startswith("stencils.c:")
+    assert "warning: look here" in result.err

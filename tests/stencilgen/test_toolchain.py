@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stencilgen.config import Config, load_config
-from stencilgen.errors import UserError
+from stencilgen.errors import ClangWarning, UserError
 from stencilgen.pipeline import build
 from stencilgen.toolchain.cc import find_compiler
 from stencilgen.toolchain.clang import NEWEST, OLDEST, find_clang, ziglang
@@ -53,3 +53,11 @@ def test_a_folder_with_spaces_and_a_source_that_looks_like_a_flag(tmp_path: Path
     sources = 'sources = ["-stencils.c"]\ninclude = ["in clude"]'
     (folder / "stencilgen.toml").write_text(CONFIGURATION.replace('sources = ["stencils.c"]', sources))
     assert "offsetof(struct Thread, number) == 8" in build(load_config(folder), cache=False).header
+
+
+def test_what_clang_warns_of_is_passed_on(project: Callable[..., Config]) -> None:
+    """A build that succeeds is not a reason to keep quiet about a condition that is always true."""
+    configuration = CONFIGURATION.replace("[instruction]", 'flags = ["-Wall"]\n[instruction]')
+    config = project("STENCIL(S) { int unused = 1; CONTINUE(); }\n", configuration=configuration)
+    with pytest.warns(ClangWarning, match=r"stencils\.c:4:18: warning: unused variable 'unused'"):
+        build(config, cache=False)

@@ -1,59 +1,97 @@
-"""python -m bench build|encoder [--quick]: print one table, with the machine it was measured on."""
+"""python -m bench NAME…: measure, show, save and compare. The figures of the README come from `python -m bench all`."""
 
-import platform
 import random
+import shlex
+import sys
 from pathlib import Path
 
 import click
-import llvmlite.binding as llvm
 from rich.console import Console
+from rich.markup import escape
 
-from bench import build as build_bench
-from stencilgen.toolchain.clang import find_clang
-from stencilgen.version import VERSION
+from bench.frame import machine, markdown, plots, results, terminal
+from bench.frame.compare import compare
+from bench.frame.report import Options, Report
+from bench.registry import BENCHMARKS, Benchmark
+from stencilgen.errors import UserError
 
 
-def machine() -> str:
-    """One line that says where the figures come from."""
-    model = "unknown processor"
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
-    clang = find_clang()
-    version = ".".join(map(str, llvm.llvm_version_info))
-    return (
-        f"{model}, {platform.system()} {platform.release()}, Python {platform.python_version()}, "
-        f"Clang {clang.version} ({clang.origin}), LLVM {version}, stencilgen {VERSION}"
+def _seed() -> int:
+    return random.getrandbits(32)
+
+
+REPORT = machine.ROOT / "bench" / "REPORT.md"
+
+_EPILOG = "\b\n" + "\n".join(f"{name:9} {benchmark.line}" for name, benchmark in BENCHMARKS.items())
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+@click.argument("names", nargs=-1, required=True, type=click.Choice([*BENCHMARKS, "all"]), metavar="NAME…|all")
+@click.option("--quick", is_flag=True, help="The smallest sizes: to see that it works, not how fast it is.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Save; pyperf's own commands read the file.")
+@click.option("--compare", "old", type=click.Path(path_type=Path), help="Compare with a file of --json, or of pyperf.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write Markdown, and plots beside it. [all: REPORT.md]")
+@click.option("--only", default="", metavar="PART", help="Programs and traces whose name contains this.")
+@click.option("--seed", type=int, default=_seed, help="Of all that is random. [a new one, which is shown]")
+@click.option("--jobs", type=int, help="Processes of a build. [one a core]")
+@click.option("--numba", metavar="PYTHON", help="A Python that has Numba, when this one does not.")
+@click.option("--python", "pythons", multiple=True, metavar="PYTHON", help="A further Python to compare with.")
+def main(
+    names: tuple[str, ...], json_file: Path | None, old: Path | None, report: Path | None, **given: object
+) -> None:
+    """Measure stencilgen beside what its users would pick instead."""
+    console = Console()
+    options = Options(**given)  # type: ignore[arg-type]  # click has checked them
+    try:
+        before = results.load_timings(old) if old else []
+        found = run(console, names, options)
+        if json_file:
+            results.save(found, json_file)
+        if report or ("all" in names and not options.quick and not options.only):
+            write_report(found, report or REPORT)
+        if old:
+            terminal.show(console, Report(tables=(compare(before, found.timings),)))
+    except UserError as error:
+        console.print(f"bench: {escape(str(error))}", soft_wrap=True)
+        raise SystemExit(2) from None
+    if found.failed:
+        raise SystemExit(1)
+
+
+def run(console: Console, names: tuple[str, ...], options: Options) -> results.Results:
+    """Run the benchmarks one after the other, and show each when it is done."""
+    chosen = list(BENCHMARKS.values()) if "all" in names else [BENCHMARKS[name] for name in dict.fromkeys(names)]
+    console.print(machine.machine())
+    console.print(", ".join(f"{name} {version}" for name, version in machine.versions().items()), soft_wrap=True)
+    measured = []
+    for benchmark in chosen:
+        console.rule(f"[bold]{benchmark.name}[/]: {benchmark.line}", align="left")
+        measured.append(_measure(benchmark, options))
+        terminal.show(console, measured[-1].report)
+    return results.Results(f"python -m bench {shlex.join(sys.argv[1:])}", results.today(), tuple(measured))
+
+
+def _measure(benchmark: Benchmark, options: Options) -> results.Measured:
+    before = machine.load()
+    report = benchmark.run(options)
+    return results.Measured(
+        benchmark.name,
+        benchmark.line,
+        f"python -m bench {benchmark.name} --seed {options.seed}" + (" --quick" if options.quick else ""),
+        machine.machine(),
+        f"{before} to {machine.load()}",
+        {**machine.versions(), **report.versions},
+        report,
     )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
-    """Measure stencilgen. Figures are medians; --quick takes fewer samples of less work, to see that it runs."""
-
-
-@main.command()
-@click.option("--quick", is_flag=True, help="20 stencils, one sample")
-@click.option("--jobs", type=int, default=None, help="processes (default: one a core)")
-def build(quick: bool, jobs: int | None) -> None:
-    """How long building takes: from nothing, one stencil touched, nothing changed."""
-    console = Console()
-    console.print(machine())
-    console.print(build_bench.run(sizes=(20,) if quick else (20, 200, 1000), samples=1 if quick else 3, jobs=jobs))
-
-
-@main.command()
-@click.option("--quick", is_flag=True, help="10 000 random cases instead of a million, fewer samples")
-@click.option("--seed", type=int, default=None, help="of the random cases (default: a new one, which is printed)")
-def encoder(quick: bool, seed: int | None) -> None:
-    """The assembler: cases compared, forms covered, rates beside iced-x86, GNU as and LLVM."""
-    from bench import encoder as encoder_bench
-
-    console = Console()
-    console.print(machine())
-    if encoder_bench.run(console, quick, random.getrandbits(32) if seed is None else seed):
-        raise SystemExit(1)
+def write_report(found: results.Results, path: Path) -> None:
+    """The Markdown file, and its plots in the folder `plots` beside it."""
+    folder = path.parent / "plots"
+    folder.mkdir(parents=True, exist_ok=True)
+    for plot in (plot for measured in found.measured for plot in measured.report.plots):
+        plots.draw(plot, folder)
+    path.write_text(markdown.render(found, folder.name), encoding="utf-8")
 
 
 if __name__ == "__main__":

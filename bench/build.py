@@ -4,15 +4,14 @@ The templates are micro-ops of the usual kinds (load, arithmetic on boxed floats
 so that no two stencils are equal. *Touched* changes one stencil in the middle of the file, which moves no other line.
 """
 
-import statistics
-import subprocess
+import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Table
+from bench.frame.measure import run_process
+from bench.frame.report import Cell, Column, Options, Plot, Report, Series, Spread, Table, Timing
+from stencilgen.errors import UserError
 
 HEADER = """\
 #include <stdint.h>
@@ -77,31 +76,57 @@ def stencils(count: int, touched: int | None = None) -> str:
     return PREAMBLE + "\n".join(lines) + "\n"
 
 
-def run(sizes: Sequence[int], samples: int, jobs: int | None) -> Table:
-    """Measure builds of these many stencils, in seconds of wall time."""
-    table = Table("stencils", "from nothing", "one touched", "unchanged", title="stencilgen build, seconds (median)")
-    for size in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            project = Path(folder)
-            (project / "vm.h").write_text(HEADER)
-            (project / "stencilgen.toml").write_text(CONFIGURATION)
-            times: dict[str, list[float]] = {"cold": [], "touched": [], "same": []}
-            for sample in range(samples):
-                source = project / "stencils.c"
-                source.write_text(stencils(size))
-                for path in (project / "build").rglob("cache.*"):
-                    path.unlink()
-                times["cold"].append(_build(project, jobs))
-                source.write_text(stencils(size, touched=sample + 1))
-                times["touched"].append(_build(project, jobs))
-                times["same"].append(_build(project, jobs))
-            table.add_row(str(size), *(f"{statistics.median(values):.2f}" for values in times.values()))
-    return table
+STAGES = ("from nothing", "one touched", "unchanged")
+
+
+def run(options: Options) -> Report:
+    """Builds of 20, 200 and 1,000 stencils, in seconds of wall time: they use all cores."""
+    sizes, rounds = ((20,), 1) if options.quick else ((20, 200, 1000), 5)
+    seconds = {
+        (size, stage): values for size in sizes for stage, values in _measure(size, rounds, options.jobs).items()
+    }
+    rows: list[tuple[Cell, ...]] = [(size, *(Spread.of(seconds[size, stage]) for stage in STAGES)) for size in sizes]
+    columns = (Column("stencils"), *(Column(stage, "s", ".2f") for stage in STAGES))
+    plot = Plot(
+        "build",
+        "stencilgen build",
+        "stencils",
+        "seconds",
+        tuple(
+            Series(stage, tuple(map(float, sizes)), tuple(Spread.of(seconds[size, stage]).median for size in sizes))
+            for stage in STAGES
+        ),
+        "lines",
+    )
+    return Report(
+        (Table("stencilgen build, seconds of wall time", columns, tuple(rows)),),
+        tuple(Timing(f"build/{size}/{stage}", tuple(values)) for (size, stage), values in seconds.items()),
+        (plot,) if len(sizes) > 1 else (),
+    )
+
+
+def _measure(size: int, rounds: int, jobs: int | None) -> dict[str, list[float]]:
+    """Seconds of each stage, round after round."""
+    times: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder)
+        (project / "vm.h").write_text(HEADER)
+        (project / "stencilgen.toml").write_text(CONFIGURATION)
+        source = project / "stencils.c"
+        for turn in range(rounds):
+            source.write_text(stencils(size))
+            shutil.rmtree(project / "build", ignore_errors=True)
+            times["from nothing"].append(_build(project, jobs))
+            source.write_text(stencils(size, touched=turn + 1))
+            times["one touched"].append(_build(project, jobs))
+            times["unchanged"].append(_build(project, jobs))
+    return times
 
 
 def _build(project: Path, jobs: int | None) -> float:
     command = [sys.executable, "-m", "stencilgen", "build", "--config", str(project)]
     command += ["--jobs", str(jobs)] if jobs else []
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    ended = run_process(command)
+    if ended.status:
+        raise UserError(f"stencilgen build failed:\n{ended.output}{ended.errors}", remedy="run `stencilgen doctor`")
+    return ended.wall

@@ -12,15 +12,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import iced_x86 as iced
-from rich.console import Console
-from rich.table import Table
 
 import x86_64 as x
+from bench.frame.report import Column, Options, Report, Spread, Table, Timing
 from tests.x86_64.assemblers import assemble, gnu_available
 from tests.x86_64.cases import all_instructions, random_instructions
 from tests.x86_64.test_assemblers import compare
@@ -135,7 +135,7 @@ def _theirs_store_immediate(rows: list[Row]) -> list[object]:
 def _theirs_masked(rows: list[Row]) -> list[object]:
     encoder, make = iced.Encoder(64), iced.Instruction.create_reg_reg_reg
     encode, take = encoder.encode, encoder.take_buffer
-    result = []
+    result: list[object] = []
     for code, a, mask, b, c in rows:
         instruction = make(code, a, b, c)
         instruction.op_mask = mask
@@ -255,13 +255,13 @@ def _seconds(loop: Callable[[], object], clock: Callable[[], float] = time.proce
     return end - start
 
 
-def _keep_memory_mapped() -> list[object]:
+def _keep_memory_mapped() -> list[bytes]:
     """Small objects all over the heap. While they live the allocator returns nothing to the system, so no sample waits
     for pages that another would find there."""
     return [bytes(size) for _ in range(20_000) for size in range(0, 256, 16)][::37]
 
 
-def rates(count: int, samples: int) -> Table:
+def rates(count: int, samples: int) -> tuple[Table, list[Timing]]:
     """Create + encode, instructions a second."""
     classes = _classes(count, random.Random(1))
     times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in classes}
@@ -271,20 +271,23 @@ def rates(count: int, samples: int) -> Table:
             if sample:  # the first compiles our recipes
                 times[name][0].append(pair[0])
                 times[name][1].append(pair[1])
-    table = Table(
-        "operands", "ours/s", "iced-x86/s", "ratio", title=f"create + encode, {count:,} distinct instructions each"
-    )
+    rows: list[tuple[str, int, int, str]] = []
     total = [0.0, 0.0]
     for name, (ours, theirs) in times.items():
         mine, other = statistics.median(ours), statistics.median(theirs)
         if name != SPELLED:
             total[0] += mine
             total[1] += other
-        table.add_row(name, f"{count / mine:,.0f}", f"{count / other:,.0f}", f"1/{mine / other:.2f}")
-    classes_count = len(times) - 1
-    table.add_row("all, mixed", f"{count * classes_count / total[0]:,.0f}", f"{count * classes_count / total[1]:,.0f}",
-                  f"1/{total[0] / total[1]:.2f}")  # fmt: skip
-    return table
+        rows.append((name, round(count / mine), round(count / other), f"1/{mine / other:.2f}"))
+    mixed = count * (len(times) - 1)
+    rows.append(("all, mixed", round(mixed / total[0]), round(mixed / total[1]), f"1/{total[0] / total[1]:.2f}"))
+    columns = (Column("operands"), Column("ours/s"), Column("iced-x86/s"), Column("ratio"))
+    timings = [
+        Timing(f"encoder/{name}/{side}", tuple(second / count for second in seconds))
+        for name, pair in times.items()
+        for side, seconds in zip(("ours", "iced-x86"), pair, strict=True)
+    ]
+    return Table(f"create + encode, {count:,} distinct instructions each", columns, tuple(rows)), timings
 
 
 def _lines(count: int, seed: int) -> list[str]:
@@ -293,8 +296,12 @@ def _lines(count: int, seed: int) -> list[str]:
     general = [r.name for r in REGISTERS if r.kind == "r64"]
     narrow = [r.name for r in REGISTERS if r.kind == "r32"]
     indices = [name for name in general if name != "rsp"]
-    pick, number = generator.choice, lambda: generator.randrange(-(1 << 31), 1 << 31)
-    kinds = (
+    pick: Callable[[Sequence[Any]], Any] = generator.choice
+
+    def number() -> int:
+        return generator.randrange(-(1 << 31), 1 << 31)
+
+    kinds: tuple[Callable[[], str], ...] = (
         lambda: f"\tmovq\t{number()}(%{pick(general)},%{pick(indices)},{pick('1248')}), %{pick(general)}",
         lambda: f"\tmovl\t%{pick(narrow)}, {number()}(%{pick(general)})",
         lambda: f"\taddq\t${number()}, %{pick(general)}",
@@ -316,7 +323,7 @@ def _parse_all(lines: list[str]) -> list[object]:
     return [parse(line).encode() for line in lines]
 
 
-def text(count: int, samples: int) -> Table:
+def text(count: int, samples: int) -> tuple[Table, list[Timing]]:
     """AT&T text to bytes, lines a second. The assemblers' rates include starting their process."""
     times: dict[str, list[float]] = {name: [] for name in ("ours", "ours, repeated", "GNU as", "LLVM")}
     _parse_all(_lines(1000, 0))
@@ -331,17 +338,18 @@ def text(count: int, samples: int) -> Table:
         if gnu_available():
             times["GNU as"].append(_seconds(partial(assemble, lines, "gnu"), time.perf_counter))
         times["LLVM"].append(_seconds(partial(assemble, lines, "llvm"), time.perf_counter))
-    table = Table("", "lines/s", title=f"text to bytes, {count:,} distinct lines")
-    for name, values in times.items():
-        if values:
-            table.add_row(name, f"{count / statistics.median(values):,.0f}")
-    return table
+    measured = {name: values for name, values in times.items() if values}
+    rows = tuple((name, round(count / statistics.median(values))) for name, values in measured.items())
+    table = Table(f"text to bytes, {count:,} distinct lines", (Column("assembler"), Column("lines/s")), rows)
+    return table, [
+        Timing(f"encoder/text/{name}", tuple(second / count for second in values)) for name, values in measured.items()
+    ]
 
 
-def comparison(count: int, seed: int) -> tuple[Table, int]:
-    """Every form, then random instructions, beside both assemblers; and how many differences nothing explains."""
-    table = Table("assembler", "cases compared", "differences unexplained", title=f"bytes (seed {seed})")
-    unexplained = 0
+def comparison(count: int, seed: int) -> tuple[Table, list[str]]:
+    """Every form, then random instructions, beside both assemblers; and the differences that nothing explains."""
+    rows = []
+    unexplained: list[str] = []
     for which in ("gnu", "llvm") if gnu_available() else ("llvm",):
         compared, wrong = compare(all_instructions(), which)
         for batch in range(0, count, 50_000):
@@ -349,11 +357,10 @@ def comparison(count: int, seed: int) -> tuple[Table, int]:
             more, others = compare(random_instructions(generator, min(50_000, count - batch)), which)
             compared += more
             wrong += others
-        for line in wrong[:20]:
-            print(line, file=sys.stderr)
-        unexplained += len(wrong)
-        table.add_row(which, f"{compared:,}", str(len(wrong)))
-    return table, unexplained
+        unexplained += wrong
+        rows.append((which, compared, len(wrong)))
+    columns = (Column("assembler"), Column("cases compared"), Column("differences unexplained"))
+    return Table(f"bytes (seed {seed})", columns, tuple(rows)), unexplained
 
 
 def coverage() -> Table:
@@ -366,30 +373,35 @@ def coverage() -> Table:
             feature = "+".join(form.features)
             total[feature] += 1
             used[feature] += form in seen
-    table = Table("extension", "forms", "with cases", title="forms")
-    for feature, number in sorted(total.items(), key=lambda item: -item[1]):
-        table.add_row(feature, str(number), str(used[feature]))
-    table.add_row("all", str(sum(total.values())), str(sum(used.values())))
-    return table
+    rows = [(feature, number, used[feature]) for feature, number in sorted(total.items(), key=lambda item: -item[1])]
+    rows.append(("all", sum(total.values()), sum(used.values())))
+    return Table("forms", (Column("extension"), Column("forms"), Column("with cases")), tuple(rows))
 
 
-def import_time(samples: int) -> str:
-    """Milliseconds of processor time of `import x86_64`, without the interpreter's own start."""
+def import_time(samples: int) -> tuple[Table, Timing]:
+    """Processor time of `import x86_64`, without the interpreter's own start."""
     code = "import time; s = time.process_time(); import x86_64; print(time.process_time() - s)"
     runs = [
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(samples)
     ]
-    return f"import x86_64: {statistics.median(float(run.stdout) for run in runs) * 1000:.0f} ms"
+    seconds = tuple(float(run.stdout) for run in runs)
+    table = Table("start", (Column("what"), Column("time", "ms")),
+                  (("import x86_64", Spread.of(1000 * second for second in seconds)),))  # fmt: skip
+    return table, Timing("encoder/import", seconds)
 
 
-def run(console: Console, quick: bool, seed: int) -> int:
-    """Print everything; the number of unexplained differences."""
+def run(options: Options) -> Report:
+    """Measure everything; an unexplained difference is a failure."""
+    quick = options.quick
     ballast = _keep_memory_mapped()
-    console.print(coverage())
-    console.print(rates(2_000 if quick else 20_000, 5 if quick else 9))
-    console.print(text(10_000 if quick else 60_000, 3 if quick else 5))
-    console.print(import_time(3 if quick else 9))
+    encoding, encoding_timings = rates(2_000 if quick else 20_000, 5 if quick else 9)
+    lines, lines_timings = text(10_000 if quick else 60_000, 3 if quick else 5)
+    start, start_timing = import_time(3 if quick else 9)
     del ballast
-    table, unexplained = comparison(10_000 if quick else 1_100_000, seed)
-    console.print(table)
-    return unexplained
+    compared, unexplained = comparison(10_000 if quick else 1_100_000, options.seed)
+    return Report(
+        tables=(coverage(), encoding, lines, start, compared),
+        timings=(*encoding_timings, *lines_timings, start_timing),
+        differences=tuple(unexplained),
+        versions={"iced-x86": version("iced-x86")},
+    )

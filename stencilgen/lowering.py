@@ -9,45 +9,42 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from dasc import EXIT, NEXT, InstructionLine, LabelHole, Line, Stencil, Value
+from dasc import InstructionLine, LabelHole, Line, Stencil, Value
 from llvm_passes.expression import holes_of
 from llvm_passes.symbols import JitSymbol
 from stencilgen.assembly import Data, read_function
-from stencilgen.config import Config
+from stencilgen.config import Config, Hole
 from stencilgen.emit.constants import constant_name, merged, reachable
 from stencilgen.emit.expressions import HoleSource, render
 from stencilgen.errors import UserError
 from stencilgen.layout.blocks import build_code
 from stencilgen.layout.code import Convention
-from stencilgen.layout.conventions import INDIRECT, LIBCALL
+from stencilgen.layout.conventions import INDIRECT, LIBCALL, state_registers
 from stencilgen.layout.frame import strip_frame
 from stencilgen.layout.liveness import Liveness
 from stencilgen.layout.placement import place, thread_jumps
 from stencilgen.peephole import optimize
-from x86_64 import Address, Label, Memory, Register, Symbol, Symbolic
+from stencilgen.unit import Unit
+from x86_64 import Address, Label, Memory, Symbol, Symbolic
 
 __all__ = ["Lowered", "Source", "hole_sources", "label_holes", "lower"]
 
 _LABEL_PREFIX = "__sg_label_"
 _THREAD_OFFSET = "@TPOFF"
-_BOUNDARIES = {"__sg_continue": NEXT, "__sg_exit": EXIT}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One stencil as LLVM made it, and what must be known of its surroundings.
+    """One unit as LLVM made it, and what must be known of its surroundings.
 
-    file, line: where the author wrote it; data: the constants in reach; conventions: of the functions it calls.
+    data: the constants in reach; conventions: of the functions it calls.
     """
 
-    name: str
-    file: str
-    line: int
+    unit: Unit
     assembly: str
     symbols: Mapping[str, JitSymbol]
     data: Mapping[str, Data]
     conventions: Mapping[str, Convention]
-    live_out: frozenset[Register]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +65,18 @@ class Lowered:
     holes: tuple[str, ...]
 
 
-def hole_sources(config: Config) -> dict[str, HoleSource]:
+def hole_sources(holes: Mapping[str, Hole]) -> dict[str, HoleSource]:
     """Where each hole's value comes from."""
     return {
         name: HoleSource(hole.value, hole.type, (hole.range[0], hole.range[1]) if hole.range else None)
-        for name, hole in config.holes.items()
+        for name, hole in holes.items()
         if hole.kind == "value"
     }
 
 
-def label_holes(config: Config) -> dict[str, LabelHole]:
+def label_holes(holes: Mapping[str, Hole]) -> dict[str, LabelHole]:
     """What the boundary functions of label holes stand for, by name."""
-    return {
-        f"{_LABEL_PREFIX}{name}": LabelHole(hole.value) for name, hole in config.holes.items() if hole.kind == "label"
-    }
+    return {f"{_LABEL_PREFIX}{name}": LabelHole(hole.value) for name, hole in holes.items() if hole.kind == "label"}
 
 
 def lower(source: Source, config: Config) -> Lowered:
@@ -89,24 +84,25 @@ def lower(source: Source, config: Config) -> Lowered:
     try:
         return _lower(source, config)
     except UserError as error:
-        raise error.at(source.file, source.line) from None
+        raise error.at(source.unit.file, source.unit.line) from None
 
 
 def _lower(source: Source, config: Config) -> Lowered:
-    labels = label_holes(config)
+    unit = source.unit
+    labels = label_holes(unit.holes)
     names = _Names(source, labels)
-    function = read_function(source.name, source.assembly, names.resolve)
+    function = read_function(unit.name, source.assembly, names.resolve)
     conventions = dict.fromkeys(names.externs, LIBCALL) | dict(source.conventions)
-    code = build_code(function, source.live_out, conventions, INDIRECT, labels)
-    code = thread_jumps(strip_frame(code, file=source.file, line=source.line))
+    code = build_code(function, state_registers(unit.state), conventions, INDIRECT, labels)
+    code = thread_jumps(strip_frame(code, file=unit.file, line=unit.line))
     code, rules = optimize(code)
     code = thread_jumps(code)
     hot, cold = place(code, Liveness(code))
     used = _symbols_in((*hot, *cold))
-    sources = hole_sources(config)
+    sources = hole_sources(unit.holes)
     for hole in sorted(names.holes() - sources.keys()):
         raise UserError(
-            f"stencil {source.name}: HOLE(…, {hole}) reads a label as a value", remedy=f"write JUMP({hole}) to go there"
+            f"stencil {unit.name}: HOLE(…, {hole}) reads a label as a value", remedy=f"write JUMP({hole}) to go there"
         )
     promised = tuple(
         Value(Symbol(f"{hole}_", bounds[0], bounds[1]), sources[hole].value, 64, checked=True)
@@ -124,8 +120,8 @@ def _lower(source: Source, config: Config) -> Lowered:
         if symbol.name in used
     )
     stencil = Stencil(
-        name=source.name,
-        source=f"{source.file}:{source.line}" if source.file else "",
+        name=unit.name,
+        source=f"{unit.file}:{unit.line}" if unit.file else "",
         frame=code.frame,
         parameters=(f"const {config.instruction.type} *instruction",),
         values=(*promised, *offsets, *computed),
@@ -136,7 +132,7 @@ def _lower(source: Source, config: Config) -> Lowered:
     return Lowered(
         stencil=stencil,
         constants=_renamed(constants, source.data),
-        externs=_externs((*hot, *cold)) | names.places | _data_externs(source.name, constants),
+        externs=_externs((*hot, *cold)) | names.places | _data_externs(unit.name, constants),
         thread_locals=frozenset(names.thread_locals),
         rules=rules,
         holes=tuple(sorted(names.holes() | names.labels)),
@@ -149,6 +145,7 @@ class _Names:
 
     def __init__(self, source: Source, labels: Mapping[str, LabelHole]) -> None:
         self._source = source
+        self._unit = source.unit
         self._labels = labels
         self.symbols: dict[str, tuple[Symbol, JitSymbol]] = {}
         self.constants: dict[str, str] = {}
@@ -164,18 +161,18 @@ class _Names:
     def resolve(self, name: str) -> Symbol | Address | Label:
         if name in self._source.symbols:
             return self._symbol(name)
-        if name in _BOUNDARIES:
-            return _BOUNDARIES[name]
+        if name in self._unit.boundaries:
+            return self._unit.boundaries[name]
         if name.startswith(_LABEL_PREFIX) and name not in self._labels:
             hole = name.removeprefix(_LABEL_PREFIX)
             raise UserError(
-                f"stencil {self._source.name}: JUMP({hole}), but the hole {hole} is not a label",
+                f"stencil {self._unit.name}: JUMP({hole}), but the hole {hole} is not a label",
                 remedy=f'write {hole} = {{ value = …, kind = "label" }} in [holes]',
             )
         if name.startswith(_LABEL_PREFIX):
             self.labels.add(name.removeprefix(_LABEL_PREFIX))
             return Label(name)
-        if name.startswith((".LBB", f"{self._source.name}.cold")):
+        if name.startswith((".LBB", f"{self._unit.name}.cold")):
             return Label(name)
         if name in self._source.data:
             return Address(self._constant(name))
@@ -183,7 +180,7 @@ class _Names:
             return Label(name)  # `1:` and `1b` in inline assembly
         if name.endswith(_THREAD_OFFSET):
             return self._thread_local(name.removesuffix(_THREAD_OFFSET))
-        _require_plain(self._source.name, name)
+        _require_plain(self._unit.name, name)
         self.externs.add(name)
         return Address(name)
 
@@ -191,7 +188,7 @@ class _Names:
         """The C lvalue at the address of a constant or VM symbol, as part of a JIT-time expression."""
         if name in self._source.data:
             return self._constant(name)
-        _require_plain(self._source.name, name)
+        _require_plain(self._unit.name, name)
         self.places.add(name)
         return f"SG_EXTERN({name})"
 
@@ -202,7 +199,7 @@ class _Names:
 
     def _thread_local(self, name: str) -> Symbol:
         """The variable's offset from the thread pointer: the same in all threads, and known when the VM runs."""
-        _require_plain(self._source.name, name)
+        _require_plain(self._unit.name, name)
         if name not in self.thread_locals:
             self.thread_locals[name] = Symbol(f"T{len(self.thread_locals)}", -(1 << 31), (1 << 31) - 1)
         return self.thread_locals[name]

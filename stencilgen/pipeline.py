@@ -37,7 +37,7 @@ from stencilgen.emit.listing import render_listing
 from stencilgen.errors import UserError
 from stencilgen.facts import Facts, examine, layouts, require_sound
 from stencilgen.layout.code import Convention
-from stencilgen.layout.conventions import convention, state_registers
+from stencilgen.layout.conventions import convention
 from stencilgen.lowering import Source, lower
 from stencilgen.output import write_files
 from stencilgen.statistics import statistics
@@ -50,6 +50,7 @@ from stencilgen.toolchain.clang import (
     state_names,
 )
 from stencilgen.toolchain.header import examine_header
+from stencilgen.unit import Unit, unit_of
 from stencilgen.version import RUNTIME_ABI, VERSION
 from stencilgen.workers import map_in_processes
 
@@ -167,7 +168,9 @@ def build(
         store = Cache((directory or build_directory(config, target)) / "cache.pickle", enabled=cache)
         missing = [name for name in facts.stencils if keys[name] not in store]
         require_sound(module, config, missing)
-        for stencil in compile_stencils(config, module, facts, missing, jobs, progress):
+        kinds = "".join(parameter.kind for parameter in facts.state)
+        units = [unit_of(facts.stencils[name], kinds, config) for name in missing]
+        for stencil in compile_units(config, module, units, jobs, progress):
             store[keys[stencil.name]] = stencil
         places = {name: source.position for name, source in facts.stencils.items()}
         stencils = tuple(store[keys[name]].at(place.file, place.line) for name, place in places.items())
@@ -307,33 +310,33 @@ def stencil_keys(config: Config, module: Module, facts: Facts) -> dict[str, str]
     return {name: _digest(common, module.fingerprint(name)) for name in facts.stencils}
 
 
-def compile_stencils(
-    config: Config, module: Module, facts: Facts, names: Sequence[str], jobs: int, progress: Progress
+def compile_units(
+    config: Config, module: Module, units: Sequence[Unit], jobs: int, progress: Progress
 ) -> Iterable[BuiltStencil]:
-    """IR → emit functions, for these stencils."""
-    progress("generate code", 0, len(names))
-    if not names:
+    """IR → emit functions, for these units, each a function of the module."""
+    progress("generate code", 0, len(units))
+    if not units:
         return
-    ranges = {name: (hole.range[0], hole.range[1]) for name, hole in config.holes.items() if hole.range}
+    holes = {name: hole for unit in units for name, hole in unit.holes.items()}
+    ranges = {name: (hole.range[0], hole.range[1]) for name, hole in holes.items() if hole.range}
+    options = CompileOptions(fold=FoldOptions(hole_ranges=ranges))
     try:
-        compiled = compile_functions(module, names, CompileOptions(fold=FoldOptions(hole_ranges=ranges)), jobs)
+        compiled = compile_functions(module, [unit.name for unit in units], options, jobs)
     except CodegenError as error:
-        position = facts.stencils[error.stencil].position if error.stencil else None
-        file, line = (position.file, position.line) if position else (None, 0)
+        place = next((unit for unit in units if unit.name == error.stencil), None)
+        file, line = (place.file, place.line) if place else (None, 0)
         what = f"stencil {error.stencil}: {error.message}" if error.stencil else error.message
         remedy = "most often this is inline assembly that LLVM's assembler does not understand"
         raise UserError(what, remedy=remedy, file=file, line=line) from None
-    progress("generate code", len(names), len(names))
-    live_out = "".join(parameter.kind for parameter in facts.state)
-    positions = {name: facts.stencils[name].position for name in names}
-    work = [(compiled[name], positions[name].file, positions[name].line, live_out) for name in names]
-    finish = partial(finish_stencil, config)
-    progress("assemble", 0, len(names))
+    progress("generate code", len(units), len(units))
+    work = [(unit, compiled[unit.name]) for unit in units]
+    finish = partial(finish_unit, config)
+    progress("assemble", 0, len(units))
     if jobs == 1 or len(work) < _WORTH_PROCESSES:
         results: Iterable[BuiltStencil] = map(finish, work)
-        yield from _counted(results, len(names), progress)
+        yield from _counted(results, len(units), progress)
     else:
-        yield from _counted(map_in_processes(finish, work, jobs), len(names), progress)
+        yield from _counted(map_in_processes(finish, work, jobs), len(units), progress)
 
 
 _WORTH_PROCESSES = 64
@@ -346,30 +349,27 @@ def _counted(results: Iterable[BuiltStencil], total: int, progress: Progress) ->
         yield result
 
 
-def finish_stencil(config: Config, work: tuple[CompiledFunction, str, int, str]) -> BuiltStencil:
-    """One stencil from assembly text to its emit function."""
-    compiled, file, line, state = work
+def finish_unit(config: Config, work: tuple[Unit, CompiledFunction]) -> BuiltStencil:
+    """One unit from assembly text to its emit function."""
+    unit, compiled = work
     try:
         data = {item.label: read_data(item) for item in compiled.data}
     except UserError as error:
-        raise error.at(file, line) from None
+        raise error.at(unit.file, unit.line) from None
     source = Source(
-        name=compiled.name,
-        file=file,
-        line=line,
+        unit=unit,
         assembly=compiled.assembly,
         symbols=compiled.symbols,
         data=data,
         conventions=_conventions(compiled.callees),
-        live_out=state_registers(state),
     )
     lowered = lower(source, config)
     stencil = lowered.stencil
     emitter = dasc.compile_stencil(stencil)
     return BuiltStencil(
         name=compiled.name,
-        file=file,
-        line=line,
+        file=unit.file,
+        line=unit.line,
         ir=compiled.ir,
         folded_ir=compiled.folded_ir,
         assembly=compiled.assembly,

@@ -25,6 +25,10 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--jit", choices=("off", "on", "always"), default="on", help="always: trace every loop at once")
     parser.add_argument("--interpreter", choices=("switch", "threaded"), default="switch")
     parser.add_argument("--stats", action="store_true", help="print figures about traces to stderr at the end")
+    parser.add_argument("--stats-json", metavar="FILE", help="write these figures to FILE, as JSON")
+    parser.add_argument(
+        "--traces", metavar="FILE", help="write every trace to FILE, with what was executed, as JSON lines"
+    )
     parser.add_argument("--check-refcounts", action="store_true", help="check every reference count at the end")
     parser.add_argument("--stress-exits", metavar="N", type=int, default=0, help="every N-th guard fails on demand")
     parser.add_argument("--sanitize", action="store_true", help="build the VM with ASan and UBSan")
@@ -36,6 +40,11 @@ def vm_options(options: argparse.Namespace) -> list[str]:
     """The options as the VM takes them."""
     found = [f"--jit={options.jit}", f"--interpreter={options.interpreter}"]
     found += [flag for flag in ("--stats", "--dump", "--check-refcounts") if vars(options)[flag[2:].replace("-", "_")]]
+    found += [
+        f"{flag}={value}"
+        for flag in ("--stats-json", "--traces")
+        if (value := vars(options)[flag[2:].replace("-", "_")])
+    ]
     return found + ([f"--stress-exits={options.stress_exits}"] if options.stress_exits else [])
 
 

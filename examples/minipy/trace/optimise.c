@@ -358,6 +358,7 @@ void optimise(const Recording *recorded, bool repeats, const Value *constants, R
     facts.out = result;
     result->length = 0;
     walk(&facts, constants);
+    result->resume[result->length] = recorded->resume[recorded->length];
     if (!repeats) {
         return;
     }
@@ -367,38 +368,8 @@ void optimise(const Recording *recorded, bool repeats, const Value *constants, R
         result->length = second;
         return;
     }
+    result->resume[result->length] = recorded->resume[recorded->length];
     /* the first copy's REPEAT only has to look for interrupts */
     result->ops[second - 1].opcode = OP_CHECK_INTERRUPT;
     result->ops[result->length - 1].target = (int32_t)second;
-}
-
-static bool can_be_stressed(const Recording *recording, uint32_t i)
-{
-    const bool first = i == 0 || recording->origin[i] != recording->origin[i - 1] ||
-                       recording->ops[i - 1].opcode == OP_REPEAT || recording->ops[i - 1].opcode == OP_CHECK_INTERRUPT;
-    return first || strncmp(opcode_names[recording->ops[i].opcode], "GUARD_", 6) == 0;
-}
-
-void instrument(const Recording *plain, bool stress, bool count, Recording *result)
-{
-    static int32_t moved[MAX_OPS + 1];
-    result->length = 0;
-    for (uint32_t i = 0; i < plain->length; i++) {
-        const bool first = i == 0 || plain->origin[i] != plain->origin[i - 1];
-        moved[i] = (int32_t)result->length;
-        for (int kind = 0; kind < 3; kind++) {
-            const bool wanted = kind == 0 ? stress && can_be_stressed(plain, i) : kind == 1 ? count && first : true;
-            if (!wanted || result->length == MAX_OPS) {
-                continue;
-            }
-            Instruction *const op = &result->ops[result->length];
-            *op = kind == 2 ? plain->ops[i] : (Instruction){.opcode = kind == 0 ? OP_STRESS : OP_COUNT, .operand = 1};
-            if (op->opcode == OP_REPEAT) {
-                op->target = moved[op->target];
-            }
-            result->origin[result->length] = plain->origin[i];
-            result->resume[result->length++] = kind == 2 ? plain->resume[i] : plain->origin[i];
-        }
-    }
-    result->resume[result->length] = plain->resume[plain->length];
 }

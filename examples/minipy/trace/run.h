@@ -9,7 +9,10 @@ typedef enum JitMode { JIT_OFF, JIT_ON, JIT_ALWAYS } JitMode;
 typedef struct Options {
     JitMode jit;
     Interpreter *interpreter;
-    bool statistics, check, dump;
+    bool check, dump, print_statistics;
+    bool statistics;       /* count */
+    FILE *statistics_file; /* or NULL */
+    FILE *traces;          /* or NULL: count each micro-op */
     int64_t stress; /* 0, or every so many guards one fails on demand */
 } Options;
 

@@ -393,6 +393,7 @@ STENCIL(STRESS)
 }
 
 TRACE_STENCIL(COUNT, thread->traced += HOLE(uint32_t, operand);)
+TRACE_STENCIL(TALLY, ++*HOLE(uint64_t *, pointer);)
 
 STENCIL(STOP)
 {

@@ -2,14 +2,23 @@
  *
  *     record.c     watches the interpreter for one iteration and writes down specialised micro-ops and guards
  *     optimise.c   drops what is already known, chooses the cheapest variant
- *     run.c        decides what to record, compiles it, enters it, links exits
+ *     instrument.c puts counters between micro-ops
+ *     compile.c    makes code of it; links exits; gives traces up
+ *     run.c        decides what to record, and enters traces
+ *     report.c     says what was done
  */
 #ifndef MINIPY_TRACE_H
 #define MINIPY_TRACE_H
 
 #include "../vm/vm.h"
 
-enum { MAX_RECORDED = 1200, MAX_OPS = 4 * MAX_RECORDED, MAX_INLINED = 24 };
+enum {
+    MAX_RECORDED = 1200,    /* micro-ops of a recording, which then ends */
+    MAX_PER_INSTRUCTION = 8,
+    MAX_OPTIMISED = 4 * (MAX_RECORDED + MAX_PER_INSTRUCTION), /* each may need one more, and a loop is unrolled once */
+    MAX_OPS = 4 * MAX_OPTIMISED + 1, /* each with up to three instruments */
+    MAX_INLINED = 24,
+};
 
 /* Micro-ops; for each the instruction that it is part of, and the one with which the interpreter goes on after an exit. */
 typedef struct Recording {
@@ -44,7 +53,9 @@ Ending record_instruction(Recorder *recorder, const Instruction *ip, Value *slot
 /* recorded → optimised; repeats: the trace is a loop, and gets a first iteration of its own when that pays. */
 void optimise(const Recording *recorded, bool repeats, const Value *constants, Recording *result);
 
-/* Add a STRESS before every micro-op that can exit, and a COUNT for each bytecode instruction. */
-void instrument(const Recording *plain, bool stress, bool count, Recording *result);
+/* stress: a STRESS before every micro-op that can exit. count: a COUNT for each bytecode instruction. tally, unless NULL:
+ * a TALLY for each micro-op, and one for the start. */
+struct Tally;
+void instrument(const Recording *plain, bool stress, bool count, struct Tally *tally, Recording *result);
 
 #endif

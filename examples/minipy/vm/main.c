@@ -2,6 +2,7 @@
 #include "../trace/run.h"
 #include "references.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,16 @@ static void on_interrupt(int signal)
 {
     (void)signal;
     thread.interrupted = 1;
+}
+
+static FILE *must_open(const char *path)
+{
+    FILE *const file = fopen(path, "w");
+    if (file == NULL) {
+        fprintf(stderr, "minipy: cannot write %s: %s\n", path, strerror(errno));
+        exit(2);
+    }
+    return file;
 }
 
 int main(int argc, char **argv)
@@ -27,7 +38,12 @@ int main(int argc, char **argv)
         } else if (strcmp(option, "--interpreter=threaded") == 0) {
             options.interpreter = interpret_threaded;
         } else if (strcmp(option, "--stats") == 0) {
+            options.statistics = options.print_statistics = true;
+        } else if (strncmp(option, "--stats-json=", 13) == 0) {
             options.statistics = true;
+            options.statistics_file = must_open(option + 13);
+        } else if (strncmp(option, "--traces=", 9) == 0) {
+            options.traces = must_open(option + 9);
         } else if (strcmp(option, "--check-refcounts") == 0) {
             options.check = true;
         } else if (strcmp(option, "--dump") == 0) {

@@ -72,6 +72,17 @@ def name_values(text: str) -> str:
     return str(module)
 
 
+def optimize(text: str) -> str:
+    """The module's text after the passes that Clang's -O2 runs over each function. Sound only before holes are symbols."""
+    module = parse(text)
+    builder = _pass_builder()
+    passes = builder.getFunctionPassManager()
+    for function in module.functions:
+        if not function.is_declaration:
+            passes.run(function, builder)
+    return name_values(str(module))
+
+
 def clean_up(text: str, names: Collection[str] | None = None) -> llvm.ModuleRef:
     """The module with its functions `names` (None: all) after instcombine and simplifycfg: no more than folding needs,
     each further pass is a soundness risk.

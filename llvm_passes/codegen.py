@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from llvm_passes.assembly import DataObject
@@ -36,7 +36,8 @@ class CompiledFunction:
 
     `symbols` are the JIT-time values that the assembly names; `data` the constants it refers to; `callees` what it may
     call, by name as in the assembly; `indirect_callees` the kinds of its calls through a register or memory;
-    `conditions` the JIT-time values that it still tests at run time.
+    `conditions` the JIT-time values that it still tests at run time; `decision`, if any, the versions that are better
+    than this one, which serves for all values.
     """
 
     name: str
@@ -48,13 +49,31 @@ class CompiledFunction:
     callees: Mapping[str, Callee]
     indirect_callees: tuple[Callee, ...]
     conditions: tuple[JitExpr, ...]
+    decision: Decision | None = None
+
+    def deciding(self, decision: Decision) -> CompiledFunction:
+        """The same function with versions."""
+        return replace(self, decision=decision)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an emit function does first: `test`, of one bit, is evaluated, and one of the two emitted."""
+
+    test: JitExpr
+    yes: CompiledFunction | Decision
+    no: CompiledFunction | Decision
 
 
 @dataclass(frozen=True, slots=True)
 class CompileOptions:
-    """How to compile; `fold` says what is known about holes."""
+    """How to compile; `fold` says what is known about holes.
+
+    version_limit: how many versions of a function there may be; 1 for none but the function itself.
+    """
 
     fold: FoldOptions = field(default_factory=FoldOptions)
+    version_limit: int = 16
 
 
 class InternalError(Exception):

@@ -4,11 +4,10 @@
     %i = zext i16 %h to i64                      →    %p = getelementptr i8, ptr %frame, i64 ptrtoint (ptr @E to i64)
     %p = getelementptr ptr, ptr %frame, i64 %i        where E is oparg * 8
 
-The key idea is a sparse walk. Holes are calls; from each, results spread through instructions whose operands are all
-JIT-time or constant. Whatever else uses such a result sees a constant instead. Pointers are the exception: LLVM takes
-for granted that distinct globals do not overlap, so a JIT-time pointer that memory is or may be accessed through (at
-once, after a phi, a select or an index, or after it has been stored) becomes the result of a pure `movabsq` marker,
-about which LLVM knows nothing.
+The key idea: what `spread` finds to be known at JIT time disappears, and whatever else uses it sees a constant. Pointers
+are the exception: LLVM takes for granted that distinct globals do not overlap, so a JIT-time pointer that memory is or may
+be accessed through (at once, after a phi, a select or an index, or after it has been stored) becomes the result of a pure
+`movabsq` marker, about which LLVM knows nothing.
 """
 
 from __future__ import annotations
@@ -20,11 +19,14 @@ from functools import partial
 
 from llvm_passes.addends import move_addends
 from llvm_passes.body import Body
-from llvm_passes.expression import Const, JitExpr, operation
-from llvm_passes.holes import HOLE_PREFIX, hole
-from llvm_passes.instructions import Instruction, compute, constant, global_address
+from llvm_passes.decisions import left_over
+from llvm_passes.expression import JitExpr
+from llvm_passes.holes import HOLE_PREFIX
+from llvm_passes.instructions import global_address
+from llvm_passes.knowledge import Knowledge
 from llvm_passes.layout import Layout
 from llvm_passes.leftovers import is_plain_use, put_right
+from llvm_passes.spread import jit_values
 from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol, SymbolTable, declaration, marker_call
 from llvm_passes.text import NAME, unquote
 
@@ -40,6 +42,14 @@ class FoldOptions:
 
     hole_ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     assume: Mapping[JitExpr, int] = field(default_factory=dict)
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """All of it."""
+        knowledge = Knowledge(self.hole_ranges)
+        for expression, value in self.assume.items():
+            knowledge = knowledge.assuming(expression, value)
+        return knowledge
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,7 @@ def fold(ir_text: str, options: FoldOptions | None = None) -> FoldedModule:
     tables: dict[str, SymbolTable] = {}
     text = fold_into(ir_text, options, tables)
     symbols = {name: symbol for table in tables.values() for name, symbol in table.symbols.items()}
-    tested = {name: conditions(text[start:end], symbols) for start, end, name in function_spans(text)}
+    tested = {name: left_over(text[start:end], symbols) for start, end, name in function_spans(text)}
     return FoldedModule(
         with_declarations(text, symbols), symbols, {name: found for name, found in tested.items() if found}
     )
@@ -81,7 +91,7 @@ def fold_into(
     """Fold a module's text, or only its functions `names`, adding to one symbol table per function; symbols are not
     declared yet.
     """
-    layout = Layout({match[1]: match[0] for match in re.finditer(rf"^%({NAME}) = type .*$", ir_text, re.M)})
+    layout = layout_of(ir_text)
     pieces: list[str] = []
     position = 0
     for start, end, name in function_spans(ir_text):
@@ -89,11 +99,17 @@ def fold_into(
         if names is not None and name not in names:
             continue
         if f"@{HOLE_PREFIX}" in text or f"@{SYMBOL_PREFIX}" in text:
-            table = tables.setdefault(name, SymbolTable(name, options.hole_ranges))
-            pieces += [ir_text[position:start], fold_function(text, layout, table, options)]
+            if name not in tables:
+                tables[name] = SymbolTable(name, options.knowledge)
+            pieces += [ir_text[position:start], fold_function(text, layout, tables[name])]
             position = end
     pieces.append(ir_text[position:])
     return "".join(pieces)
+
+
+def layout_of(ir_text: str) -> Layout:
+    """The sizes of a module's types."""
+    return Layout({match[1]: match[0] for match in re.finditer(rf"^%({NAME}) = type .*$", ir_text, re.M)})
 
 
 def function_spans(ir_text: str) -> Iterator[tuple[int, int, str]]:
@@ -107,23 +123,23 @@ def function_spans(ir_text: str) -> Iterator[tuple[int, int, str]]:
         yield start, end, unquote(match[1])
 
 
-def fold_function(text: str, layout: Layout, table: SymbolTable, options: FoldOptions) -> str:
+def fold_function(text: str, layout: Layout, table: SymbolTable) -> str:
     """Fold one function's text."""
-    return _Fold(text, layout, table, options).run()
+    return _Fold(text, layout, table).run()
 
 
 class _Fold:
-    def __init__(self, text: str, layout: Layout, table: SymbolTable, options: FoldOptions) -> None:
+    def __init__(self, text: str, layout: Layout, table: SymbolTable) -> None:
         self.body = Body(text)
         self.layout = layout
         self.table = table
-        self.options = options
         self.jit: dict[str, JitExpr] = {}
         self.types: dict[str, str] = {}
 
     def run(self) -> str:
         put_right(self.body, self.table, self.layout, self._resolve)
-        self._spread()
+        values = jit_values(self.body, self.layout, self._resolve, self.table.knowledge)
+        self.jit, self.types = values.expressions, values.types
         if self.jit:
             markers = self._anchors()
             move_addends(self.body, self.jit, frozenset(markers), self.table, self.layout)
@@ -132,36 +148,6 @@ class _Fold:
 
     def _resolve(self, token: str) -> JitExpr:
         return self.table.value(token) or global_address(token)
-
-    def _spread(self) -> None:
-        """Find every JIT-time value: start at holes, go on through users until nothing changes."""
-        pending = [index for index, line in self.body.mentions(f"@{HOLE_PREFIX}")]
-        pending += [index for index, line in self.body.mentions(f"@{SYMBOL_PREFIX}")]
-        while pending:
-            index = pending.pop()
-            instruction = self.body.instruction(index)
-            if instruction is None or instruction.name in self.jit:
-                continue
-            expression = self._value(instruction)
-            if expression is None:
-                continue
-            assumed = self.options.assume.get(expression)
-            self.jit[instruction.name] = Const(expression.bits, assumed) if assumed is not None else expression
-            self.types[instruction.name] = instruction.type
-            pending.extend(self.body.users(instruction.name))
-
-    def _value(self, instruction: Instruction) -> JitExpr | None:
-        if instruction.opcode == "hole":
-            return hole(instruction.element, instruction.type, instruction.flags)
-        operands: list[JitExpr] = []
-        for type_text, token in instruction.operands:
-            value = (
-                self.jit.get(token[1:]) if token[0] == "%" else constant(type_text, token, self.layout, self._resolve)
-            )
-            if value is None:
-                return None
-            operands.append(value)
-        return compute(instruction, operands, self.layout)
 
     def _anchors(self) -> set[str]:
         """The JIT-time values that need a marker: pointers that memory is accessed through, in the end, at a fixed
@@ -236,19 +222,3 @@ class _Fold:
         if expression is None or name in markers:
             return None
         return self.table.constant(self.types[name], expression)
-
-
-_CONDITION = re.compile(
-    rf"^  (?:br i1|switch i\d+|%\S+ = select i1) ptrtoint \(ptr @({SYMBOL_PREFIX}\w+) to i(\d+)\)", re.M
-)
-
-
-def conditions(text: str, symbols: Mapping[str, JitSymbol]) -> tuple[JitExpr, ...]:
-    """The JIT-time values that a function's branches, switches and selects test at run time."""
-    found: dict[JitExpr, None] = {}
-    for match in _CONDITION.finditer(text):
-        expression = symbols[match[1]].expression
-        if expression.bits != int(match[2]):
-            expression = operation("zext" if expression.bits < int(match[2]) else "trunc", int(match[2]), expression)
-        found[expression] = None
-    return tuple(found)

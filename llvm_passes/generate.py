@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 
-import llvmlite.binding as llvm
-
 from llvm_passes import backend
-from llvm_passes.assembly import data_used_by, split_assembly
+from llvm_passes.assembly import DataObject, data_used_by, split_assembly
 from llvm_passes.callees import callees_of
-from llvm_passes.codegen import CompiledFunction, CompileOptions
+from llvm_passes.codegen import CompiledFunction, CompileOptions, Decision
 from llvm_passes.cold import mark
+from llvm_passes.decisions import left_over
 from llvm_passes.expression import SymbolAddress, walk
-from llvm_passes.fold import FoldOptions, conditions, fold_into, function_spans, with_declarations
-from llvm_passes.leftovers import has_leftovers, has_memory_base
-from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol, SymbolTable
+from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol
+from llvm_passes.versions import Level, Version, make_versions
 
 _SYMBOL = re.compile(rf"{SYMBOL_PREFIX}\w+")
 
@@ -23,50 +21,73 @@ def generate(text: str, names: tuple[str, ...], options: CompileOptions) -> list
     """Compile the functions `names` of a module without debug information. Raises backend.LlvmError."""
     backend.check_options()
     marked = mark(backend.name_values(text))
-    module, symbols = fold_and_clean(marked, options.fold)
-    cleaned = str(module)
-    assembly, data = split_assembly(backend.emit(module))
-    before = {name: marked[start:end] for start, end, name in function_spans(marked)}
-    after = {name: cleaned[start:end] for start, end, name in function_spans(cleaned)}
-    direct, indirect = callees_of(cleaned, after)
+    levels = list(make_versions(marked, options.fold, options.version_limit))
+    compiled = {
+        name: function for number, level in enumerate(levels) for name, function in _compile(level, number == 0)
+    }
+    return [_with_decision(levels[0].versions[name], compiled) for name in names]
+
+
+def _compile(level: Level, is_first: bool) -> list[tuple[str, CompiledFunction]]:
+    """The code of a level's versions. Those that others took the place of need none, but for the functions themselves."""
+    if not is_first:
+        for function in level.module.functions:
+            if function.name in level.versions and level.versions[function.name].test is not None:
+                function.linkage = "available_externally"
+    assembly, data = split_assembly(backend.emit(level.module))
+    wanted = {name: version for name, version in level.versions.items() if name in assembly}
+    direct, indirect = callees_of(level.text, {name: version.folded for name, version in wanted.items()})
     compiled = []
-    for name in names:
-        used = dict.fromkeys(_SYMBOL.findall(assembly[name]))
+    for name, version in wanted.items():
+        own, own_data = _own_names(version, assembly[name], data)
+        used = dict.fromkeys(_SYMBOL.findall(own))
         compiled.append(
-            CompiledFunction(
+            (
                 name,
-                _readable(before[name]),
-                _readable(after[name]),
-                assembly[name],
-                {symbol: symbols[symbol] for symbol in used},
-                data_used_by([*_addresses(symbols, used), assembly[name]], data),
-                direct[name],
-                indirect[name],
-                conditions(after[name], symbols),
+                CompiledFunction(
+                    version.family.name,
+                    _readable(version.text),
+                    _readable(version.folded),
+                    own,
+                    {symbol: version.symbols[symbol] for symbol in used},
+                    data_used_by([*_addresses(version.symbols, used), own], own_data),
+                    direct[name],
+                    indirect[name],
+                    left_over(version.folded, version.symbols),
+                ),
             )
         )
     return compiled
 
 
-def fold_and_clean(text: str, options: FoldOptions) -> tuple[llvm.ModuleRef, dict[str, JitSymbol]]:
-    """A module of named values, folded and cleaned up, and its symbols; a second time for what the clean-up left over."""
-    tables: dict[str, SymbolTable] = {}
-    unfinished: set[str] | None = None  # all; a function's way must not depend on its neighbours
-    for _ in range(_ROUNDS):
-        text = fold_into(text, options, tables, unfinished)
-        symbols = {name: symbol for table in tables.values() for name, symbol in table.symbols.items()}
-        module = backend.clean_up(with_declarations(text, symbols), unfinished)
-        text = str(module)
-        unfinished = {name for start, end, name in function_spans(text) if has_leftovers(text[start:end])}
-        if not unfinished:
-            break
-    if has_memory_base(text):
-        raise RuntimeError(f"memory is accessed through a symbol after {_ROUNDS} rounds of folding:\n{text}")
-    return module, symbols
+def _with_decision(version: Version, compiled: dict[str, CompiledFunction]) -> CompiledFunction:
+    function = compiled[version.name]
+    decision = _tree(version, compiled)
+    return function.deciding(decision) if isinstance(decision, Decision) else function
 
 
-_ROUNDS = 4
-"""Two do for all that has been seen. Arithmetic left after the last round is correct, only longer."""
+def _tree(version: Version, compiled: dict[str, CompiledFunction]) -> CompiledFunction | Decision:
+    if version.test is None:
+        return compiled[version.name]
+    assert version.yes is not None and version.no is not None
+    return Decision(version.test, _tree(version.yes, compiled), _tree(version.no, compiled))
+
+
+def _own_names(version: Version, assembly: str, data: dict[str, DataObject]) -> tuple[str, dict[str, DataObject]]:
+    """A version's assembly and data under its function's name."""
+    if version.name == version.family.name:
+        return assembly, data
+    name = re.compile(rf"{re.escape(version.name)}(?!\d)")
+
+    def renamed(text: str) -> str:
+        return name.sub(version.family.name, text)
+
+    own = {
+        renamed(label): DataObject(renamed(label), item.section, item.alignment, renamed(item.assembly))
+        for label, item in data.items()
+        if not label.startswith(".LCPI_") or version.name in label
+    }
+    return renamed(assembly), own
 
 
 def _readable(text: str) -> str:

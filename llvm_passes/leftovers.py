@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 
 from llvm_passes.body import Body
-from llvm_passes.expression import JitExpr
+from llvm_passes.expression import JitExpr, operation
 from llvm_passes.instructions import Resolve, constant, parse
 from llvm_passes.layout import Layout
 from llvm_passes.symbols import SYMBOL_PREFIX, SymbolTable, marker_call
 from llvm_passes.text import NAME, closing
 
 _WITH_SYMBOL = re.compile(rf"^  .*@{SYMBOL_PREFIX}.*$", re.M)
+_BIT = re.compile(rf"ptrtoint \(ptr @({SYMBOL_PREFIX}\w+) to i1\)")
 _NESTED = re.compile(r"\b(add|sub|xor|trunc|inttoptr|getelementptr)(?: (?:nuw|nsw|inbounds|nusw))* \(")
 _POINTER = re.compile(rf"(?:(?<!ptrtoint \()\bptr (?:[\w()]+ )*|\[ )@({SYMBOL_PREFIX}\w+)")
 _CALLED = re.compile(rf"@({SYMBOL_PREFIX}\w+)\(")
@@ -42,6 +43,28 @@ def has_leftovers(text: str) -> bool:
     return any(_is_leftover(match[0]) for match in _WITH_SYMBOL.finditer(text))
 
 
+def has_decided(text: str, table: SymbolTable) -> bool:
+    """Whether the text still asks for a bit that the version's knowledge decides."""
+    return any(_decided(match[1], table) is not None for match in _BIT.finditer(text))
+
+
+def _decided(name: str, table: SymbolTable) -> int | None:
+    value = table.value(name)
+    return None if value is None else table.knowledge.value(operation("trunc", 1, value))
+
+
+def _replace_decided(line: str, table: SymbolTable) -> str:
+    """`line` with the bits that are decided as constants."""
+    if " to i1)" not in line:
+        return line
+
+    def constant_for(match: re.Match[str]) -> str:
+        bit = _decided(match[1], table)
+        return match[0] if bit is None else "true" if bit else "false"
+
+    return _BIT.sub(constant_for, line)
+
+
 def _is_leftover(line: str) -> bool:
     if ' asm "' in line:
         return False
@@ -63,7 +86,7 @@ def put_right(body: Body, table: SymbolTable, layout: Layout, resolve: Resolve) 
     for index, line in list(body.mentions(f"@{SYMBOL_PREFIX}")):
         if ' asm "' in line:
             continue
-        line = _replace_constants(line, table, layout, resolve)
+        line = _replace_constants(_replace_decided(line, table), table, layout, resolve)
         markers = []
         while match := _base(line):
             name = body.fresh()

@@ -50,22 +50,43 @@ def signed(bits: int, low: int, high: int) -> Range:
     return Range(bits, 0, 2 * half - 1, low, high)
 
 
-def _meet(a: Range, b: Range) -> Range:
-    return Range(
+def meet(a: Range, b: Range) -> Range:
+    """The values in both; `a` when there are none: nobody will ask."""
+    met = Range(
         a.bits,
         max(a.low, b.low),
         min(a.high, b.high),
         max(a.signed_low, b.signed_low),
         min(a.signed_high, b.signed_high),
     )
+    return met if met.low <= met.high and met.signed_low <= met.signed_high else a
+
+
+def disjoint(a: Range, b: Range) -> bool:
+    """Whether no value is in both."""
+    return a.low > b.high or b.low > a.high or a.signed_low > b.signed_high or b.signed_low > a.signed_high
 
 
 def _both(bits: int, low: int, high: int, signed_low: int, signed_high: int) -> Range:
-    return _meet(unsigned(bits, low, high), signed(bits, signed_low, signed_high))
+    return meet(unsigned(bits, low, high), signed(bits, signed_low, signed_high))
 
 
-def range_of(expression: JitExpr, holes: Mapping[str, tuple[int, int]] | None = None) -> Range:
-    """Bounds of `expression`; `holes` narrows named holes to inclusive ranges (of the signed reading where low < 0)."""
+def range_of(
+    expression: JitExpr,
+    holes: Mapping[str, tuple[int, int]] | None = None,
+    known: Mapping[JitExpr, Range] | None = None,
+) -> Range:
+    """Bounds of `expression`; `holes` narrows named holes to inclusive ranges (of the signed reading where low < 0), and
+    `known` any expression in it.
+    """
+    bounds = _range_of(expression, holes, known)
+    promised = known.get(expression) if known else None
+    return bounds if promised is None else meet(bounds, promised)
+
+
+def _range_of(
+    expression: JitExpr, holes: Mapping[str, tuple[int, int]] | None, known: Mapping[JitExpr, Range] | None
+) -> Range:
     match expression:
         case Hole(_, bits, _, "float" | "double"):
             return full(bits)  # a range is of numbers, this is a bit pattern
@@ -77,12 +98,33 @@ def range_of(expression: JitExpr, holes: Mapping[str, tuple[int, int]] | None = 
         case SymbolAddress():
             return full(64)
         case Operation(opcode, bits, operands):
-            ranges = [range_of(operand, holes) for operand in operands]
+            ranges = [range_of(operand, holes, known) for operand in operands]
             if opcode.startswith("icmp."):
-                return full(1)
+                return _compare(opcode.removeprefix("icmp."), ranges[0], ranges[1])
             rule = _RULES.get(opcode)
             return rule(bits, *ranges) if rule else full(bits)
     raise TypeError(f"not a JIT-time expression: {expression!r}")
+
+
+def _compare(predicate: str, a: Range, b: Range) -> Range:
+    """What a comparison of any two such values gives."""
+    match predicate:
+        case "eq":
+            always, never = a.low == a.high == b.low == b.high, disjoint(a, b)
+        case "ne":
+            always, never = disjoint(a, b), a.low == a.high == b.low == b.high
+        case "ugt" | "uge" | "sgt" | "sge":
+            return _compare(f"{predicate[0]}l{predicate[2]}", b, a)
+        case _:
+            a_low, a_high, b_low, b_high = (
+                (a.low, a.high, b.low, b.high)
+                if predicate[0] == "u"
+                else (a.signed_low, a.signed_high, b.signed_low, b.signed_high)
+            )
+            strict = predicate[2] == "t"
+            always = a_high < b_low or (not strict and a_high == b_low)
+            never = a_low > b_high or (strict and a_low == b_high)
+    return unsigned(1, int(always), int(not never))
 
 
 def _add(bits: int, a: Range, b: Range) -> Range:
@@ -162,10 +204,10 @@ def _pick(unsigned_pick: Callable[[int, int], int] | None, signed_pick: Callable
     def rule(bits: int, a: Range, b: Range) -> Range:
         joined = _join(bits, a, b)
         if unsigned_pick:
-            return _meet(joined, unsigned(bits, unsigned_pick(a.low, b.low), unsigned_pick(a.high, b.high)))
+            return meet(joined, unsigned(bits, unsigned_pick(a.low, b.low), unsigned_pick(a.high, b.high)))
         assert signed_pick is not None
         low, high = signed_pick(a.signed_low, b.signed_low), signed_pick(a.signed_high, b.signed_high)
-        return _meet(joined, signed(bits, low, high))
+        return meet(joined, signed(bits, low, high))
 
     return rule
 
@@ -189,7 +231,7 @@ def _usub_sat(bits: int, a: Range, b: Range) -> Range:
 def _trunc(bits: int, a: Range) -> Range:
     by_unsigned = unsigned(bits, a.low, a.high)
     by_signed = signed(bits, a.signed_low, a.signed_high)
-    return _meet(by_unsigned, by_signed)
+    return meet(by_unsigned, by_signed)
 
 
 Rule = Callable[..., Range]

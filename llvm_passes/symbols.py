@@ -14,11 +14,11 @@ makes it an immediate or a displacement wherever the instruction has room. What 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from llvm_passes.expression import Const, JitExpr, Operation, SymbolAddress, operation, to_signed
-from llvm_passes.ranges import Range, range_of
+from llvm_passes.knowledge import Knowledge
+from llvm_passes.ranges import Range
 
 SYMBOL_PREFIX = "__sg_e_"
 LOWEST_BOUNDED = -(1 << 31) + (1 << 24)
@@ -42,16 +42,16 @@ class JitSymbol:
 class SymbolTable:
     """The symbols of one stencil, numbered in order of first use; equal values share one."""
 
-    def __init__(self, stencil: str, hole_ranges: Mapping[str, tuple[int, int]]) -> None:
+    def __init__(self, stencil: str, knowledge: Knowledge) -> None:
         self._stem = f"{SYMBOL_PREFIX}{re.sub(r'[^A-Za-z0-9_]', '_', stencil)}_"
-        self._hole_ranges = hole_ranges
+        self.knowledge = knowledge
         self._names: dict[tuple[JitExpr, bool], str] = {}
         self.symbols: dict[str, JitSymbol] = {}
 
     def bounded_or_wide(self, expression: JitExpr) -> str:
         """The name of the symbol for a value that is used as data: bounded where its range allows."""
         bits = expression.bits
-        bounds = range_of(expression, self._hole_ranges)
+        bounds = self.knowledge.range(expression)
         if bits <= 32 or bounds.high <= HIGHEST_BOUNDED:
             return self._name(_without_zero_extension(expression), bounds.low, bounds.high, wide=False)
         if bounds.signed_low >= LOWEST_BOUNDED and bounds.signed_high <= HIGHEST_BOUNDED:
@@ -60,7 +60,7 @@ class SymbolTable:
 
     def marker(self, expression: JitExpr) -> str:
         """The symbol for a pointer that memory is accessed through: it appears in `movabsq` markers only."""
-        return self._wide(operation("zext", 64, expression), range_of(expression, self._hole_ranges))
+        return self._wide(operation("zext", 64, expression), self.knowledge.range(expression))
 
     def _wide(self, expression: JitExpr, bounds: Range) -> str:
         if bounds.bits == 64:
@@ -85,7 +85,7 @@ class SymbolTable:
     def constant(self, type_text: str, expression: JitExpr) -> str:
         """The IR constant of type `type_text` (an integer type, `ptr`, `float`, `double`) for the value."""
         if isinstance(expression, Const):
-            return _literal(type_text, expression)
+            return literal_text(type_text, expression)
         if isinstance(expression, SymbolAddress) and type_text in ("ptr", "i64"):
             pointer = address_constant(expression)
             return pointer if type_text == "ptr" else f"ptrtoint (ptr {pointer} to i64)"
@@ -111,7 +111,7 @@ def address_constant(address: SymbolAddress) -> str:
     return f"getelementptr (i8, ptr @{name}, i64 {address.addend})" if address.addend else f"@{name}"
 
 
-def _literal(type_text: str, value: Const) -> str:
+def literal_text(type_text: str, value: Const) -> str:
     match type_text:
         case "i1":
             return "true" if value.value else "false"

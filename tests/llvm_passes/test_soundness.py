@@ -6,7 +6,7 @@ import pytest
 
 from llvm_passes.backend import emit
 from llvm_passes.fold import FoldedModule, FoldOptions, fold
-from llvm_passes.generate import fold_and_clean
+from llvm_passes.versions import fold_and_clean
 from llvm_passes.symbols import HIGHEST_BOUNDED, LOWEST_BOUNDED
 from tests.llvm_passes.conftest import compile_c, instructions
 from tests.llvm_passes.execute import HEADER

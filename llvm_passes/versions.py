@@ -1,0 +1,162 @@
+"""Versions: one function compiled several times, each time knowing more of its holes.
+
+    F  ── oparg == 0? ──┬── yes: F.v1
+                        └── no:  F.v2 ── does operand fit 32 bits? ──┬── yes: F.v3
+                                                                     └── no:  F.v4
+
+The key idea: the folded text of a version says which test would help most (`decisions`). Its two outcomes are two more
+versions, made from the text before folding, and so on until no test is left or there are enough. All versions of
+the same depth, of all functions, go through LLVM as one module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import llvmlite.binding as llvm
+
+from llvm_passes import backend
+from llvm_passes.decisions import next_test
+from llvm_passes.expression import JitExpr
+from llvm_passes.fold import FoldOptions, fold_into, function_spans, layout_of, with_declarations
+from llvm_passes.knowledge import Knowledge
+from llvm_passes.leftovers import has_decided, has_leftovers, has_memory_base
+from llvm_passes.specialize import specialize
+from llvm_passes.symbols import JitSymbol, SymbolTable
+from llvm_passes.text import NAME, unquote
+
+
+@dataclass(slots=True)
+class Family:
+    """A function and its versions. Grows while they are made.
+
+    leaves: how many versions need code now; made: how many there were, for names.
+    """
+
+    name: str
+    leaves: int = 1
+    made: int = 0
+
+    def fresh_name(self) -> str:
+        self.made += 1
+        return f"{self.name}.v{self.made}"
+
+
+@dataclass(slots=True)
+class Version:
+    """A function under some knowledge. `text` is its IR before folding, `folded` after; `symbols` as in `folded`.
+
+    test, yes, no: what the emit function asks next, and the versions for the answers; it has no need of this one then.
+    """
+
+    name: str
+    family: Family
+    text: str
+    knowledge: Knowledge
+    folded: str = ""
+    symbols: dict[str, JitSymbol] = field(default_factory=dict)
+    test: JitExpr | None = None
+    yes: Version | None = None
+    no: Version | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """All versions of one depth as one module, folded; `text` is its text, `versions` by name."""
+
+    module: llvm.ModuleRef
+    text: str
+    versions: dict[str, Version]
+
+
+def make_versions(marked: str, options: FoldOptions, limit: int) -> Iterator[Level]:
+    """Fold every function of a module whose values have names, and its versions, at most `limit` of each function.
+
+    The first level holds the functions themselves. Raises backend.LlvmError.
+    """
+    text = marked
+    versions = [Version(name, Family(name), "", options.knowledge) for _, _, name in function_spans(marked)]
+    while versions:
+        level = _level(text, {version.name: version for version in versions})
+        following = [successor for version in versions for successor in _successors(version, limit)]
+        yield level
+        if following:
+            layout = layout_of(text)
+            bodies = (specialize(version.text, layout, version.knowledge) for version in following)
+            text = backend.optimize(_with_functions(text, bodies))
+        versions = following
+
+
+def _level(text: str, versions: dict[str, Version]) -> Level:
+    """Fold a module that holds these versions."""
+    for start, end, name in function_spans(text):
+        versions[name].text = text[start:end]
+    tables = {name: SymbolTable(name, version.knowledge) for name, version in versions.items()}
+    module, _ = fold_and_clean(text, FoldOptions(), tables)
+    folded = str(module)
+    for start, end, name in function_spans(folded):
+        versions[name].folded = folded[start:end]
+        versions[name].symbols = tables[name].symbols
+    return Level(module, folded, versions)
+
+
+def _successors(version: Version, limit: int) -> Iterator[Version]:
+    """The versions for the outcomes of the test that helps most, if any does and there may be one more."""
+    family = version.family
+    test = next_test(version.folded, version.symbols, version.knowledge) if family.leaves < limit else None
+    if test is None:
+        return
+    family.leaves += 1
+    version.test = test
+    version.yes, version.no = (
+        Version(name, family, _renamed(version.text, name), version.knowledge.assuming(test, outcome))
+        for outcome, name in ((1, family.fresh_name()), (0, family.fresh_name()))
+    )
+    yield from (version.yes, version.no)
+
+
+def _renamed(text: str, name: str) -> str:
+    """A function's text as the definition of `name`."""
+    head, newline, body = text.partition("\n")
+    token = name if re.fullmatch(r"[-a-zA-Z$._][-a-zA-Z$._0-9]*", name) else f'"{unquote(name)}"'
+    return re.sub(rf"@{NAME}\(", f"@{token}(", head, count=1) + newline + body
+
+
+def _with_functions(text: str, functions: Iterator[str]) -> str:
+    """A module's text with other functions in place of its own."""
+    pieces, position = [], 0
+    for start, end, _ in function_spans(text):
+        pieces.append(text[position:start])
+        position = end
+    if not pieces:
+        return text
+    return "\n".join([pieces[0], *functions, *pieces[1:], text[position:]])
+
+
+def fold_and_clean(
+    text: str, options: FoldOptions, tables: dict[str, SymbolTable] | None = None
+) -> tuple[llvm.ModuleRef, dict[str, JitSymbol]]:
+    """A module of named values, folded and cleaned up, and its symbols; a second time for what the clean-up left over."""
+    tables = {} if tables is None else tables
+    unfinished: set[str] | None = None  # all; a function's way must not depend on its neighbours
+    for _ in range(_ROUNDS):
+        text = fold_into(text, options, tables, unfinished)
+        symbols = {name: symbol for table in tables.values() for name, symbol in table.symbols.items()}
+        module = backend.clean_up(with_declarations(text, symbols), unfinished)
+        text = str(module)
+        unfinished = {
+            name
+            for start, end, name in function_spans(text)
+            if has_leftovers(text[start:end]) or (name in tables and has_decided(text[start:end], tables[name]))
+        }
+        if not unfinished:
+            break
+    if has_memory_base(text):
+        raise RuntimeError(f"memory is accessed through a symbol after {_ROUNDS} rounds of folding:\n{text}")
+    return module, symbols
+
+
+_ROUNDS = 4
+"""Two do for all that has been seen. Arithmetic left after the last round is correct, only longer."""

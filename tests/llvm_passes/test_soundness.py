@@ -6,8 +6,8 @@ import pytest
 
 from llvm_passes.backend import emit
 from llvm_passes.fold import FoldedModule, FoldOptions, fold
-from llvm_passes.versions import fold_and_clean
 from llvm_passes.symbols import HIGHEST_BOUNDED, LOWEST_BOUNDED
+from llvm_passes.versions import fold_and_clean
 from tests.llvm_passes.conftest import compile_c, instructions
 from tests.llvm_passes.execute import HEADER
 

@@ -8,15 +8,13 @@ Also `cmp rax, 5` → `cmp [m], 5`, `cmp rdx, rax` → `cmp rdx, [m]`, `test rax
 
 Why it is safe: the comparison has the width of the load (the same bytes are read, by one access as before), and the
 register is dead after it. `cmp x, 0` sets the flags of `test x, x`, and AF which the latter leaves undefined. The
-load moves down to the comparison: between the two nothing changes the registers of its address, and nothing but plain
-arithmetic happens, no memory access (loads must keep their order towards other threads), no fence, no call.
+load moves down to the comparison; `load_use` says when it may.
 """
 
 from dataclasses import replace
 
-from stencilgen.layout.liveness import memory_mask
 from stencilgen.peephole.constants import is_low_part
-from stencilgen.peephole.dead_code import PURE
+from stencilgen.peephole.loads import encodable_with_memory, load_use
 from stencilgen.peephole.rule import Edit, Rule, Site
 from x86_64 import Instruction, Memory, Register
 
@@ -24,22 +22,9 @@ __all__ = ["RULE"]
 
 
 def rewrite(site: Site, position: int) -> Edit | None:
-    match site.instructions[position]:
-        case Instruction(operands=(Register() as loaded, Memory() as memory)):
-            pass
-        case _:
-            return None
-    defined = site.usages[position].changes
-    at = site.next_touch(position, defined)
-    if at is None or not site.dead_after(at, defined):
-        return None
-    address = memory_mask(memory)
-    for between in range(position + 1, at):
-        usage = site.usages[between]
-        if usage.loads or usage.stores or usage.changes & address or site.instructions[between].mnemonic not in PURE:
-            return None
-    compare = in_memory(site.instructions[at], loaded.whole, memory)
-    return None if compare is None else {position: (), at: (compare,)}
+    use = load_use(site, position)
+    compare = None if use is None else in_memory(use.instruction, use.whole, use.memory)
+    return None if use is None or compare is None else {position: (), use.at: (compare,)}
 
 
 def in_memory(use: Instruction, whole: Register, memory: Memory) -> Instruction | None:
@@ -58,11 +43,6 @@ def in_memory(use: Instruction, whole: Register, memory: Memory) -> Instruction 
     if loaded(right) and isinstance(left, Register) and left.whole is not whole and encodable_with_memory(left):
         return replace(use, operands=(memory, left) if use.mnemonic == "TEST" else (left, memory))
     return None
-
-
-def encodable_with_memory(operand: object) -> bool:
-    """ah, ch, dh and bh do not go together with r8–r15 in the address."""
-    return not (isinstance(operand, Register) and operand.kind == "r8h")
 
 
 RULE = Rule("compare_memory", frozenset({"MOV", "MOVZX"}), rewrite)

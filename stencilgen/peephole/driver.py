@@ -21,8 +21,10 @@ from stencilgen.peephole import (
     compare_memory,
     constant_count,
     dead_code,
+    dead_result,
     extend_constant,
     fold_constant,
+    fold_load,
     forward_store,
     multiply_constant,
     redundant_mask,
@@ -44,7 +46,9 @@ RULES: tuple[Rule, ...] = (
     constant_count.RULE,
     forward_store.RULE,
     compare_memory.RULE,
+    fold_load.RULE,
     self_test.RULE,
+    dead_result.RULE,
     dead_code.RULE,
 )
 """In the order in which they are tried on an instruction."""

@@ -268,6 +268,77 @@ def self_test() -> Iterator[Case]:
     yield from stays(rule, "shl eax, E; test eax, eax", dead="CF OF", E=(0, 31))
     yield from stays(rule, "imul eax, ebx; test eax, eax", dead="CF OF")
 
+    # unless the count is a constant
+    for operation in ("shl", "shr", "sar"):
+        for count in (1, 5):
+            before = f"{operation} {{a}}, {count}; test {{a}}, {{a}}"
+            yield from fires(rule, before, f"{operation} {{a}}, {count}", dead="CF OF")
+            yield from stays(rule, before, dead="OF")
+    yield from fires(rule, "sar {a}, 1; test {a}, {a}", "sar {a}, 1", dead="CF")
+    yield from stays(rule, "sar {a}, 2; test {a}, {a}", dead="CF")
+    yield from stays(rule, "shl {a}, 1; test {a}, {a}", dead="CF")
+    yield from stays(rule, "shl eax, 32; test eax, eax", dead="CF OF")
+    yield from stays(rule, "sar rax, 64; test rax, rax", dead="CF OF")
+    yield from stays(rule, "shl eax, cl; test eax, eax", dead="CF OF")
+
+
+def dead_result() -> Iterator[Case]:
+    rule = "dead_result"
+    yield from fires(rule, "and {a}, {b}", "test {a}, {b}", dead="rax")
+    yield from fires(rule, "and {a}, {m}", "test {m}, {a}", dead="rax")
+    yield from fires(rule, "and {a}, 3", "test al, 3", dead="rax")
+    yield from fires(rule, "and {c}, 127", "test cl, 127", dead="rcx")
+    yield from fires(rule, "and {c}, E", "test cl, E", dead="rcx", E=(0, 127))
+    yield from fires(rule, "and r9d, 1", "test r9b, 1", dead="r9")
+    yield from fires(rule, "and ecx, 0x1234", "test ecx, 0x1234", dead="rcx")
+    yield from fires(rule, "sub {a}, {b}", "cmp {a}, {b}", dead="rax")
+    yield from fires(rule, "sub {a}, {m}", "cmp {a}, {m}", dead="rax")
+    yield from fires(rule, "sub {a}, E", "cmp {a}, E", dead="rax")
+    # the result is needed, in part or zero-extended; or nothing is
+    yield from stays(rule, "and {a}, {b}")
+    yield from stays(rule, "sub eax, ebx", dead="eax al ah")
+    yield from stays(rule, "and eax, 1", dead="al")
+    yield from stays(rule, "and eax, 1", dead="rax flags")
+    # test has no sign-extended immediate; bit 7 is the byte's sign
+    yield from stays(rule, "and ecx, -16", dead="rcx")
+    yield from stays(rule, "and rcx, -2", dead="rcx")
+    # sil needs a prefix
+    yield from stays(rule, "and esi, 1", dead="rsi")
+    # a result in memory is never dead
+    yield from stays(rule, "and {m}, {a}", dead="rax")
+    yield from stays(rule, "or {a}, {b}", dead="rax")
+    yield from stays(rule, "add {a}, {b}", dead="rax")
+
+
+def fold_load() -> Iterator[Case]:
+    rule = "fold_load"
+    for operation in ("add", "adc", "sub", "sbb", "and", "or", "xor"):
+        yield from fires(rule, f"mov {{c}}, {{m}}; {operation} {{a}}, {{c}}", f"{operation} {{a}}, {{m}}", dead="rcx")
+        yield from stays(rule, f"mov {{c}}, {{m}}; {operation} {{a}}, {{c}}")
+        yield from stays(rule, f"mov {{c}}, {{m}}; {operation} {{c}}, {{a}}", dead="rcx")
+        yield from stays(rule, f"mov {{c}}, {{m}}; {operation} [r12], {{c}}", dead="rcx")
+    yield from fires(rule, "mov {c}, {m}; imul {a}, {c}", "imul {a}, {m}", dead="rcx", widths=(16, 32, 64))
+    yield from fires(rule, "mov rcx, [rax]; add rax, rcx", "add rax, [rax]", dead="rcx")
+    yield from fires(rule, "mov rcx, [rcx + E]; add rax, rcx", "add rax, [rcx + E]", dead="rcx", E=(0, 4000))
+    yield from fires(rule, "movzx ecx, word [rsi]; or ax, cx", "or ax, word [rsi]", dead="rcx")
+    yield from fires(rule, "mov rcx, [rsi]; lea rdx, [rax + 1]; sub rdx, rcx", "lea rdx, [rax + 1]; sub rdx, [rsi]",
+                     dead="rcx")  # fmt: skip
+    # other widths than that of the load
+    yield from stays(rule, "mov rcx, [rsi]; add eax, ecx", dead="rcx")
+    yield from stays(rule, "mov ecx, [rsi]; add rax, rcx", dead="rcx")
+    yield from stays(rule, "movzx ecx, byte [rsi]; add eax, ecx", dead="rcx")
+    yield from stays(rule, "movsx ecx, byte [rsi]; add al, cl", dead="rcx")
+    yield from stays(rule, "mov cx, [r12]; add al, ch", dead="rcx")
+    yield from stays(rule, "mov cl, [r12]; add ah, cl", dead="rcx")
+    yield from stays(rule, "mov rcx, [rsi]; add rcx, rcx", dead="rcx")
+    yield from stays(rule, "mov rcx, [rsi]; imul rax, rcx, 5", dead="rcx")
+    yield from stays(rule, "mov rcx, [rsi]; xadd rax, rcx", dead="rcx")
+    # the load may not move
+    yield from stays(rule, "mov rcx, [rsi]; add rsi, 8; add rax, rcx", dead="rcx")
+    yield from stays(rule, "mov rcx, [rsi]; mov [rdx], rax; add rax, rcx", dead="rcx")
+    yield from stays(rule, "mov rcx, [rsi]; mov rbx, [rdx]; add rax, rcx", dead="rcx")
+    yield from stays(rule, "mov rcx, [rsi]; call f; add rax, rcx", dead="rcx")
+
 
 def compare_memory() -> Iterator[Case]:
     rule = "compare_memory"
@@ -366,7 +437,7 @@ def forward_store() -> Iterator[Case]:
 
 RULE_CASES = (
     fold_constant, multiply_constant, commute_constant, constant_count, absolute_address, extend_constant,
-    redundant_mask, self_test, compare_memory,
+    redundant_mask, self_test, dead_result, compare_memory, fold_load,
     self_move, dead_code, forward_store,
 )  # fmt: skip
 CASES: tuple[Case, ...] = tuple(case for cases in RULE_CASES for case in cases())

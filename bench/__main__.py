@@ -34,7 +34,6 @@ _EPILOG = "\b\n" + "\n".join(f"{name:9} {benchmark.line}" for name, benchmark in
 @click.option("--only", default="", metavar="PART", help="Programs and traces whose name contains this.")
 @click.option("--seed", type=int, default=_seed, help="Of all that is random. [a new one, which is shown]")
 @click.option("--jobs", type=int, help="Processes of a build. [one a core]")
-@click.option("--numba", metavar="PYTHON", help="A Python that has Numba, when this one does not.")
 @click.option("--python", "pythons", multiple=True, metavar="PYTHON", help="A further Python to compare with.")
 def main(
     names: tuple[str, ...], json_file: Path | None, old: Path | None, report: Path | None, **given: object

@@ -19,7 +19,6 @@ class Options:
     seed: int = 0  # of everything random
     only: str = ""  # items (programs, traces) whose name contains this
     jobs: int | None = None  # processes of a build; None: as stencilgen decides
-    numba: str | None = None  # a Python that has Numba, when this one does not
     pythons: tuple[str, ...] = ()  # further Pythons to compare with
 
     def wants(self, item: str) -> bool:

@@ -1,0 +1,73 @@
+"""minipy's VM by itself: built once, all its interpreters and the JIT in one executable, run on compiled programs."""
+
+import functools
+import importlib.util
+import json
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bench.frame.machine import ROOT
+from bench.frame.measure import run_process
+from bench.programs.jobs import Job
+from stencilgen.errors import UserError
+
+__all__ = ["executable", "image", "statistics", "traces"]
+
+MINIPY = ROOT / "examples" / "minipy"
+
+
+def _module(name: str) -> ModuleType:
+    """One of minipy's own modules, which are no package: its folder is on the path only while it is imported."""
+    sys.path.insert(0, str(MINIPY))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(MINIPY))
+
+
+@functools.cache
+def builder() -> ModuleType:
+    """examples/minipy/build.py, under a name that does not hide the package `build`."""
+    specification = importlib.util.spec_from_file_location("minipy_build", MINIPY / "build.py")
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["minipy_build"] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+@functools.cache
+def executable() -> Path:
+    """The VM. The threaded variant, which Clang compiles, has the switch interpreter and the JIT too."""
+    found: Path = builder().build_vm(builder().Variant(threaded=True))
+    return found
+
+
+def image(job: Job, folder: Path) -> Path:
+    """The program as the VM loads it."""
+    path = job.file(folder, ".image")
+    if not path.exists():
+        compile_program = _module("frontend.compile").compile_program
+        path.write_bytes(compile_program(job.source(), f"{job.program}.py").image())
+    return path
+
+
+def statistics(vm: Path, job: Job, folder: Path) -> dict[str, int]:
+    """What the JIT did, by the names of `--stats-json`."""
+    return dict(json.loads(_written(vm, "--stats-json", job, folder)))
+
+
+def traces(vm: Path, job: Job, folder: Path) -> list[dict[str, Any]]:
+    """Every trace, as `--traces` writes it."""
+    return [json.loads(line) for line in _written(vm, "--traces", job, folder).splitlines()]
+
+
+def _written(vm: Path, option: str, job: Job, folder: Path) -> str:
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        ended = run_process([vm, "--jit=on", f"{option}={file.name}", image(job, folder)])
+        if ended.status:
+            raise UserError(f"minipy cannot run {job}:\n{ended.errors}")
+        return Path(file.name).read_text(encoding="utf-8")

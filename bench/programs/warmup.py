@@ -1,0 +1,87 @@
+"""How soon a JIT pays: the same short run once, and again and again in one process, from cold.
+
+The total for N runs is measured in a process of its own for each N, all interleaved. Its slope at the end is the time of a
+run at peak. The peak is reached after that total from which on every further run takes that, give or take a tenth.
+"""
+
+import statistics
+from collections.abc import Sequence
+
+from bench.frame.report import Cell, Column, Report, Table, Timing
+from bench.programs.contenders import COPY_AND_PATCH, CPYTHON, JIT, LUAJIT, LUAJIT_OFF, NUMBA, SWITCH
+from bench.programs.jobs import SHORT, Job
+from bench.programs.sample import Sampler
+
+__all__ = ["measure", "time_to_peak"]
+
+SHOWN = (JIT, COPY_AND_PATCH, SWITCH, CPYTHON, LUAJIT, LUAJIT_OFF)
+COMPILERS = (JIT, COPY_AND_PATCH, LUAJIT)
+RUNS = (1, 2, 4, 8, 16, 32, 64)
+
+
+def measure(sampler: Sampler, programs: Sequence[str], *, quick: bool) -> Report:
+    """Totals of 1 and of the most runs; the time to peak; what Numba compiles before it runs at all."""
+    counts, rounds = ((1, 2, 4), 2) if quick else (RUNS, 7)
+    shown = sampler.named(*SHOWN)
+    names = [one.name for one in shown]
+    totals: dict[str, dict[str, list[float]]] = {}
+    timings = []
+    for program in programs:
+        totals[program] = {name: [] for name in names}
+        for count in counts:
+            runs = sampler.rounds(Job(program, SHORT[program], count), shown, rounds)
+            for name in names:
+                seconds = tuple(run.seconds for run in runs[name])
+                totals[program][name].append(statistics.median(seconds))
+                timings.append(Timing(f"programs/{program} x{count} short/{name}", seconds))
+    tables = [_totals(totals, names, counts, position) for position in (0, len(counts) - 1)]
+    return Report((*tables, _peak(sampler, totals, names, counts)), tuple(timings))
+
+
+def _totals(totals: dict[str, dict[str, list[float]]], names: list[str], counts: Sequence[int], position: int) -> Table:
+    rows: list[tuple[Cell, ...]] = [
+        (program, SHORT[program], *(row[name][position] * 1e3 for name in names)) for program, row in totals.items()
+    ]
+    sums = [sum(row[name][position] for row in totals.values()) * 1e3 for name in names]
+    many = counts[position]
+    return Table(
+        f"total of {many} short run{'s' if many > 1 else ''} in a new process",
+        (Column("program"), Column("SIZE"), *(Column(name, "ms") for name in names)),
+        (*rows, ("all", "", *sums)),
+    )
+
+
+def _peak(
+    sampler: Sampler, totals: dict[str, dict[str, list[float]]], names: list[str], counts: Sequence[int]
+) -> Table:
+    """Numba's column is what compiling takes before the first run; it is at its peak then."""
+    compilers = [name for name in COMPILERS if name in names]
+    numba = sampler.named(NUMBA)
+    rows = []
+    for program, row in totals.items():
+        cells: list[Cell] = [program]
+        for name in compilers:
+            reached = time_to_peak(counts, row[name])
+            cells.append(None if reached is None else reached * 1e3)
+        run = sampler.sample(numba[0], Job(program, SHORT[program])) if numba else None
+        cells.append((run.first - run.seconds) * 1e3 if run and run.first else None)
+        rows.append(tuple(cells))
+    return Table(
+        "time to peak, of short runs from cold",
+        (Column("program"), *(Column(name, "ms") for name in compilers), Column(f"{NUMBA} compiles", "ms")),
+        tuple(rows),
+        ("A dash: still getting faster at the last of the runs.",),
+    )
+
+
+def time_to_peak(counts: Sequence[int], totals: Sequence[float]) -> float | None:
+    """The total after which each run takes the time of the last ones, within a tenth; None if only the last do."""
+    steps = [
+        (late - early) / (after - before)
+        for before, after, early, late in zip(counts, counts[1:], totals, totals[1:], strict=False)
+    ]
+    peak = steps[-1]
+    settled = len(steps) - 1
+    while settled > 0 and steps[settled - 1] <= 1.1 * peak:
+        settled -= 1
+    return totals[settled] if settled < len(steps) - 1 else None

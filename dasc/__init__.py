@@ -20,6 +20,7 @@ from dasc.model import (
     EXIT,
     NEXT,
     Constants,
+    Decision,
     DropFrame,
     File,
     InstructionLine,
@@ -29,6 +30,8 @@ from dasc.model import (
     Relocation,
     Stencil,
     Value,
+    Version,
+    versions,
 )
 from dasc.reader import parse
 from dasc.writer import write, write_stencil
@@ -43,6 +46,7 @@ __all__ = [
     "CompiledStencil",
     "Constants",
     "DascError",
+    "Decision",
     "DropFrame",
     "DynasmError",
     "File",
@@ -55,10 +59,12 @@ __all__ = [
     "Stencil",
     "TranslationError",
     "Value",
+    "Version",
     "compile_file",
     "compile_stencil",
     "compile_text",
     "parse",
+    "versions",
     "write",
     "write_stencil",
 ]

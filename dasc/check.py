@@ -10,10 +10,30 @@ from itertools import accumulate
 from typing import Literal
 
 from dasc.errors import CompileError
-from dasc.model import EXIT, NEXT, InstructionLine, LabelHole, LabelLine, Line, Stencil, is_identifier
+from dasc.model import (
+    EXIT,
+    NEXT,
+    InstructionLine,
+    LabelHole,
+    LabelLine,
+    Line,
+    Stencil,
+    Version,
+    is_identifier,
+    versions,
+)
 from x86_64 import REGISTERS, Address, Instruction, Label, Masked, Memory, Symbol, Symbolic
 
-__all__ = ["Problem", "names_in", "problems", "references", "require_sound", "require_sound_preamble"]
+__all__ = [
+    "Problem",
+    "decision_problems",
+    "is_expression",
+    "names_in",
+    "problems",
+    "references",
+    "require_sound",
+    "require_sound_preamble",
+]
 
 RESERVED = {register.name for register in REGISTERS} | {"as", "Dst", "hot", "cold", "extern", "mov64", "drop_frame"}
 """Names that a value cannot have: they mean something else in the text, or in the emit function."""
@@ -27,14 +47,28 @@ class Problem:
 
     cause: str
     remedy: str = ""
-    part: Literal["name", "source", "frame", "parameters", "values", "hot", "cold"] = "name"
+    part: Literal["name", "source", "frame", "parameters", "values", "hot", "cold", "condition"] = "name"
     index: int = 0
 
 
 def require_sound(stencil: Stencil) -> None:
-    """Raise a `CompileError` for the first problem, if there is one."""
-    for problem in problems(stencil):
+    """Raise a `CompileError` for the first problem, if there is one, of any version."""
+    found = [*decision_problems(stencil), *(problem for version in versions(stencil) for problem in problems(version))]
+    for problem in found:
         raise CompileError(problem.cause, problem.remedy, stencil.name, stencil.source)
+
+
+def decision_problems(version: Stencil | Version) -> Iterator[Problem]:
+    """What is wrong with a stencil's decisions."""
+    decision = version.decision
+    if decision is None:
+        return
+    if version.hot or version.cold:
+        yield Problem("code before an if", "write it in each of the versions", "hot" if version.hot else "cold")
+    if not is_expression(decision.condition):
+        yield Problem(f"`{decision.condition}` is not an expression on one line", part="condition")
+    yield from decision_problems(decision.yes)
+    yield from decision_problems(decision.no)
 
 
 def require_sound_preamble(lines: Sequence[str]) -> None:
@@ -47,7 +81,7 @@ def require_sound_preamble(lines: Sequence[str]) -> None:
 
 
 def problems(stencil: Stencil) -> Iterator[Problem]:
-    """Everything that is wrong with a stencil."""
+    """Everything that is wrong with a stencil that has no decisions."""
     yield from _head_problems(stencil)
     yield from _value_problems(stencil)
     yield from _label_problems(stencil)
@@ -62,7 +96,7 @@ def _head_problems(stencil: Stencil) -> Iterator[Problem]:
     if stencil.frame < 0:
         yield Problem(f"a frame of {stencil.frame} bytes", "0 means no frame", "frame")
     for index, parameter in enumerate(stencil.parameters):
-        if not _is_expression(parameter) or not names_in(parameter):
+        if not is_expression(parameter) or not names_in(parameter):
             yield Problem(f"`{parameter}` does not declare a parameter", "write it as in C", "parameters", index)
 
 
@@ -74,7 +108,7 @@ def _value_problems(stencil: Stencil) -> Iterator[Problem]:
             yield Problem(f"a value cannot be called `{name}`", "name values E0, E1 and so on", "values", index)
         if name in seen:
             yield Problem(f"`{name}` is declared twice", "each value needs a name of its own", "values", index)
-        if not _is_expression(value.expression):
+        if not is_expression(value.expression):
             yield Problem(f"`{value.expression}` is not an expression on one line", part="values", index=index)
         if value.bits not in (8, 16, 32, 64):
             yield Problem(f"a value of {value.bits} bits", "the widths are 8, 16, 32 and 64", "values", index)
@@ -116,9 +150,9 @@ def _reference_problem(
                 f"`{name}` with this range is not a value of the stencil",
                 "declare each value once, and use it as declared",
             )
-        case Address(name=name) if not _is_expression(name) or re.search(r"[+-]\s*\d+$", name):
+        case Address(name=name) if not is_expression(name) or re.search(r"[+-]\s*\d+$", name):
             return f"`{name}` is not an lvalue on one line", "put what is added to an address into its addend"
-        case LabelHole(name=name) if not _is_expression(name):
+        case LabelHole(name=name) if not is_expression(name):
             return f"`{name}` is not an expression on one line", ""
         case Label(name=name) if (
             not isinstance(operand, LabelHole) and name not in labels and operand not in (NEXT, EXIT)
@@ -151,7 +185,7 @@ def _lines(stencil: Stencil) -> Iterator[tuple[Literal["hot", "cold"], int, Line
         yield "cold", index, line
 
 
-def _is_expression(text: str) -> bool:
+def is_expression(text: str) -> bool:
     """One line of C without comments and statements, its brackets balanced."""
     depths = list(accumulate((character in "([{") - (character in ")]}") for character in text))
     balanced = not depths or (min(depths) >= 0 and depths[-1] == 0)

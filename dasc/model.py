@@ -3,8 +3,8 @@
 The key idea: text and value carry the same facts, `parse(write(file)) == file`, so there is no side channel between
 the stages that make a stencil and the one that compiles it; a person may edit the text in between.
 
-A stencil's code is two lists of lines, `hot` and `cold`, which the runtime assembler lays out in different arenas.
-Four kinds of jump targets lead out of these lists, or between them:
+A stencil is one version of code, or decides among several by its values. Code is two lists of lines, `hot` and `cold`,
+which the runtime assembler lays out in different arenas. Four kinds of jump targets lead out of these lists, or between them:
 
     Label("3")              another line of this stencil, hot or cold
     NEXT                    the start of the next micro-op: where this one's hot code ends
@@ -13,7 +13,8 @@ Four kinds of jump targets lead out of these lists, or between them:
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from x86_64 import Address, Instruction, Label, Symbol
 
@@ -21,6 +22,7 @@ __all__ = [
     "EXIT",
     "NEXT",
     "Constants",
+    "Decision",
     "DropFrame",
     "File",
     "InstructionLine",
@@ -30,7 +32,9 @@ __all__ = [
     "Relocation",
     "Stencil",
     "Value",
+    "Version",
     "is_identifier",
+    "versions",
 ]
 
 NEXT = Label("NEXT")
@@ -99,8 +103,31 @@ Line = InstructionLine | LabelLine | DropFrame
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """What an emit function does in one case: compute values, then emit code or decide further.
+
+    values: besides those computed before; hot, cold: empty where there is a decision.
+    """
+
+    values: tuple[Value, ...] = ()
+    hot: tuple[Line, ...] = ()
+    cold: tuple[Line, ...] = ()
+    decision: "Decision | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`if (condition) { yes } else { no }`, where the condition is a C expression that may use the values before it."""
+
+    condition: str
+    yes: Version
+    no: Version
+
+
+@dataclass(frozen=True, slots=True)
 class Stencil:
-    """One emit function's worth of machine code.
+    """One emit function's worth of machine code. Which code may depend on its values: then `hot` and `cold` are empty, and
+    `decision` leads to the versions.
 
     name:       an identifier of C; the emit function is `emit_NAME`
     source:     where the author wrote it, "stencils.c:12"; may be empty
@@ -116,6 +143,19 @@ class Stencil:
     values: tuple[Value, ...] = ()
     hot: tuple[Line, ...] = ()
     cold: tuple[Line, ...] = ()
+    decision: Decision | None = None
+
+
+def versions(stencil: Stencil) -> Iterator[Stencil]:
+    """Each version as a stencil without decisions, which computes all values on the way to it; in the text's order."""
+    if stencil.decision is None:
+        yield stencil
+        return
+    for version in (stencil.decision.yes, stencil.decision.no):
+        values = (*stencil.values, *version.values)
+        yield from versions(
+            replace(stencil, values=values, hot=version.hot, cold=version.cold, decision=version.decision)
+        )
 
 
 @dataclass(frozen=True, slots=True)

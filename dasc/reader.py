@@ -1,17 +1,32 @@
 """`.dasc` text to values: the inverse of the writer, for files that people edit.
 
 Outside of functions stand directives, lines of C (the preamble) and the constants; a function with a `// @stencil`
-comment is a stencil. Whatever cannot be carried over faithfully is an error that says where and what to do instead.
+comment is a stencil, within which `if` tells versions apart. Whatever cannot be carried over faithfully is an error that
+says where and what to do instead.
 """
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Never
 
-from dasc.check import problems
+from dasc.check import is_expression, problems
 from dasc.errors import Text
 from dasc.lines import CLine, Directive, LabelPosition, SourceLine, Statement, read_lines
-from dasc.model import Constants, DropFrame, File, InstructionLine, LabelLine, Line, Relocation, Stencil, Value
+from dasc.model import (
+    Constants,
+    Decision,
+    DropFrame,
+    File,
+    InstructionLine,
+    LabelLine,
+    Line,
+    Relocation,
+    Stencil,
+    Value,
+    Version,
+    versions,
+)
 from dasc.syntax import FLAGS_DEAD, parse_address, parse_instruction, parse_label, split_commas
 from x86_64 import AssemblyError, Symbol
 
@@ -26,6 +41,9 @@ _VALUE = re.compile(
     r"\s*//\s*@value\s+(?P<low>-?\d+)\.\.(?P<high>-?\d+)\s+(?P<bits>\d+)(?P<checked>\s+checked)?\s*",
     re.ASCII,
 )
+_IF = re.compile(r"if\s*\((?P<condition>.*)\)\s*\{")
+_ELSE_IF = re.compile(r"\}\s*else\s+if\s*\((?P<condition>.*)\)\s*\{")
+_ELSE = re.compile(r"\}\s*else\s*\{")
 _RODATA = re.compile(r"static\s+const\s+uint8_t\s+sg_rodata\s*\[\s*\]\s*=\s*\{\s*//\s*@rodata\s*")
 _RELOCATION = re.compile(r"//\s*@relocation\s+(?P<offset>\d+)\s+(?P<address>.*?)\s*")
 
@@ -95,24 +113,51 @@ def _read_data(head: Text, lines: Iterator[SourceLine]) -> bytes:
     raise head.error("these constants have no end", "close them by a line `};`")
 
 
+@dataclass(slots=True)
+class _Scope:
+    """What stands between two braces, as it is read; `places` tells where, for the sake of errors."""
+
+    outer: "_Scope | None" = None
+    values: list[Value] = field(default_factory=list)
+    code: dict[str, list[Line]] = field(default_factory=lambda: {"hot": [], "cold": []})
+    section: str = ""
+    decision: Decision | None = None
+    inner: list["_Scope"] = field(default_factory=list)
+    places: dict[str, list[Text]] = field(default_factory=lambda: {"values": [], "hot": [], "cold": []})
+
+    def symbols(self) -> dict[str, Symbol]:
+        """The values in sight, by name."""
+        known = self.outer.symbols() if self.outer else {}
+        return known | {value.symbol.name: value.symbol for value in self.values}
+
+    def version(self) -> Version:
+        return Version(tuple(self.values), tuple(self.code["hot"]), tuple(self.code["cold"]), self.decision)
+
+    def leaves(self) -> "Iterator[_Scope]":
+        """The scopes that hold code, in the order of the text."""
+        if not self.inner:
+            yield self
+        for scope in self.inner:
+            yield from scope.leaves()
+
+    def all_places(self) -> dict[str, list[Text]]:
+        """Where a version's parts stand: its values are also those of the scopes around it."""
+        around = self.outer.all_places()["values"] if self.outer else []
+        return {**self.places, "values": [*around, *self.places["values"]]}
+
+
 class _StencilReader:
-    """Reads one stencil, remembering where each of its parts stands for the sake of errors."""
+    """Reads one stencil."""
 
     def __init__(self, head: Text, match: re.Match[str], lines: Iterator[SourceLine]) -> None:
         self.head = head
         self.lines = lines
         self.match = match
-        self.values: list[Value] = []
-        self.code: dict[str, list[Line]] = {"hot": [], "cold": []}
-        self.section = ""
         self.places: dict[str, list[Text]] = {
             "name": [head.cut(*match.span("name"))],
             "frame": [head.cut(*match.span("frame"))],
             "source": [head.cut(*match.span("source"))] if match["source"] else [head],
             "parameters": split_commas(head.cut(*match.span("parameters"))),
-            "values": [],
-            "hot": [],
-            "cold": [],
         }
 
     def stencil(self) -> Stencil:
@@ -120,67 +165,109 @@ class _StencilReader:
         if re.fullmatch(r"sg_assembler\s*\*\s*Dst", assembler.text) is None:
             raise assembler.error("the first parameter must be the assembler", "write: sg_assembler *Dst")
         self.places["parameters"] = parameters
-        self.body()
+        whole = _Scope()
+        self.open()
+        self.close(self.scope(whole))
+        top = whole.version()
         stencil = Stencil(
             name=self.match["name"],
             source=self.match["source"] or "",
             frame=int(self.match["frame"]),
             parameters=tuple(parameter.text for parameter in parameters),
-            values=tuple(self.values),
-            hot=tuple(self.code["hot"]),
-            cold=tuple(self.code["cold"]),
+            values=top.values,
+            hot=top.hot,
+            cold=top.cold,
+            decision=top.decision,
         )
-        for problem in problems(stencil):
-            raise self.places[problem.part][problem.index].error(problem.cause, problem.remedy)
+        for version, scope in zip(versions(stencil), whole.leaves(), strict=True):
+            places = self.places | scope.all_places()
+            for problem in problems(version):
+                raise places[problem.part][problem.index].error(problem.cause, problem.remedy)
         return stencil
 
-    def body(self) -> None:
-        opened = False
+    def open(self) -> None:
+        """Read up to the brace that opens the function."""
         for line in self.lines:
             text = line.text.strip()
-            if text.text == "}":
+            if text.text == "{":
                 return
-            if not opened and text.text == "{":
-                opened = True
-            elif text.text and not text.text.startswith("//"):
-                self.line(line)
+            if text.text and not text.text.startswith("//"):
+                raise text.error("the function's opening brace was expected here", "write a line `{`")
         raise self.head.error("this stencil has no end", "close it by a line `}`")
 
-    def line(self, line: SourceLine) -> None:
+    def scope(self, scope: _Scope) -> Text:
+        """Read up to the line with the brace that closes this scope, and return that line."""
+        for line in self.lines:
+            text = line.text.strip()
+            if text.text.startswith("}"):
+                return text
+            if not text.text or text.text.startswith("//"):
+                continue
+            if scope.decision is not None:
+                raise text.error("code after an if", "write it in each of the versions")
+            if match := _IF.fullmatch(text.text):
+                self.decide(scope, text, match)
+            else:
+                self.line(line, scope)
+        raise self.head.error("this stencil has no end", "close it by a line `}`")
+
+    def close(self, end: Text) -> None:
+        if end.text != "}":
+            raise end.error("what does this `else` belong to?", "close the function by a line `}`")
+
+    def decide(self, scope: _Scope, head: Text, match: re.Match[str]) -> None:
+        """Read both sides of an if whose head was just read, and its last brace."""
+        if scope.code["hot"] or scope.code["cold"]:
+            raise head.error("code before an if", "write it in each of the versions")
+        condition = head.cut(*match.span("condition"))
+        if not is_expression(condition.text):
+            raise condition.error(f"`{condition.text}` is not an expression on one line", "balance its brackets")
+        yes, no = _Scope(scope), _Scope(scope)
+        end = self.scope(yes)
+        if chained := _ELSE_IF.fullmatch(end.text):
+            self.decide(no, end, chained)
+        elif _ELSE.fullmatch(end.text):
+            self.close(self.scope(no))
+        else:
+            raise end.error("this `if` has no `else`", "every case needs code: write } else { … }")
+        scope.decision = Decision(condition.text, yes.version(), no.version())
+        scope.inner = [yes, no]
+
+    def line(self, line: SourceLine, scope: _Scope) -> None:
         match line:
             case Directive(name="hot" | "cold", arguments=Text(text="")):
-                self.section = line.name
+                scope.section = line.name
             case CLine(text):
-                self.value(text)
+                self.value(text, scope)
             case LabelPosition(text, target):
-                self.place(text, LabelLine(parse_label(target)))
+                self.place(text, LabelLine(parse_label(target)), scope)
             case Statement(text=Text(text="drop_frame") as text):
-                self.place(text, DropFrame())
+                self.place(text, DropFrame(), scope)
             case Statement(text=text, comment=comment):
-                self.place(text, self.instruction(text, FLAGS_DEAD in comment.split()))
+                flags_dead = FLAGS_DEAD in comment.split()
+                self.place(text, self.instruction(text, flags_dead, scope.symbols()), scope)
             case _:
                 _unexpected(line)
 
-    def value(self, text: Text) -> None:
+    def value(self, text: Text, scope: _Scope) -> None:
         match = _VALUE.fullmatch(text.text)
         if match is None:
-            remedy = "a stencil computes values only: const int64_t E0 = …;  // @value LOW..HIGH BITS"
+            remedy = "a stencil computes values and decides only: const int64_t E0 = …;  // @value LOW..HIGH BITS"
             raise text.strip().error("this line of C cannot be compiled", remedy)
         try:
             symbol = Symbol(match["name"], int(match["low"]), int(match["high"]))
         except AssemblyError as error:
             raise text.cut(match.start("low"), match.end("high")).error(str(error), "write it as LOW..HIGH") from None
-        self.values.append(Value(symbol, match["expression"], int(match["bits"]), match["checked"] is not None))
-        self.places["values"].append(text.strip())
+        scope.values.append(Value(symbol, match["expression"], int(match["bits"]), match["checked"] is not None))
+        scope.places["values"].append(text.strip())
 
-    def place(self, text: Text, line: Line) -> None:
-        if not self.section:
+    def place(self, text: Text, line: Line, scope: _Scope) -> None:
+        if not scope.section:
             raise text.error("is this code hot or cold?", "write |.hot or |.cold before it")
-        self.code[self.section].append(line)
-        self.places[self.section].append(text)
+        scope.code[scope.section].append(line)
+        scope.places[scope.section].append(text)
 
-    def instruction(self, text: Text, flags_dead: bool) -> InstructionLine:
-        symbols = {value.symbol.name: value.symbol for value in self.values}
+    def instruction(self, text: Text, flags_dead: bool, symbols: dict[str, Symbol]) -> InstructionLine:
         try:
             instruction = parse_instruction(text, symbols)
             instruction.encodings()

@@ -13,6 +13,15 @@
         | add r13, 8
     }
 
+A stencil that has versions decides between them as C does:
+
+        if (instruction->oparg == 0) {
+            |.hot
+            | xor eax, eax
+        } else {
+            …
+        }
+
 What DynASM does not need to know stands in `// @…` comments at the ends of lines: a stencil's frame, a value's range,
 that no flag is read any more. The reader is the exact inverse of this module.
 """
@@ -21,7 +30,7 @@ from collections.abc import Iterator, Sequence
 
 from dasc.check import require_sound, require_sound_preamble
 from dasc.constants import c_rows
-from dasc.model import Constants, File, Line, Stencil, Value
+from dasc.model import Constants, File, Line, Stencil, Value, Version
 from dasc.syntax import format_address, format_line
 
 __all__ = ["write", "write_stencil"]
@@ -66,11 +75,25 @@ def _stencil(stencil: Stencil) -> Iterator[str]:
     parameters = ", ".join(("sg_assembler *Dst", *stencil.parameters))
     yield f"static void emit_{stencil.name}({parameters})  // @stencil frame {stencil.frame}{source}"
     yield "{"
-    for value in stencil.values:
-        yield f"    {_value(value)}"
-    yield from _section("hot", stencil.hot)
-    yield from _section("cold", stencil.cold)
+    yield from _version(stencil, "    ")
     yield "}"
+
+
+def _version(version: Stencil | Version, indent: str) -> Iterator[str]:
+    for value in version.values:
+        yield f"{indent}{_value(value)}"
+    yield from (f"{indent}{line}" for line in (*_section("hot", version.hot), *_section("cold", version.cold)))
+    decision = version.decision
+    head = "if"
+    while decision is not None:
+        yield f"{indent}{head} ({decision.condition}) {{"
+        yield from _version(decision.yes, f"{indent}    ")
+        chained = decision.no.decision if not decision.no.values else None
+        if chained is None:
+            yield f"{indent}}} else {{"
+            yield from _version(decision.no, f"{indent}    ")
+            yield f"{indent}}}"
+        head, decision = "} else if", chained
 
 
 def _value(value: Value) -> str:
@@ -81,9 +104,9 @@ def _value(value: Value) -> str:
 
 def _section(name: str, lines: Sequence[Line]) -> Iterator[str]:
     if lines:
-        yield f"    |.{name}"
+        yield f"|.{name}"
     for line in lines:
-        yield f"    {format_line(line)}"
+        yield format_line(line)
 
 
 def _constants(constants: Constants) -> str:

@@ -17,7 +17,7 @@ from dasc.compiler.pieces import Piece, longest
 from dasc.compiler.select import EXIT_STUB, select
 from dasc.constants import c_constants
 from dasc.errors import CompileError
-from dasc.model import EXIT, NEXT, Constants, DropFrame, File, InstructionLine, LabelLine, Line, Stencil
+from dasc.model import EXIT, NEXT, Constants, DropFrame, File, InstructionLine, LabelLine, Line, Stencil, versions
 from x86_64 import Control, Label
 
 __all__ = ["PRELUDE", "CompiledStencil", "compile_file", "compile_stencil"]
@@ -54,17 +54,40 @@ class CompiledStencil:
 def compile_stencil(stencil: Stencil) -> CompiledStencil:
     """The emit function of a stencil. Raises `CompileError`."""
     require_sound(stencil)
-    exits = _refers_to(stencil, EXIT)
+    compiled = {version: _compile_version(version) for version in versions(stencil)}
+    max_hot = max(version.max_hot for version in compiled.values())
+    max_cold = max(version.max_cold for version in compiled.values())
+    source = emit_function(stencil, {version: done.layout for version, done in compiled.items()}, max_hot, max_cold)
+    return CompiledStencil(
+        stencil.name,
+        source,
+        max_hot,
+        max_cold,
+        stencil.frame,
+        any(_refers_to(version, NEXT) or _falls_through(version.hot) for version in compiled),
+        any(_refers_to(version, EXIT) for version in compiled),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _CompiledVersion:
+    """A version's pieces at their places, and the bytes that it emits at most."""
+
+    layout: Layout
+    max_hot: int
+    max_cold: int
+
+
+def _compile_version(version: Stencil) -> _CompiledVersion:
+    """A stencil without decisions."""
+    exits = _refers_to(version, EXIT)
     try:
-        hot = settle(_pieces(stencil, stencil.hot, NEXT), {NEXT: True})
-        cold = settle([EXIT_STUB] * exits + _pieces(stencil, stencil.cold, EXIT), {EXIT: False})
+        hot = settle(_pieces(version, version.hot, NEXT), {NEXT: True})
+        cold = settle([EXIT_STUB] * exits + _pieces(version, version.cold, EXIT), {EXIT: False})
     except OutOfReach as error:
         cause = f"`{error}` can jump no further than 128 bytes, and its target may be further away"
-        raise CompileError(cause, "move the two closer together", stencil.name, stencil.source) from None
-    max_hot, max_cold = sum(map(longest, hot)), sum(map(longest, cold))
-    source = emit_function(stencil, Layout(hot, cold), max_hot, max_cold)
-    continues = _refers_to(stencil, NEXT) or _falls_through(stencil.hot)
-    return CompiledStencil(stencil.name, source, max_hot, max_cold, stencil.frame, continues, exits)
+        raise CompileError(cause, "move the two closer together", version.name, version.source) from None
+    return _CompiledVersion(Layout(hot, cold), sum(map(longest, hot)), sum(map(longest, cold)))
 
 
 def compile_file(file: File, name: str = "") -> str:

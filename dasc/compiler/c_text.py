@@ -12,16 +12,16 @@ memcpy of a short literal into stores of immediates. What a template leaves open
 stored over it afterwards, at constant offsets from the cursor. The cursor moves only where a length varies.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from dasc.check import names_in
 from dasc.compiler.layout import Layout, Mode, Place, Reference, SectionName, at_start, is_label
-from dasc.compiler.pieces import Choice, Fixed, Helper, Mark
+from dasc.compiler.pieces import Choice, Fixed, Helper, Mark, longest
 from dasc.compiler.ranges import Interval, condition, declared
 from dasc.compiler.refusal import refuse
 from dasc.compiler.select import address_value, symbolic_value
-from dasc.model import NEXT, LabelHole, Stencil, Value
+from dasc.model import NEXT, LabelHole, Stencil, Value, Version
 from x86_64 import Address, Encoding, Field, Symbolic
 
 __all__ = ["emit_function"]
@@ -37,36 +37,82 @@ class _Line:
     comment: str = ""
 
 
-def emit_function(stencil: Stencil, layout: Layout, max_hot: int, max_cold: int) -> str:
-    """The emit function of a stencil, as C that ends with a line feed."""
-    hot = _SectionWriter("hot", layout).lines(max_hot)
-    cold = _SectionWriter("cold", layout).lines(max_cold)
-    body = [*hot, *cold]
-    used = {
-        name for line in body if not line.code.lstrip().startswith(("assert", "//")) for name in names_in(line.code)
-    }
-    expressions = {name for value in stencil.values for name in names_in(value.expression)}
+def emit_function(stencil: Stencil, layouts: Mapping[Stencil, Layout], max_hot: int, max_cold: int) -> str:
+    """The emit function of a stencil, as C that ends with a line feed. layouts: of each of its versions."""
     parameters = ("sg_assembler *as", *stencil.parameters)
-    head = [f"(void){name};" for name in map(_declared_name, parameters) if name not in used | expressions]
-    for value in stencil.values:
-        name, check = value.symbol.name, _range_check(value)
-        head.append(f"const int64_t {name} = (int64_t)({value.expression});")
-        if check:
-            head += check.split("\n")
-        elif name not in used | expressions:
-            head.append(f"(void){name};")
-    proven = (value.symbol for value in stencil.values if not value.checked)
-    asserts = _debug_asserts([condition(symbol.name, declared(symbol), _INT64) for symbol in proven])
+    body = list(_version(stencil, layouts))
+    used = {name for line in body for name in _names_used(line.code)}
+    unused = [f"    (void){name};" for name in map(_declared_name, parameters) if name not in used]
     source = f", {stencil.source}" if stencil.source else ""
     lines = [
         f"/* {stencil.name}{source}: at most {max_hot} bytes hot, {max_cold} cold. */",
         f"static void emit_{stencil.name}({', '.join(parameters)})",
         "{",
-        *(f"    {line}" for line in head),
-        *_aligned([*asserts, *body]),
+        *unused,
+        *_aligned(body),
         "}",
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _names_used(code: str) -> list[str]:
+    """The identifiers of a line of C, but for those that only a debug build looks at."""
+    return [] if code.lstrip().startswith(("assert", "//")) else names_in(code)
+
+
+def _version(part: Stencil, layouts: Mapping[Stencil, Layout], known: int = 0) -> Iterator[_Line]:
+    """The statements of a stencil, or of one side of a decision as a stencil, whose first `known` values are computed."""
+    own = part.values[known:]
+    inner: list[_Line] = []
+    if part.decision is None:
+        layout = layouts[part]
+        inner += _asserted(own)
+        inner += _SectionWriter("hot", layout).lines(sum(map(longest, layout.hot)))
+        inner += _SectionWriter("cold", layout).lines(sum(map(longest, layout.cold)))
+    else:
+        inner += _asserted(own)
+        inner += _decision(part, layouts)
+    used = {name for line in inner for name in _names_used(line.code)}
+    used |= {name for value in own for name in names_in(value.expression)}
+    for value in own:
+        name, check = value.symbol.name, _range_check(value)
+        yield _Line(f"    const int64_t {name} = (int64_t)({value.expression});")
+        if check:
+            yield from (_Line(f"    {line}") for line in check.split("\n"))
+        elif name not in used:
+            yield _Line(f"    (void){name};")
+    yield from inner
+
+
+def _decision(part: Stencil, layouts: Mapping[Stencil, Layout]) -> Iterator[_Line]:
+    """`if … else …`, each side indented; an `else` that only decides further goes on as `else if`."""
+    assert part.decision is not None
+    decision, known = part.decision, len(part.values)
+    yield _Line(f"    if ({decision.condition}) {{")
+    yield from map(_indented, _version(_side(part, decision.yes), layouts, known))
+    other = _side(part, decision.no)
+    if other.decision is not None and not decision.no.values:
+        head, *rest = _decision(other, layouts)
+        yield _Line(f"    }} else {head.code.lstrip()}")
+        yield from rest
+        return
+    yield _Line("    } else {")
+    yield from map(_indented, _version(other, layouts, known))
+    yield _Line("    }")
+
+
+def _indented(line: _Line) -> _Line:
+    return line if line.code.startswith("#") else _Line(f"    {line.code}", line.comment)
+
+
+def _side(part: Stencil, version: Version) -> Stencil:
+    values = (*part.values, *version.values)
+    return replace(part, values=values, hot=version.hot, cold=version.cold, decision=version.decision)
+
+
+def _asserted(values: Sequence[Value]) -> list[_Line]:
+    proven = (value.symbol for value in values if not value.checked)
+    return _debug_asserts([condition(symbol.name, declared(symbol), _INT64) for symbol in proven])
 
 
 def _range_check(value: Value) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dasc.dynasm import DynasmError, run
-from dasc.model import File, InstructionLine
+from dasc.model import File, InstructionLine, versions
 from dasc.syntax import format_line
 from dasc.writer import write
 from x86_64 import Instruction, Symbolic
@@ -65,9 +65,10 @@ def for_dynasm(file: File, folder: str | Path | None = None) -> tuple[str, int]:
 
 def _instructions(file: File) -> Iterator[InstructionLine]:
     for stencil in file.stencils:
-        for line in (*stencil.hot, *stencil.cold):
-            if isinstance(line, InstructionLine):
-                yield line
+        for version in versions(stencil):
+            for line in (*version.hot, *version.cold):
+                if isinstance(line, InstructionLine):
+                    yield line
 
 
 def _refused(text: str, folder: str | Path | None) -> list[int]:

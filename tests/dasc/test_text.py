@@ -143,7 +143,7 @@ def errors() -> list[tuple[str, str, str]]:
         ("|.data", ".data", "unknown directive `.data`"),
         ("|.arch x64", ".arch x64", "`.arch` cannot stand here"),
         ("|.hot now", ".hot now", "`.hot` cannot stand here"),
-        ("if (x) {", "if (x) {", "this line of C cannot be compiled"),
+        ("while (x) {", "while (x) {", "this line of C cannot be compiled"),
         ("const int64_t E0 = 1;  // @value 5..1 64", "5..1", "5..1 is not a range"),
         (
             "const int64_t rax = 1;  // @value 1..5 64",

@@ -9,6 +9,7 @@ directory, and replaces this process: signals, output and exit code are the VM's
 import argparse
 import os
 import sys
+import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -55,18 +56,15 @@ def run(options: argparse.Namespace) -> int:
     from stencilgen.errors import UserError
 
     try:
-        source = options.file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        print(f"minipy: cannot read {options.file}: {error}", file=sys.stderr)
+        source = options.file.read_bytes()
+    except OSError as error:
+        print(f"minipy: cannot read {options.file}: {error.strerror}", file=sys.stderr)
         return 2
     try:
         image = compile_program(source, str(options.file)).image()
     except SyntaxError as error:
-        text = f"\n    {error.text.strip()}" if error.text else ""
-        print(
-            f'  File "{options.file}", line {error.lineno}{text}\n{type(error).__name__}: {error.msg}', file=sys.stderr
-        )
-        return 1
+        print("".join(traceback.format_exception_only(error)), end="", file=sys.stderr)
+        return 2
     except CompileError as error:
         print(f"{options.file}:{error.line}: {error.what}\n  → {error.remedy}", file=sys.stderr)
         return 2

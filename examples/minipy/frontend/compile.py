@@ -6,6 +6,9 @@ The module's own variables are the slots of the first frame, which functions rea
 """
 
 import ast
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from frontend.errors import CompileError
 from frontend.function import Function
@@ -13,10 +16,48 @@ from frontend.image import ClassPlan, Code, Program
 from frontend.scopes import Scope, attributes_of, bound_names, read_scope
 from frontend.statements import Statements
 
+MAX_FRAMES = 20_000
+"""Python's own parser gives up before trees are so deep that compiling them takes more calls."""
 
-def compile_program(source: str, file: str) -> Program:
+
+def compile_program(source: bytes, file: str) -> Program:
     """Compile a whole file. SyntaxError as Python's; CompileError for what is outside the subset."""
-    module = ast.parse(source, file)
+    if (at := source.find(b"\0")) >= 0:
+        raise CompileError(
+            _line(source.count(b"\n", 0, at) + 1), "this is not text: there is a zero byte", "name a program"
+        )
+    try:
+        module = ast.parse(source, file)
+        with _deep_recursion():
+            program = _compile(module, file)
+        compile(module, file, "exec", dont_inherit=True)  # which finds what is no syntax error to a parser
+    except UnicodeDecodeError as error:  # Python 3.11 fails so where it is about to say so
+        at = source.find(error.object[error.start : error.end])
+        line = _line(source.count(b"\n", 0, at) + 1)
+        raise CompileError(line, f"this is not text in {error.encoding}", "save it as UTF-8") from None
+    except (RecursionError, MemoryError):
+        lines = source.splitlines()
+        longest = _line(lines.index(max(lines, key=len)) + 1)
+        what = "the program is nested too deeply, perhaps in this line, its longest"
+        raise CompileError(longest, what, "split long expressions up") from None
+    return program
+
+
+def _line(number: int) -> ast.AST:
+    return ast.Pass(lineno=number)
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, MAX_FRAMES))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def _compile(module: ast.Module, file: str) -> Program:
     scope = read_scope(module)
     program = Program(file)
     _name_attributes(program, module)
@@ -48,7 +89,7 @@ class ProgramCompiler:
         self.program.codes.append(main)
         function = Function(self.program, self.scope, main, {}, is_module=True)
         compiler = ModuleStatements(function, self)
-        compiler.body(module.body)
+        compiler.body([node for node in module.body if not isinstance(node, ast.Import | ast.ImportFrom)])
         function.emit("END")
         function.finish()
         return self.program
@@ -56,6 +97,8 @@ class ProgramCompiler:
     def function(self, node: ast.FunctionDef, owner: ast.ClassDef | None = None) -> int:
         """Compile a function; its number."""
         arguments = node.args
+        if getattr(node, "type_params", []):  # of Python 3.12 and later
+            raise CompileError(node, "minipy has no type parameters", "leave them out")
         if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
             raise CompileError(node, "minipy has no *, ** and / among parameters", "name each parameter")
         if node.decorator_list:
@@ -112,14 +155,16 @@ class ModuleStatements(Statements):
     def make_class(self, node: ast.ClassDef) -> None:
         """class: its base, then its members, in consecutive temporaries."""
         f = self.f
-        if node.decorator_list or node.keywords or len(node.bases) > 1:
+        if node.decorator_list or node.keywords or len(node.bases) > 1 or getattr(node, "type_params", []):
             raise CompileError(
                 node, "minipy's classes have at most one base, and no decorators", "leave the others out"
             )
         statements = [s for s in node.body if not isinstance(s, ast.Pass) and not _is_text(s)]
-        names: dict[str, int] = {}
+        places: dict[str, int] = {}
         with f.temporaries():
             first = f.temporary(len(statements) + 1)
+            outside = f.renamed
+            f.held |= set(range(first, f.top))
             bases = (
                 node.bases if node.bases and not _is_object(node.bases[0]) else [ast.Constant(None, lineno=node.lineno)]
             )
@@ -127,34 +172,47 @@ class ModuleStatements(Statements):
                 self.expression(bases[0], first)
             for statement in statements:
                 f.line = statement.lineno
-                names[self.member(statement, first + 1 + len(names), node)] = len(names)
+                name, value = self.member(statement)
+                into = places.setdefault(name, first + 1 + len(places))
+                _refuse_comprehensions(value.args.defaults if isinstance(value, ast.FunctionDef) else [value])
+                if isinstance(value, ast.FunctionDef):
+                    self.make_function(value, into, node)
+                else:
+                    self.expression_apart(value, into)
+                f.renamed = outside | places  # in the class, but not in its methods, this is a variable
+            f.renamed = outside
             plan = ClassPlan(
                 node.name,
                 [f.program.name(name) for name in attributes_of(node, f.scope)],
-                [f.program.name(name) for name in names],
+                [f.program.name(name) for name in places],
             )
             f.program.classes.append(plan)
             f.line = node.lineno
             f.emit("MAKE_CLASS", d=f.scope.variable(node.name), a=first, operand=len(f.program.classes) - 1)
 
-    def member(self, statement: ast.stmt, into: int, owner: ast.ClassDef) -> str:
-        """A method or a class attribute; its name."""
+    def member(self, statement: ast.stmt) -> tuple[str, ast.FunctionDef | ast.expr]:
+        """The name of a method or class attribute, and what it is."""
         match statement:
             case ast.FunctionDef(name=name):
                 if name.startswith("__") and name.endswith("__") and name != "__init__":
                     raise CompileError(statement, f"minipy calls no {name}", "use a method with a name of its own")
-                self.make_function(statement, into, owner)
-                return name
+                return name, statement
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
             ):
-                with self.f.temporaries():
-                    self.expression(value, into)
-                return name
+                return name, value
         raise CompileError(
             statement, "minipy's classes have methods and simple attributes only", "move it out of the class"
         )
+
+
+def _refuse_comprehensions(nodes: list[ast.expr]) -> None:
+    """In a class: they would not see its other members."""
+    for node in nodes:
+        for part in ast.walk(node):
+            if isinstance(part, ast.ListComp):
+                raise CompileError(part, "minipy has no comprehensions in classes", "move it out of the class")
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -117,16 +117,16 @@ class Expressions:
 
         In the module a variable is copied when calls that follow may assign to it.
         """
-        found = []
-        for index, node in enumerate(nodes):
-            operand = self.expression(node)
-            unsafe = isinstance(node, ast.Name) and operand >= 0 and self.f.is_module
-            if unsafe and any(map(self.may_call, [*nodes[index + 1 :], *later])):
-                copy = self.f.temporary()
-                self.f.emit("MOVE", d=copy, a=operand)
-                operand = copy
-            found.append(operand)
-        return found
+        return [self.safe(self.expression(node), [*nodes[index + 1 :], *later]) for index, node in enumerate(nodes)]
+
+    def safe(self, operand: int, later: Sequence[ast.expr]) -> int:
+        """The operand, or a copy that stays what it is while `later` is evaluated."""
+        is_variable = self.f.is_module and 0 <= operand < self.f.first_temporary
+        if not is_variable or not any(map(self.may_call, later)):
+            return operand
+        copy = self.f.temporary()
+        self.f.emit("MOVE", d=copy, a=operand)
+        return copy
 
     def may_call(self, node: ast.expr) -> bool:
         """Whether evaluating it may run a function of the program."""
@@ -212,15 +212,14 @@ class Expressions:
             case ast.UnaryOp(op=ast.Not()):
                 self.jump_if(node.operand, not sense, label)
             case ast.BoolOp(op=op, values=values):
-                if isinstance(op, ast.Or) == sense:  # any of them decides
-                    for value in values:
-                        self.jump_if(value, sense, label)
-                else:
-                    around = Label()
-                    for value in values[:-1]:
-                        self.jump_if(value, not sense, around)
+                around = Label()
+                decides = isinstance(op, ast.Or) == sense  # any of them does
+                self.jump_if(values[0], sense if decides else not sense, label if decides else around)
+                with f.perhaps():
+                    for value in values[1:-1]:
+                        self.jump_if(value, sense if decides else not sense, label if decides else around)
                     self.jump_if(values[-1], sense, label)
-                    f.place(around)
+                f.place(around)
             case ast.Compare(ops=[op]) if not isinstance(op, ast.In | ast.NotIn):
                 with f.temporaries():
                     a, b = self.operands([node.left, node.comparators[0]])
@@ -238,23 +237,22 @@ class Expressions:
         f, end, d = self.f, Label(), self.f.temporary()
         if isinstance(node, ast.BoolOp):
             sense = int(isinstance(node.op, ast.Or))
-            for value in node.values[:-1]:
-                with f.temporaries():
-                    self.expression(value, d)
-                f.emit("BRANCH", d=sense, a=d, target=end)
-            with f.temporaries():
-                self.expression(node.values[-1], d)
+            self.expression_apart(node.values[0], d)
+            with f.perhaps():
+                for value in node.values[1:]:
+                    f.emit("BRANCH", d=sense, a=d, target=end)
+                    self.expression_apart(value, d)
         else:
-            left = f.temporary()
-            self.expression(node.left, left)
-            for index, (op, comparator) in enumerate(zip(node.ops, node.comparators, strict=True)):
-                right = f.temporary()
-                with f.temporaries():
-                    self.expression(comparator, right)
-                f.emit(COMPARISONS[type(op)], d=d, a=left, b=right)
-                if index + 1 < len(node.ops):
+            left, right = f.temporary(), f.temporary()
+            self.expression_apart(node.left, left)
+            self.expression_apart(node.comparators[0], right)
+            f.emit(COMPARISONS[type(node.ops[0])], d=d, a=left, b=right)
+            with f.perhaps():
+                for op, comparator in zip(node.ops[1:], node.comparators[1:], strict=True):
                     f.emit("BRANCH", d=0, a=d, target=end)
                     f.emit("TAKE", d=left, a=right)
+                    self.expression_apart(comparator, right)
+                    f.emit(COMPARISONS[type(op)], d=d, a=left, b=right)
         f.place(end)
         return self.keep_only(d)
 
@@ -262,14 +260,20 @@ class Expressions:
         """a if condition else b"""
         f, otherwise, end, d = self.f, Label(), Label(), self.f.temporary()
         self.jump_if(node.test, False, otherwise)
-        with f.temporaries():
-            self.expression(node.body, d)
+        before = f.fork()
+        self.expression_apart(node.body, d)
+        after, f.bound = f.bound, before
         f.emit("JUMP", target=end)
         f.place(otherwise)
-        with f.temporaries():
-            self.expression(node.orelse, d)
+        self.expression_apart(node.orelse, d)
+        f.join(after)
         f.place(end)
         return self.keep_only(d)
+
+    def expression_apart(self, node: ast.expr, into: int) -> None:
+        """A value into a slot; its temporaries are free again."""
+        with self.f.temporaries():
+            self.expression(node, into)
 
     def keep_only(self, slot: int) -> int:
         """Free all temporaries above this one."""
@@ -300,8 +304,7 @@ class Expressions:
         """Values in consecutive temporaries, of which the first `room` are left free."""
         first = self.f.temporary(len(nodes) + room)
         for index, node in enumerate(nodes):
-            with self.f.temporaries():
-                self.expression(node, first + room + index)
+            self.expression_apart(node, first + room + index)
         return first
 
     def comprehension(self, node: ast.ListComp) -> int:

@@ -133,6 +133,13 @@ class Function:
         elif other is not None:
             self.bound &= other
 
+    @contextmanager
+    def perhaps(self) -> Iterator[None]:
+        """What is evaluated inside may be left out: it binds nothing for what follows."""
+        before = self.fork()
+        yield
+        self.join(before)
+
     def read(self, name: str, slot: int) -> None:
         """Check that a variable of this function has a value."""
         if self.bound is None or name in self.bound:

@@ -97,7 +97,7 @@ def _numbers(*values: int) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    data = text.encode()
+    data = text.encode("utf-8", "surrogateescape")  # file names
     return _numbers(len(data)) + data + b"\0"
 
 

@@ -24,8 +24,6 @@ class Statements(Expressions):
         match node:
             case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.Global():
                 pass
-            case ast.Import() | ast.ImportFrom() if f.is_module:
-                pass
             case ast.Expr():
                 self.ignored = node.value
                 self.expression(node.value)
@@ -132,10 +130,12 @@ class Statements(Expressions):
                 raise CompileError(target, "minipy has no slices", "assign the items in a loop")
             case ast.Subscript():
                 with f.temporaries():
+                    operand = self.safe(operand, [target.value, target.slice])
                     a, b = self.operands([target.value, target.slice])
                     f.emit("SET_ITEM", d=operand, a=a, b=b, operand=int(f.is_temporary(operand)))
             case ast.Attribute():
                 with f.temporaries():
+                    operand = self.safe(operand, [target.value])
                     (a,) = self.operands([target.value])
                     dying = int(f.is_temporary(operand))
                     f.emit("STORE_ATTRIBUTE", d=dying, a=a, b=operand, operand=f.program.name(target.attr))
@@ -316,8 +316,8 @@ STATEMENTS: dict[type[ast.AST], tuple[str, str]] = {
     ast.Delete: ("del", "assign None"),
     ast.FunctionDef: ("nested functions", "define it at the top level of the file"),
     ast.ClassDef: ("nested classes", "define it at the top level of the file"),
-    ast.Import: ("imports in functions", "import math at the top of the file"),
-    ast.ImportFrom: ("imports in functions", "import from math at the top of the file"),
+    ast.Import: ("imports in functions or conditions", "import math at the top of the file"),
+    ast.ImportFrom: ("imports in functions or conditions", "import from math at the top of the file"),
     ast.Nonlocal: ("nested functions", "use a global, or an object's attribute"),
     ast.Match: ("match", "use if and elif"),
     ast.AsyncFunctionDef: ("async", "write an ordinary function"),

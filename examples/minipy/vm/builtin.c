@@ -1,6 +1,7 @@
 /* Built-in functions, and the methods of lists. */
 #include "references.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -49,6 +50,23 @@ static bool is_end(const char *end, const String *string)
     return end == string->text + string->length;
 }
 
+/* 1_000: one between two digits means nothing. */
+static Value without_underscores(const String *string)
+{
+    const Value copy = new_string(string->text, string->length);
+    String *const result = (String *)copy;
+    result->length = 0;
+    for (uint64_t i = 0; i < string->length; i++) {
+        const char *const c = &string->text[i];
+        const bool between = *c == '_' && i > 0 && isdigit((unsigned char)c[-1]) && isdigit((unsigned char)c[1]);
+        if (!between) {
+            result->text[result->length++] = *c;
+        }
+    }
+    result->text[result->length] = '\0';
+    return copy;
+}
+
 static bool to_integer(Thread *thread, Value *d, Value a)
 {
     Number number;
@@ -59,11 +77,14 @@ static bool to_integer(Thread *thread, Value *d, Value a)
         return fail(thread, "TypeError", "int() argument must be a string, a bytes-like object or a real number, not '%s'",
                     type_name(a));
     }
-    const String *const string = (const String *)a;
     char *end;
+    const Value digits = without_underscores((const String *)a);
+    const String *const string = (const String *)digits;
     errno = 0;
     const long long parsed = strtoll(string->text, &end, 10);
-    if (end == string->text || !is_end(end, string)) {
+    const bool good = end != string->text && is_end(end, string);
+    release(thread, digits);
+    if (!good) {
         return bad_text(thread, "invalid literal for int() with base 10", a);
     }
     if (errno == ERANGE) {
@@ -81,11 +102,14 @@ static bool to_real(Thread *thread, Value *d, Value a)
     if (!is_kind(a, KIND_STRING)) {
         return fail(thread, "TypeError", "float() argument must be a string or a real number, not '%s'", type_name(a));
     }
-    const String *const string = (const String *)a;
     char *end;
+    const Value digits = without_underscores((const String *)a);
+    const String *const string = (const String *)digits;
     const double parsed = strtod(string->text, &end);
-    const bool hexadecimal = strpbrk(string->text, "xX") != NULL;
-    if (end == string->text || hexadecimal || !is_end(end, string)) {
+    const bool hexadecimal = strpbrk(string->text, "xX(") != NULL; /* or nan(…) */
+    const bool good = end != string->text && !hexadecimal && is_end(end, string);
+    release(thread, digits);
+    if (!good) {
         return bad_text(thread, "could not convert string to float", a);
     }
     return put_real(thread, d, parsed);
@@ -127,14 +151,14 @@ static bool length(Thread *thread, Value *d, Value a)
     return fail(thread, "TypeError", "object of type '%s' has no len()", type_name(a));
 }
 
-/* min, max of two values, or of a sequence when b is EMPTY. Of equals the first. */
-static bool extreme(Thread *thread, Value *d, Value a, Value b, Comparison better, const char *name)
+static bool not_iterable(Thread *thread, Value value)
 {
-    Value pair[2] = {a, b};
-    Sequence sequence = {pair, 2};
-    if (b == EMPTY && !get_sequence(a, &sequence)) {
-        return fail(thread, "TypeError", "'%s' object is not iterable", type_name(a));
-    }
+    return fail(thread, "TypeError", "'%s' object is not iterable", type_name(value));
+}
+
+/* Of equals the first. */
+static bool extreme_of(Thread *thread, Value *d, Sequence sequence, Comparison better, const char *name)
+{
     if (sequence.length == 0) {
         return fail(thread, "ValueError", "%s() arg is an empty sequence", name);
     }
@@ -149,22 +173,32 @@ static bool extreme(Thread *thread, Value *d, Value a, Value b, Comparison bette
     return put_any(thread, d, retain(best));
 }
 
+/* min, max of two values, or of a sequence when b is EMPTY. */
+static bool extreme(Thread *thread, Value *d, Value a, Value b, Comparison better, const char *name)
+{
+    if (b != EMPTY) {
+        const Value pair[2] = {a, b};
+        return extreme_of(thread, d, (Sequence){pair, 2}, better, name);
+    }
+    Sequence sequence;
+    const Value items = iterable(a);
+    if (items == EMPTY) {
+        return not_iterable(thread, a);
+    }
+    get_sequence(items, &sequence);
+    const bool done = extreme_of(thread, d, sequence, better, name);
+    release(thread, items);
+    return done;
+}
+
 static bool copy_sequence(Thread *thread, Value *d, Value a, bool to_a_list)
 {
     Sequence sequence;
-    if (is_kind(a, KIND_STRING)) {
-        const String *const string = (const String *)a;
-        const Value characters = new_list(string->length);
-        for (uint64_t i = 0; i < string->length; i++) {
-            list_append(to_list(characters), new_string(&string->text[i], 1));
-        }
-        const bool done = copy_sequence(thread, d, characters, to_a_list);
-        release(thread, characters);
-        return done;
+    const Value all = iterable(a);
+    if (all == EMPTY) {
+        return not_iterable(thread, a);
     }
-    if (!get_sequence(a, &sequence)) {
-        return fail(thread, "TypeError", "'%s' object is not iterable", type_name(a));
-    }
+    get_sequence(all, &sequence);
     const Value copy = to_a_list ? new_list(sequence.length) : new_tuple(sequence.length);
     Value *const items = to_a_list ? to_list(copy)->items : to_tuple(copy)->items;
     for (uint64_t i = 0; i < sequence.length; i++) {
@@ -173,6 +207,7 @@ static bool copy_sequence(Thread *thread, Value *d, Value a, bool to_a_list)
     if (to_a_list) {
         to_list(copy)->length = sequence.length;
     }
+    release(thread, all);
     return put_any(thread, d, copy);
 }
 

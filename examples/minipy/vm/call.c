@@ -137,11 +137,13 @@ const Instruction *leave_call(Thread *thread, Value *slots, Value result)
     thread->slots = slots;
     if (call->result != 0) {
         put(thread, &slots[call->result], retain(result));
-    } else if (result != NONE) {
-        fail(thread, "TypeError", "__init__() should return None, not '%s'", type_name(result));
-        return NULL;
     }
     thread->slots = slots - call->window;
     thread->call--;
+    if (call->result == 0 && result != NONE) { /* the caller's mistake, since it asked for an instance */
+        fail(thread, "TypeError", "__init__() should return None, not '%s'", type_name(result));
+        thread->error.at = call->back - 1;
+        return NULL;
+    }
     return call->back;
 }

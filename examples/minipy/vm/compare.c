@@ -1,4 +1,6 @@
 /* Order and equality: exact between ints and floats, by items for lists and tuples. */
+#define _GNU_SOURCE /* memmem */
+
 #include "references.h"
 
 #include <math.h>
@@ -139,7 +141,8 @@ int contains(Thread *thread, Value item, Value container)
             fail(thread, "TypeError", "'in <string>' requires string as left operand, not %s", type_name(item));
             return -1;
         }
-        return strstr(((const String *)container)->text, ((const String *)item)->text) != NULL;
+        const String *const whole = (const String *)container, *const part = (const String *)item;
+        return memmem(whole->text, whole->length, part->text, part->length) != NULL;
     }
     if (!get_sequence(container, &sequence)) {
         fail(thread, "TypeError", "argument of type '%s' is not iterable", type_name(container));

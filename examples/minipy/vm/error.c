@@ -9,6 +9,7 @@ bool fail(Thread *thread, const char *type, const char *format, ...)
     va_list arguments;
     va_start(arguments, format);
     thread->error.type = type;
+    thread->error.at = NULL;
     vsnprintf(thread->error.text, sizeof thread->error.text, format, arguments);
     va_end(arguments);
     return false;
@@ -57,6 +58,9 @@ enum { REPEATED = 3 }; /* equal lines of a traceback that are shown */
 
 void print_traceback(const Thread *thread, const Instruction *ip)
 {
+    if (thread->error.at != NULL) {
+        ip = thread->error.at;
+    }
     fprintf(stderr, "Traceback (most recent call last):\n");
     uint64_t same = 0;
     const Instruction *previous = NULL;

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static Thread thread;
 
@@ -59,7 +60,9 @@ int main(int argc, char **argv)
         return 2;
     }
     static char output[1 << 16];
-    setvbuf(stdout, output, _IOFBF, sizeof output);
+    if (!isatty(STDOUT_FILENO)) { /* on a terminal line by line, as it comes */
+        setvbuf(stdout, output, _IOFBF, sizeof output);
+    }
     signal(SIGINT, on_interrupt);
     const int status = run_program(&thread, &options);
     fflush(stdout);

@@ -60,7 +60,7 @@ static double divide_exactly(int64_t a, int64_t b)
         return (double)a / (double)b;
     }
     if (a == 0) {
-        return 0;
+        return b < 0 ? -0.0 : 0.0;
     }
     const bool negative = (a < 0) != (b < 0);
     const uint64_t x = a < 0 ? -(uint64_t)a : (uint64_t)a, y = b < 0 ? -(uint64_t)b : (uint64_t)b;
@@ -112,7 +112,7 @@ static double real_floor_divide(double a, double b)
 
 static bool real_power(Thread *thread, Value *d, double a, double b)
 {
-    if (a == 0 && b < 0) {
+    if (a == 0 && b < 0 && isfinite(b)) {
         return zero(thread, "0.0 cannot be raised to a negative power");
     }
     if (a < 0 && isfinite(a) && isfinite(b) && b != floor(b)) {
@@ -222,6 +222,9 @@ bool binary(Thread *thread, Operator operator, bool in_place, Value *d, Value a,
         }
     } else if ((operator == OPERATOR_ADD || operator == OPERATOR_MUL) && join(thread, operator, in_place, d, a, b)) {
         return true;
+    }
+    if (thread->error.type == NULL && operator == OPERATOR_MOD && is_kind(a, KIND_STRING)) {
+        return fail(thread, "TypeError", "not all arguments converted during string formatting");
     }
     if (thread->error.type == NULL) {
         const char *const symbol = operator == OPERATOR_POW && !in_place ? "** or pow()" : symbols[operator];

@@ -10,9 +10,24 @@ bool get_sequence(Value value, Sequence *sequence)
     } else if (is_kind(value, KIND_TUPLE)) {
         *sequence = (Sequence){to_tuple(value)->items, to_tuple(value)->length};
     } else {
+        *sequence = (Sequence){NULL, 0};
         return false;
     }
     return true;
+}
+
+Value iterable(Value value)
+{
+    Sequence sequence;
+    if (!is_kind(value, KIND_STRING)) {
+        return get_sequence(value, &sequence) ? retain(value) : EMPTY;
+    }
+    const String *const string = (const String *)value;
+    const Value characters = new_list(string->length);
+    for (uint64_t i = 0; i < string->length; i++) {
+        list_append(to_list(characters), new_string(&string->text[i], 1));
+    }
+    return characters;
 }
 
 /* An index as Python takes it: bools too, negative ones from the end. */
@@ -94,14 +109,17 @@ static bool concatenate(Thread *thread, bool in_place, Value *d, Value a, Value 
         return true;
     }
     if (in_place && is_kind(a, KIND_LIST)) {
-        if (!get_sequence(b, &y)) {
+        const Value more = iterable(b);
+        if (more == EMPTY) {
             return fail(thread, "TypeError", "'%s' object is not iterable", type_name(b));
         }
+        get_sequence(more, &y);
         const uint64_t count = y.length;
         for (uint64_t i = 0; i < count; i++) {
-            get_sequence(b, &y); /* `a += a` moves its own items */
+            get_sequence(more, &y); /* `a += a` moves its own items */
             list_append(to_list(a), retain(y.items[i]));
         }
+        release(thread, more);
         put(thread, d, retain(a));
         return true;
     }
@@ -176,12 +194,8 @@ bool join(Thread *thread, Operator operator, bool in_place, Value *d, Value a, V
     return operator == OPERATOR_ADD ? concatenate(thread, in_place, d, a, b) : repeat(thread, d, a, b);
 }
 
-bool unpack(Thread *thread, Value *d, Value value, uint64_t count)
+static bool unpack_sequence(Thread *thread, Value *d, Sequence sequence, uint64_t count)
 {
-    Sequence sequence;
-    if (!get_sequence(value, &sequence)) {
-        return fail(thread, "TypeError", "cannot unpack non-iterable %s object", type_name(value));
-    }
     if (sequence.length > count) {
         return fail(thread, "ValueError", "too many values to unpack (expected %llu)", (unsigned long long)count);
     }
@@ -193,6 +207,19 @@ bool unpack(Thread *thread, Value *d, Value value, uint64_t count)
         put(thread, &d[i], retain(sequence.items[i]));
     }
     return true;
+}
+
+bool unpack(Thread *thread, Value *d, Value value, uint64_t count)
+{
+    Sequence sequence;
+    const Value items = iterable(value);
+    if (items == EMPTY) {
+        return fail(thread, "TypeError", "cannot unpack non-iterable %s object", type_name(value));
+    }
+    get_sequence(items, &sequence);
+    const bool done = unpack_sequence(thread, d, sequence, count);
+    release(thread, items);
+    return done;
 }
 
 bool prepare_range(Thread *thread, Value *range)

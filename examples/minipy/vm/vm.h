@@ -57,6 +57,7 @@ typedef struct Loop {
 
 typedef struct Error {
     const char *type; /* NULL: none */
+    const Instruction *at; /* or NULL: where control is */
     char text[240];
 } Error;
 
@@ -144,6 +145,7 @@ typedef struct Sequence {
     uint64_t length;
 } Sequence;
 bool get_sequence(Value value, Sequence *sequence); /* of a list or a tuple */
+Value iterable(Value value);                        /* itself, a list of a string's characters, or EMPTY; owned */
 bool get_item(Thread *thread, Value *d, Value container, Value index);
 bool set_item(Thread *thread, Value container, Value index, Value value);
 bool unpack(Thread *thread, Value *d, Value sequence, uint64_t count);

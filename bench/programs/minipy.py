@@ -51,7 +51,7 @@ def image(job: Job, folder: Path) -> Path:
     path = job.file(folder, ".image")
     if not path.exists():
         compile_program = _module("frontend.compile").compile_program
-        path.write_bytes(compile_program(job.source(), f"{job.program}.py").image())
+        path.write_bytes(compile_program(job.source().encode(), f"{job.program}.py").image())
     return path
 
 

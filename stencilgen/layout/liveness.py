@@ -74,6 +74,8 @@ def flags_mask(flags: Flags) -> int:
 
 ALL_FLAGS = 0b111111 << _FLAGS
 _ALWAYS = parts(rsp) | parts(rbp) | _OTHER
+_NEVER_KEPT = EVERYTHING & ~((1 << _XMM + 16) - 1)
+"""What no calling convention preserves: xmm16 and above, the upper parts of vector registers, and all the rest."""
 _STATE_PARTS = EVERYTHING & ~((1 << 32) - 1 << _ABOVE_XMM) & ~ALL_FLAGS
 """The machine state has at most the low 128 bits of a vector register, and no flags."""
 
@@ -175,10 +177,11 @@ class Liveness:
         if instruction.mnemonic != "CALL":  # int, syscall
             return Usage(EVERYTHING, 0, EVERYTHING, loads=True, stores=True, straight=False)
         convention = self._convention(instruction)
+        lost = (_registers_mask(convention.clobbers) | ALL_FLAGS) & ~_ALWAYS
         return Usage(
             _registers_mask(convention.reads) | usage.reads,
-            (_registers_mask(convention.clobbers) | ALL_FLAGS) & ~_ALWAYS,
-            EVERYTHING,
+            lost,
+            EVERYTHING if convention is self._code.indirect else lost | _NEVER_KEPT,
             loads=True,
             stores=True,
             straight=False,

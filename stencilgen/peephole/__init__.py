@@ -8,6 +8,6 @@ effects and liveness, never text.
     optimize(code) -> (code, {rule name: how often it fired})
 """
 
-from stencilgen.peephole.driver import RULES, optimize
+from stencilgen.peephole.driver import RULES, VALUE_RULES, optimize
 
-__all__ = ["RULES", "optimize"]
+__all__ = ["RULES", "VALUE_RULES", "optimize"]

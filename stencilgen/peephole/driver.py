@@ -6,7 +6,9 @@ code that went may have been the last reader of a register in another block. Wit
 stay as they were: they may be larger than need be, never smaller, since no rule makes anything live at the start of a
 block.
 
-It ends because every edit makes the code shorter, or turns an instruction into a form that no rule turns back.
+Then the rules of `known_value.py` look at the stencil as a whole, and if one of them found something, all starts over.
+It ends because every edit makes the code shorter, or turns an instruction into a form that no rule turns back; and
+those of values take an instruction away each time.
 """
 
 from collections import Counter
@@ -23,17 +25,21 @@ from stencilgen.peephole import (
     dead_code,
     dead_result,
     extend_constant,
+    fold_address,
     fold_constant,
     fold_load,
+    forward_copy,
     forward_store,
     multiply_constant,
     redundant_mask,
     self_move,
     self_test,
+    spread_constant,
 )
+from stencilgen.peephole.known_value import ValueRule, propagate
 from stencilgen.peephole.rule import Edit, Rule, Site
 
-__all__ = ["RULES", "by_mnemonic", "improve", "optimize"]
+__all__ = ["RULES", "VALUE_RULES", "by_mnemonic", "improve", "optimize"]
 
 RULES: tuple[Rule, ...] = (
     self_move.RULE,
@@ -53,14 +59,19 @@ RULES: tuple[Rule, ...] = (
 )
 """In the order in which they are tried on an instruction."""
 
+VALUE_RULES: tuple[ValueRule, ...] = (fold_address.RULE, spread_constant.RULE, forward_copy.RULE)
+"""Those that look beyond a block; they run when the others are quiet."""
+
 Heads = Mapping[str, Sequence[Rule]]
 """Mnemonic → the rules that look at such an instruction."""
 
 
-def optimize(code: Code, rules: Sequence[Rule] = RULES) -> tuple[Code, Mapping[str, int]]:
+def optimize(
+    code: Code, rules: Sequence[Rule] = RULES, value_rules: Sequence[ValueRule] = VALUE_RULES
+) -> tuple[Code, Mapping[str, int]]:
     """Apply the rules wherever they hold. Returns the new code and how often each rule fired (0 included)."""
     heads = by_mnemonic(rules)
-    fired: Counter[str] = Counter({rule.name: 0 for rule in rules})
+    fired: Counter[str] = Counter(dict.fromkeys([*(r.name for r in rules), *(r.name for r in value_rules)], 0))
     while True:
         before = fired.total()
         liveness = Liveness(code)
@@ -72,9 +83,12 @@ def optimize(code: Code, rules: Sequence[Rule] = RULES) -> tuple[Code, Mapping[s
             blocks.append(
                 block if fired.total() == unchanged else replace(block, instructions=tuple(site.instructions))
             )
+        if fired.total() > before:
+            code = replace(code, blocks=tuple(blocks))
+            continue
+        code = propagate(code, value_rules, fired)
         if fired.total() == before:
             return code, dict(fired)
-        code = replace(code, blocks=tuple(blocks))
 
 
 def by_mnemonic(rules: Sequence[Rule]) -> Heads:

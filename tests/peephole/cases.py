@@ -435,9 +435,97 @@ def forward_store() -> Iterator[Case]:
     yield from stays(rule, "mov [rsp], cl; mov ah, [rsp]")
 
 
+def fold_address() -> Iterator[Case]:
+    rule = "fold_address"
+    yield from fires(rule, "lea rcx, [r12 + E]; mov rax, [rcx + 8]", "mov rax, [r12 + E + 8]", dead="rcx", E=(0, 4000))
+    yield from fires(
+        rule, "lea rcx, [r12 + E]; mov rax, [rcx]; mov [rcx], rdx", "mov rax, [r12 + E]; mov [r12 + E], rdx",
+        dead="rcx", E=(0, 4000),
+    )  # fmt: skip
+    yield from fires(rule, "lea rcx, [r12 + 16]; add [rcx - 8], eax", "add [r12 + 8], eax", dead="rcx")
+    yield from fires(rule, "lea rcx, [r12 + 16]; mov rcx, [rcx + rdx*8 + 4]", "mov rcx, [r12 + rdx*8 + 20]")
+    yield from fires(rule, "lea rcx, [r12 + rdx*4 + 16]; inc dword [rcx]", "inc dword [r12 + rdx*4 + 16]", dead="rcx")
+    yield from fires(rule, "lea rcx, [rsp + 16]; mov eax, [rdx + rcx*1]", "mov eax, [rsp + rdx*1 + 16]", dead="rcx")
+    yield from fires(rule, "lea rcx, [rdx*8 + E]; mov al, [rcx + 1]", "mov al, [rdx*8 + E + 1]", dead="rcx", E=(0, 9))
+    yield from fires(rule, "lea rcx, [r12 + 16]; lea rax, [rcx + 8]", "lea rax, [r12 + 24]", dead="rcx")
+    yield from fires(rule, "lea rcx, [r12 + 16]; mov rax, rcx", "lea rax, [r12 + 16]", dead="rcx")
+    # the address is needed, or used in another way
+    yield from stays(rule, "lea rcx, [r12 + E]; mov rax, [rcx]", E=(0, 4000))
+    yield from stays(rule, "lea rcx, [r12 + 16]; mov [rcx], rcx", dead="rcx")
+    yield from stays(rule, "lea rcx, [r12 + 16]; add rax, rcx", dead="rcx")
+    yield from stays(rule, "lea rcx, [r12 + 16]; mov rax, [rcx + rcx*1]", dead="rcx")
+    yield from stays(rule, "lea rcx, [r12 + 16]; mov rax, [rdx + rcx*8]", dead="rcx")
+    yield from stays(rule, "lea rcx, [r12 + 16]; mov eax, ecx", dead="rcx")
+    yield from stays(rule, "lea rcx, [r12 + 16]; mov [rcx], ah", dead="rcx")
+    yield from stays(rule, "lea rcx, [r12 + 16]; call f", dead="rcx")
+    # what it is made from changes; it changes itself
+    yield from stays(rule, "lea rcx, [r12 + 16]; add r12, 8; mov rax, [rcx]", dead="rcx")
+    yield from stays(rule, "lea rcx, [r12 + 16]; inc ecx; mov rax, [rcx]", dead="rcx")
+    yield from stays(rule, "lea rcx, [rcx + 16]; mov rax, [rcx]; mov rdx, [rcx]", dead="rcx")
+    yield from stays(rule, "lea ecx, [r12 + 16]; mov rax, [rcx]", dead="rcx")
+    # does not fit, or is two of something
+    yield from stays(rule, "lea rcx, [r12 + E]; mov rax, [rcx + 8]", dead="rcx", E=(0, (1 << 31) - 1))
+    yield from stays(rule, "lea rcx, [r12 + E]; mov rax, [rcx + E]", dead="rcx", E=(0, 10))
+    yield from stays(rule, "lea rcx, [r12 + rdx*4]; mov rax, [rcx + rdi*8]", dead="rcx")
+    yield from stays(rule, "lea rcx, [rsp + 8]; mov rax, [rcx + rcx*1]", dead="rcx")
+    yield from stays(rule, "lea rcx, [extern table]; mov rax, [rcx]", dead="rcx")
+    yield from stays(rule, "lea rcx, [r12d + 8]; mov rax, [rcx]", dead="rcx")
+    # four accesses with a long displacement cost more than the instruction
+    yield from stays(
+        rule, "lea rcx, [r12 + 1000]; mov rax, [rcx]; mov rdx, [rcx]; mov rbx, [rcx]; mov [rcx], rsi", dead="rcx"
+    )
+
+
+def spread_constant() -> Iterator[Case]:
+    rule = "spread_constant"
+    yield from fires(rule, "mov ecx, 5; add rax, rcx; cmp rdx, rcx", "add rax, 5; cmp rdx, 5", dead="rcx")
+    yield from fires(rule, "mov ecx, E; add eax, ecx; mov [rsi], cl", "add eax, E; mov byte [rsi], E", dead="rcx",
+                     E=(0, 100))  # fmt: skip
+    yield from fires(rule, "mov ecx, E; mov rax, [r12 + rcx*1]", "mov rax, [r12 + E]", dead="rcx", E=(0, 4000))
+    yield from fires(rule, "mov ecx, E; mov rax, [rcx + 8]", "mov rax, [E + 8]", dead="rcx", E=(0, 4000))
+    yield from fires(rule, "mov ecx, 5; mov rax, [r12 + rcx*8 + 1]", "mov rax, [r12 + 41]", dead="rcx")
+    yield from fires(rule, "mov rcx, -5; lea rax, [rdx + rcx*8]", "lea rax, [rdx - 40]", dead="rcx")
+    yield from fires(rule, "mov ecx, 3; mov eax, [rcx + rcx*8]", "mov eax, [27]", dead="rcx")
+    yield from stays(rule, "mov ecx, 5; add rax, rcx; cmp rdx, rcx")
+    yield from stays(rule, "mov ecx, 5; add rax, rcx; shl rdx, cl", dead="rcx")
+    yield from stays(rule, "mov ecx, 5; add rax, rcx; call f", dead="rcx")
+    yield from stays(rule, "mov ecx, E; mov rax, [r12 + rcx*8]", dead="rcx", E=(0, 4000))
+    yield from stays(rule, "mov ecx, E; mov rax, [r12 + rcx*1]", dead="rcx", E=(-5, 5))
+    yield from stays(rule, "mov ecx, -5; mov rax, [r12 + rcx*1]", dead="rcx")
+    yield from stays(rule, "mov ecx, E; mov rax, [r12 + rcx*1 + 8]", dead="rcx", E=(0, (1 << 31) - 1))
+    yield from stays(rule, "mov rcx, 0x10000000; mov rax, [r12 + rcx*8]", dead="rcx")
+    yield from stays(rule, "mov ecx, E; mov [r12 + rcx*1], rcx", dead="rcx", E=(0, 4000))
+    yield from stays(rule, "mov cl, 5; mov ch, 1; add al, cl; add dl, cl", dead="rcx")
+
+
+def forward_copy() -> Iterator[Case]:
+    rule = "forward_copy"
+    yield from fires(rule, "mov {c}, {b}; test {c}, 3", "test {b}, 3", dead="rcx", widths=(32, 64))
+    yield from fires(rule, "mov ecx, ebx; test cl, 3", "test bl, 3", dead="rcx")
+    yield from fires(rule, "mov rcx, rsi; test cl, 3; mov [r12], cx", "test sil, 3; mov [r12], si", dead="rcx")
+    yield from fires(rule, "mov rcx, rbx; mov rax, [rcx + rcx*8]", "mov rax, [rbx + rbx*8]", dead="rcx")
+    yield from fires(rule, "mov rcx, rbx; add rax, rcx; cmp rdx, rcx", "add rax, rbx; cmp rdx, rbx", dead="rcx")
+    yield from fires(rule, "mov ecx, ebx; lea eax, [rdx]; add eax, ecx", "lea eax, [rdx]; add eax, ebx", dead="rcx")
+    yield from fires(rule, "mov rcx, rbx; mov rcx, [rcx]", "mov rcx, [rbx]")
+    yield from fires(rule, "mov rcx, rbx; mov [rcx], rcx", "mov [rbx], rbx", dead="rcx")
+    yield from stays(rule, "mov rcx, rbx; test cl, 3")
+    yield from stays(rule, "mov rcx, rbx; add rcx, 3; mov [r12], rcx", dead="rcx")
+    yield from stays(rule, "mov rcx, rbx; add rbx, 3; mov [r12], rcx", dead="rcx")
+    yield from stays(rule, "mov ecx, ebx; mov [r12], rcx", dead="rcx")
+    yield from stays(rule, "mov ecx, ebx; mov eax, [rcx]", dead="rcx")
+    yield from stays(rule, "mov rcx, rbx; test ch, 3", dead="rcx")
+    yield from stays(rule, "mov rcx, rsi; add ah, cl", dead="rcx")
+    yield from stays(rule, "mov rcx, rbx; shl rax, cl", dead="rcx")
+    yield from stays(rule, "mov rcx, rbx; xchg rax, rcx", dead="rcx")
+    yield from stays(rule, "mov rcx, rbx; xadd [r12], rcx", dead="rcx")
+    yield from stays(rule, "mov rcx, rsp; mov rax, [r12 + rcx*8]", dead="rcx")
+    yield from stays(rule, "mov ecx, ds; add eax, ecx", dead="rcx")
+    yield from stays(rule, "mov rax, rbx; mul rdx; mov [r12], rax", dead="rax rdx")
+
+
 RULE_CASES = (
     fold_constant, multiply_constant, commute_constant, constant_count, absolute_address, extend_constant,
     redundant_mask, self_test, dead_result, compare_memory, fold_load,
-    self_move, dead_code, forward_store,
+    self_move, dead_code, forward_store, fold_address, spread_constant, forward_copy,
 )  # fmt: skip
 CASES: tuple[Case, ...] = tuple(case for cases in RULE_CASES for case in cases())

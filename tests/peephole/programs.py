@@ -7,10 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from dasc import NEXT
+from stencilgen.layout.code import Block, Code, Jump
+from stencilgen.layout.conventions import INDIRECT
 from stencilgen.layout.liveness import ALL_FLAGS, EVERYTHING, backward, flags_mask, parts, usage_of
 from stencilgen.peephole.driver import by_mnemonic, improve
+from stencilgen.peephole.known_value import ValueRule, propagate
 from stencilgen.peephole.rule import Rule, Site
-from x86_64 import Address, Flags, Instruction, Memory, Operand, Register, Symbol, Symbolic, parse_intel
+from x86_64 import REGISTERS, Address, Flags, Instruction, Memory, Operand, Register, Symbol, Symbolic, parse_intel
 
 Range = tuple[int, int]
 
@@ -52,6 +56,16 @@ def apply(
     fired: Counter[str] = Counter()
     improve(site, live_out, by_mnemonic(rules), fired)
     return tuple(site.instructions), fired
+
+
+def apply_to_values(
+    rules: Sequence[ValueRule], instructions: Sequence[Instruction], live_out: int
+) -> tuple[tuple[Instruction, ...], Counter[str]]:
+    """Run rules about values over a straight line of code. Flags are never live at a stencil's end."""
+    registers = frozenset(r for r in REGISTERS if r.kind in ("r64", "xmm") and parts(r) & live_out == parts(r))
+    code = Code("line", (Block("line", tuple(instructions), Jump(NEXT)),), registers, {}, INDIRECT)
+    fired: Counter[str] = Counter()
+    return propagate(code, rules, fired).blocks[0].instructions, fired
 
 
 def symbols_of(instructions: Iterable[Instruction]) -> Iterator[Symbol]:

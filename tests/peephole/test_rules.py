@@ -1,15 +1,19 @@
 """Each rule does what its file says, is proved to be safe where it does, and stays away from near misses."""
 
+from collections import Counter
+
 import pytest
 
 from stencilgen.layout.liveness import ALL_FLAGS
-from stencilgen.peephole import RULES
+from stencilgen.peephole import RULES, VALUE_RULES
+from x86_64 import Instruction
 
 from .cases import CASES, Case
-from .programs import ALL_REGISTERS, apply, mask, program, text
+from .programs import ALL_REGISTERS, apply, apply_to_values, mask, program, text
 from .prover import counterexample
 
 BY_NAME = {rule.name: rule for rule in RULES}
+VALUE_BY_NAME = {rule.name: rule for rule in VALUE_RULES}
 FIRES = [case for case in CASES if case.after is not None]
 STAYS = [case for case in CASES if case.after is None]
 
@@ -22,19 +26,33 @@ def live(case: Case) -> int:
     return (ALL_REGISTERS | ALL_FLAGS) & ~mask(case.dead)
 
 
+def applied(case: Case, before: tuple[Instruction, ...]) -> tuple[tuple[Instruction, ...], Counter[str]]:
+    if case.rule in VALUE_BY_NAME:
+        return apply_to_values([VALUE_BY_NAME[case.rule]], before, live(case))
+    return apply([BY_NAME[case.rule]], before, live(case))
+
+
 @pytest.mark.parametrize("case", FIRES, ids=name)
 def test_rule_rewrites_and_the_rewrite_is_proved(case: Case) -> None:
     assert case.after is not None
     before = program(case.before, E=case.symbol)
-    after, fired = apply([BY_NAME[case.rule]], before, live(case))
+    after, fired = applied(case, before)
     assert text(after) == text(program(case.after, E=case.symbol))
     assert fired[case.rule] >= 1
     assert counterexample(before, after, live(case)) is None
 
 
+@pytest.mark.parametrize("case", [case for case in FIRES if case.rule in VALUE_BY_NAME], ids=name)
+def test_rewritten_uses_of_a_value_are_proved_with_everything_live(case: Case) -> None:
+    """The definition stays here: what the uses do does not rest on what is dead."""
+    before = program(case.before, E=case.symbol)
+    after, _ = applied(case, before)
+    assert counterexample(before, (before[0], *after), ALL_REGISTERS | ALL_FLAGS) is None
+
+
 @pytest.mark.parametrize("case", FIRES, ids=name)
 def test_every_value_of_the_symbol_has_an_encoding(case: Case) -> None:
-    after, _ = apply([BY_NAME[case.rule]], program(case.before, E=case.symbol), live(case))
+    after, _ = applied(case, program(case.before, E=case.symbol))
     for instruction in after:
         widest = instruction.encodings()[-1]
         for field in widest.fields:
@@ -52,18 +70,19 @@ def test_every_value_of_the_symbol_has_an_encoding(case: Case) -> None:
 @pytest.mark.parametrize("case", STAYS, ids=name)
 def test_rule_stays_away(case: Case) -> None:
     before = program(case.before, E=case.symbol)
-    after, fired = apply([BY_NAME[case.rule]], before, live(case))
+    after, fired = applied(case, before)
     assert text(after) == text(before)
     assert not fired
 
 
 def test_every_rule_has_cases_of_both_kinds() -> None:
-    assert {case.rule for case in FIRES} == {case.rule for case in STAYS} == set(BY_NAME)
+    assert {case.rule for case in FIRES} == {case.rule for case in STAYS} == BY_NAME.keys() | VALUE_BY_NAME.keys()
 
 
 def test_rules_lie_one_in_a_file_of_their_name() -> None:
-    for rule in RULES:
-        assert rule.rewrite.__module__ == f"stencilgen.peephole.{rule.name}"
+    rewrites = {rule.name: rule.rewrite.__module__ for rule in RULES}
+    rewrites |= {rule.name: rule.rewrite.__module__ for rule in VALUE_RULES}
+    assert rewrites == {name: f"stencilgen.peephole.{name}" for name in BY_NAME.keys() | VALUE_BY_NAME.keys()}
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ class Statements(Expressions):
             case ast.Return():
                 if f.is_module:
                     raise CompileError(node, "'return' outside function", "put it into a function")
-                value = f.program.constant(None) if node.value is None else self.expression(node.value)
-                f.emit("RETURN", a=value)
+                result = f.program.constant(None) if node.value is None else self.expression(node.value)
+                f.emit("RETURN", a=result)
                 f.bound = None
             case _:
                 what, remedy = STATEMENTS.get(type(node), (type(node).__name__, "see README.md for what minipy knows"))
@@ -148,7 +148,7 @@ class Statements(Expressions):
         """x += y, x[i] += y, x.name += y"""
         f = self.f
         if type(node.op) not in OPERATORS:
-            self.no(ast.copy_location(ast.BinOp(), node))
+            self.no(ast.copy_location(ast.BinOp(node.value, node.op, node.value), node))
         operator = OPERATORS[type(node.op)]
         match node.target:
             case ast.Name(id=name):

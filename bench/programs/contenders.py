@@ -186,4 +186,5 @@ def _numba() -> Contender | NotMeasured:
         lambda job, folder: (sys.executable, driver, "--numba", job.python(folder)),
         version("numba"),
         rounds=3,
+        slow=True,
     )

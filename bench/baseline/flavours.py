@@ -43,5 +43,5 @@ FLAVOURS = {
     )
 }
 
-BEST = "small-O3-separate"
+BEST = "small-Os-separate"
 """The smallest and fastest of them on the machine of bench/vm: what "copy-and-patch" means where nothing else is said."""

@@ -6,38 +6,12 @@ lists stop growing, and ints are reduced often enough, so that a program ends so
 Rarely an index or a divisor is taken as it comes, or a list or None is put where a number was.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
-NAMES: Final = {
-    "int": ("i0", "i1", "i2"),
-    "float": ("f0", "f1"),
-    "number": ("n0", "n1", "n2"),
-    "ints": ("xs",),
-    "floats": ("fs",),
-    "numbers": ("ns", "ms"),
-    "pair": ("p0", "p1"),
-    "object": ("o0", "o1"),
-}
-MODULI: Final = (2, 3, 7, 10, 97, 1000, 65536, 1000003, 2**31, 2**62 - 57, 2**62 + 135)
-CONSTANTS: Final = {
-    "int": (
-        "0",
-        "1",
-        "2",
-        "3",
-        "-1",
-        "7",
-        "10",
-        "255",
-        "-1000",
-        "65537",
-        "4611686018427387903",
-        "-4611686018427387904",
-    ),
-    "float": ("0.0", "0.5", "1.0", "-1.5", "2.0", "0.1", "1e10", "-0.0", "3.25", "1e300", "1e-300"),
-}
+from tests.minipy.generate_expressions import NAMES, TEXTS, Expressions
+
 CLASSES: Final = """\
 class Cell:
     def __init__(self, value):
@@ -66,39 +40,32 @@ class Ring:
 """
 
 
-class Program:
+class Program(Expressions):
     """One random program; `text` is its source.
 
-    errors: how likely, per index and division, that nothing keeps it from failing. classes: whether objects occur.
+    classes: whether objects occur.
     """
 
     def __init__(self, random: Random, *, errors: float = 0.01, classes: bool = False) -> None:
-        self.random = random
-        self.errors = errors
-        self.classes = classes
+        names = {kind: list(names) for kind, names in NAMES.items() if classes or kind != "object"}
+        super().__init__(random, errors, names)
         self.lines: list[str] = []
+        self.in_definition = False
         self.depth = 0
-        self.loops: list[str] = []
-        self.names = {kind: list(names) for kind, names in NAMES.items() if classes or kind != "object"}
-        self.functions: list[tuple[str, tuple[str, ...]]] = []
-        self.calls_left = 0
         self.lines += ["from math import sqrt", "", ""]
         if classes:
             self.lines += [*CLASSES.rstrip().splitlines(), "", ""]
+        in_function = random.random() < 0.5
         for number in range(random.randint(0, 3)):
-            self._function(f"g{number}")
-        if random.random() < 0.5:
+            self._function(f"g{number}", may_change_globals=not in_function)
+        if in_function:
             self._line("def main():")
-            with_main = True
             self.depth += 1
-        else:
-            with_main = False
-        self._body()
-        if with_main:
+            self._body()
             self.depth -= 1
-            self._line("")
-            self._line("")
-            self._line("main()")
+            self.lines += ["", "", "main()"]
+        else:
+            self._body()
         self.text = "\n".join(self.lines) + "\n"
 
     # ---- helpers ----
@@ -106,31 +73,25 @@ class Program:
     def _line(self, text: str) -> None:
         self.lines.append("    " * self.depth + text if text else "")
 
-    def _chance(self, probability: float) -> bool:
-        return self.random.random() < probability
-
-    def _pick(self, choices: Sequence[str]) -> str:
-        return self.random.choice(choices)
-
-    def _name(self, kind: str) -> str:
-        return self._pick(self.names[kind])
-
     # ---- the frame: functions, and what the main program begins and ends with ----
 
-    def _function(self, name: str) -> None:
+    def _function(self, name: str, may_change_globals: bool) -> None:
         """A function of one to three parameters, whose body is small, since loops will call it."""
-        outer = self.names
+        outer, self.in_definition = self.names, True
         kinds = [self._pick(("int", "float", "number", "numbers")) for _ in range(self.random.randint(1, 3))]
         parameters = [f"a{i}" for i in range(len(kinds))]
         self.names = {kind: [p for p, k in zip(parameters, kinds, strict=True) if k == kind] for kind in outer}
         default = " = 1.5" if kinds[-1] in ("float", "number") and self._chance(0.3) else ""
         self._line(f"def {name}({', '.join(parameters)}{default.replace(' ', '')}):")
         self.depth += 1
+        if may_change_globals and self._chance(0.4):
+            self._line(f"global {outer['number'][0]}")
+            self._line(f"{outer['number'][0]} = {self._expression('number', 1)}")
         for kind in ("int", "float", "number"):
             local = f"v_{kind}"
             self._line(f"{local} = {self._expression(kind, 1)}")
             self.names[kind].append(local)
-        for kind in ("ints", "floats", "numbers", "pair", "object"):
+        for kind in ("ints", "floats", "numbers", "pair", "text", "object"):
             if kind in outer and not self.names[kind]:
                 self.names.pop(kind)
         for _ in range(self.random.randint(0, 2)):
@@ -139,7 +100,7 @@ class Program:
         self.depth -= 1
         self._line("")
         self._line("")
-        self.names = outer
+        self.names, self.in_definition = outer, False
         self.functions.append((name, tuple(kinds[:-1] if default and self._chance(0.5) else kinds)))
 
     def _body(self) -> None:
@@ -154,178 +115,14 @@ class Program:
             for name in names:
                 self._line(f"print({name}.value, {name}.count)" if kind == "object" else f"print({name})")
 
-    def _fresh(self, kind: str) -> str:
-        """A value without any variable in it."""
-        random = self.random
-        if kind in ("int", "float"):
-            return self._pick(CONSTANTS[kind])
-        if kind == "number":
-            return self._pick(CONSTANTS["int"] + CONSTANTS["float"] + ("True", "False"))
-        if kind == "pair":
-            return f"({self._fresh('number')}, {self._fresh('number')})"
-        if kind == "object":
-            return f"{self._pick(('Cell', 'Ring'))}({self._fresh('number')})"
-        element = kind.removesuffix("s")
-        return "[" + ", ".join(self._fresh(element) for _ in range(random.randint(1, 9))) + "]"
-
-    # ---- expressions ----
-
-    def _expression(self, kind: str, depth: int) -> str:
-        """An expression of a kind; a `number`'s may be of any of the kinds of numbers."""
-        if kind == "number":
-            kind = self._pick(("number", "number", "int", "float", "bool"))
-        if depth <= 0 or self._chance(0.15):
-            return self._leaf(kind)
-        match kind:
-            case "int":
-                return self._int(depth)
-            case "float":
-                return self._float(depth)
-            case "bool":
-                return self._bool(depth)
-            case "number":
-                return self._number(depth)
-        raise AssertionError(kind)
-
-    def _leaf(self, kind: str) -> str:
-        if kind == "bool":
-            return f"({self._leaf('number')} {self._pick(('<', '>=', '==', '!='))} {self._leaf('number')})"
-        element_of = {"int": "ints", "float": "floats", "number": "numbers"}[kind]
-        choices = list(self.names.get(kind, ()))
-        if kind == "int":
-            choices += self.loops * 2
-        if self.names.get(element_of):
-            choices.append(self._item(self._name(element_of)))
-        if kind == "number" and self.names.get("pair"):
-            choices.append(f"{self._name('pair')}[{self._pick(('0', '1', '-1', '-2'))}]")
-        if kind == "number" and self.names.get("object"):
-            choices.append(f"{self._name('object')}.value")
-        if kind == "int" and self.names.get("object"):
-            choices.append(f"{self._name('object')}.count")
-        if not choices or self._chance(0.25):
-            return self._pick(CONSTANTS[kind if kind in CONSTANTS else "int"])
-        return self._pick(choices)
-
-    def _item(self, sequence: str) -> str:
-        if self._chance(self.errors):
-            return f"{sequence}[{self._leaf('int')}]"
-        if self._chance(0.3):
-            return f"{sequence}[{self._pick(('0', '-1'))}]"
-        return f"{sequence}[{self._small_int()} % len({sequence})]"
-
-    def _small_int(self) -> str:
-        names = self.loops + self.names.get("int", [])
-        return self._pick(names) if names else "1"
-
-    def _divisor(self, kind: str, depth: int) -> str:
-        if self._chance(self.errors):
-            return f"({self._expression(kind, depth)})"
-        if kind == "int":
-            return self._pick(("2", "3", "-7", "1000", f"(abs({self._leaf('int')} % 1000) + 1)"))
-        return self._pick(("2", "0.3", "-7.5", "1e5", f"(abs({self._leaf('float')}) + 0.5)"))
-
-    def _int(self, depth: int) -> str:
-        left = self._expression("int", depth - 1)
-        right = self._expression("int", depth - 1)
-        reduced = self._pick(tuple(map(str, MODULI)))
-        if self._chance(self.errors):
-            return self._pick((f"({left} * {right})", f"({left} + {right})", f"({left} - {right})", f"abs({left})"))
-        forms = (
-            f"({left} % {reduced} + {right} % {reduced})",
-            f"({left} % 1000003 - {right} % 1000003)",
-            f"({left} % 65536 * ({right} % 65536))",
-            f"({left} // {self._divisor('int', depth - 1)})",
-            f"({left} % {self._divisor('int', depth - 1)})",
-            f"(-({left} % {reduced}))",
-            f"abs({left} % 1000)",
-            f"min({left}, {right})",
-            f"max({left}, {right})",
-            f"({left} if {self._expression('bool', depth - 1)} else {right})",
-            f"({left} & {right})",
-            f"({left} ^ {right})",
-            f"({left} | {right})",
-            f"({left} % 65536 << {self._pick(('0', '3', '17'))})",
-            f"({left} >> {self._pick(('0', '1', '5', '70'))})",
-            f"(({left} % 100) ** {self._pick(('0', '1', '2', '3'))})",
-            f"int({self._expression('float', depth - 1)} % 1000.0)" if self._chance(self.errors) else f"int({right})",
-        )
-        return self._pick(forms)
-
-    def _float(self, depth: int) -> str:
-        kind = self._pick(("float", "float", "int"))
-        left = self._expression("float", depth - 1)
-        right = self._expression(kind, depth - 1)
-        forms = (
-            f"({left} + {right})",
-            f"({right} - {left})",
-            f"({left} * {right})",
-            f"({left} / {self._divisor('float', depth - 1)})",
-            f"({left} // {self._divisor('float', depth - 1)})",
-            f"({left} % {self._divisor('float', depth - 1)})",
-            f"({self._expression('int', depth - 1)} / {self._divisor('int', depth - 1)})",
-            f"(-{left})",
-            f"abs({left})",
-            f"sqrt(abs({right}))",
-            f"float({right})",
-            f"max({left}, {self._expression('float', depth - 1)})",
-            f"({left} if {self._expression('bool', depth - 1)} else {self._expression('float', depth - 1)})",
-            f"(({left} % 100.0) ** {self._pick(('0', '1', '2', '0.5'))})",
-        )
-        return self._pick(forms)
-
-    def _number(self, depth: int) -> str:
-        left = self._expression("number", depth - 1)
-        right = self._expression("number", depth - 1)
-        forms = [
-            f"({left} % 10007 + {right})",
-            f"({left} - {right})",
-            f"({left} % 10007 * ({right} % 10007))",
-            f"({left} / {self._divisor('int', depth - 1)})",
-            f"({left} // {self._divisor('float', depth - 1)})",
-            f"min({left}, {right})",
-            f"max({left}, {right})",
-            f"({left} if {self._expression('bool', depth - 1)} else {right})",
-            f"({left} and {right})",
-            f"({left} or {right})",
-        ]
-        if self.functions and self._chance(0.5):
-            forms.append(self._call(depth))
-        if self.names.get("object"):
-            forms.append(f"{self._name('object')}.step({left} % 1000)")
-        return self._pick(forms)
-
-    def _call(self, depth: int) -> str:
-        name, kinds = self.random.choice(self.functions)
-        arguments = []
-        for kind in kinds:
-            if kind == "numbers":
-                lists = [n for k in ("ints", "floats", "numbers") for n in self.names.get(k, ())]
-                arguments.append(self._pick(lists) if lists else "[1, 2.5]")
-            else:
-                arguments.append(self._expression(kind, depth - 1))
-        return f"{name}({', '.join(arguments)}) % 1000003"
-
-    def _bool(self, depth: int) -> str:
-        left = self._expression("number", depth - 1)
-        right = self._expression("number", depth - 1)
-        operator = self._pick(("<", "<=", "==", "!=", ">", ">="))
-        forms = (
-            f"({left} {operator} {right})",
-            f"({left} {operator} {right})",
-            f"({self._small_int()} % {self._pick(('2', '3', '5'))} == {self._pick(('0', '1'))})",
-            f"({left} < {right} {operator} {self._expression('int', depth - 1)})",
-            f"(not {self._expression('bool', depth - 1)})",
-            f"({self._expression('bool', depth - 1)} and {self._expression('bool', depth - 1)})",
-            f"({self._expression('bool', depth - 1)} or {self._expression('bool', depth - 1)})",
-        )
-        return self._pick(forms)
-
     # ---- statements ----
 
     def _statement(self, depth: int) -> None:
         choices: tuple[Callable[[], None], ...] = (self._assign, self._augment) * 4
         choices += (self._branch,) * 2 + (self._list,) * 3
-        choices += (self._pair, self._swap, self._change_type, self._print)
+        choices += (self._pair, self._swap, self._change_type, self._print, self._comprehend, self._perhaps)
+        if self.names.get("text"):
+            choices += (self._assign_text,) * 2
         if depth < 3:
             choices += (lambda: self._loop(depth),)
         if self.names.get("object"):
@@ -404,6 +201,31 @@ class Program:
     def _swap(self) -> None:
         kind = self._pick(("int", "float", "number"))
         self._line(f"{self._name(kind)}, {self._name(kind)} = {self._expression(kind, 1)}, {self._expression(kind, 1)}")
+
+    def _assign_text(self) -> None:
+        name = self._name("text")
+        if self._chance(0.8):
+            return self._line(f"{name} = {self._text()}")
+        self._line(f"for c in {name}:")
+        self._line(f"    {self._name('number')} = {self._pick(('1', '0.5'))} if c == {self._pick(TEXTS)} else len(c)")
+
+    def _comprehend(self) -> None:
+        lists = [name for kind in ("ints", "floats", "numbers") for name in self.names.get(kind, ())]
+        if not self.names.get("numbers") or not lists:
+            return self._assign()
+        target, source = self._name("numbers"), self._pick(lists)
+        self.names["number"].append("e")
+        element, condition = self._expression("number", 1), self._expression("bool", 1)
+        self.names["number"].pop()
+        self._line(f"{target} = [{element} for e in {source} if {condition}] + [1]")
+
+    def _perhaps(self) -> None:
+        """A variable that only has a value if a condition holds."""
+        name = f"u{len(self.perhaps) % 3}"
+        self._line(f"if {self._expression('bool', 1)}:")
+        self._line(f"    {name} = {self._expression('number', 1)}")
+        if name not in self.perhaps and not self.in_definition:
+            self.perhaps.append(name)
 
     def _change_type(self) -> None:
         name = self._name("number")

@@ -39,7 +39,7 @@ def main(
     names: tuple[str, ...], json_file: Path | None, old: Path | None, report: Path | None, **given: object
 ) -> None:
     """Measure stencilgen beside what its users would pick instead."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     options = Options(**given)  # type: ignore[arg-type]  # click has checked them
     try:
         before = results.load_timings(old) if old else []

@@ -6,7 +6,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from bench.baseline.build import CACHE, INCLUDE, build
+from bench.baseline.build import CACHE, build
+from bench.baseline.compile import INCLUDE
 from bench.baseline.flavours import BEST, FLAVOURS
 from bench.frame.machine import ROOT
 from stencilgen import paths

@@ -10,7 +10,7 @@ from elftools.elf.sections import Section, SymbolTableSection
 
 from stencilgen.emit.constants import Pool, PoolRelocation
 
-__all__ = ["Code", "Objects", "Relocation", "read_objects"]
+__all__ = ["Code", "Objects", "Relocation", "read_objects", "symbol_values"]
 
 _KINDS = {number: name.removeprefix("R_X86_64_") for name, number in ENUM_RELOC_TYPE_x64.items()}
 _KINDS |= {41: "GOTPCRELX", 42: "REX_GOTPCRELX"}  # newer than pyelftools' table
@@ -75,6 +75,14 @@ def read_objects(files: list[bytes]) -> Objects:
             if name not in stencils:
                 stencils[name] = Code(name, sections[index].data(), ())
     return Objects(stencils, Pool(bytes(content), {"cp_constants": 0}, tuple(inner)))
+
+
+def symbol_values(file: bytes) -> dict[str, int]:
+    """Where each named symbol lies in its section."""
+    tables = [
+        section for section in ELFFile(io.BytesIO(file)).iter_sections() if isinstance(section, SymbolTableSection)
+    ]
+    return {symbol.name: int(symbol["st_value"]) for table in tables for symbol in table.iter_symbols() if symbol.name}
 
 
 def _functions(sections: list[Section]) -> dict[int, str]:

@@ -11,7 +11,8 @@ compile_file(file)          C source of a whole file
 """
 
 from dasc.backends import BACKENDS, compile_text
-from dasc.compiler import PRELUDE, CompiledStencil, compile_file, compile_stencil
+from dasc.check import references
+from dasc.compiler import PRELUDE, CompiledStencil, compile_file, compile_stencil, refuses_values
 from dasc.dynasm import DynasmError
 from dasc.errors import CompileError, DascError
 from dasc.language.output import Comments
@@ -64,6 +65,8 @@ __all__ = [
     "compile_stencil",
     "compile_text",
     "parse",
+    "references",
+    "refuses_values",
     "versions",
     "write",
     "write_stencil",

@@ -58,11 +58,14 @@ class CompiledFunction:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What an emit function does first: `test`, of one bit, is evaluated, and one of the two emitted."""
+    """What an emit function does first: `test`, of one bit, is evaluated, and one of the two emitted. optional: `no` serves in
+    both cases.
+    """
 
     test: JitExpr
     yes: CompiledFunction | Decision
     no: CompiledFunction | Decision
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
     br i1 E, …                 the condition itself                       (also E in a select, in `and i1`, in a phi)
     switch iN E, …             E == first case
     icmp eq iN (zext i1 x), E  E == 0, then E == 1                        x itself, instead of a comparison of numbers
-    store i64 W, …             does W fit 32 bits?                        W becomes an immediate or a displacement
+    store i64 W, …             do all such W fit 32 bits?                 W becomes an immediate or a displacement
 
 Each is an expression of one bit. Tests of what control flow depends on come first, in the order of the text.
 """
@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import reduce
 
-from llvm_passes.expression import Const, JitExpr, Operation, operation
+from llvm_passes.expression import Const, ExpressionTooLarge, JitExpr, Operation, operation
 from llvm_passes.knowledge import Knowledge
 from llvm_passes.symbols import HIGHEST_BOUNDED, LOWEST_BOUNDED, SYMBOL_PREFIX, JitSymbol
 from llvm_passes.text import NAME
@@ -33,11 +34,31 @@ _STORED_BIT = re.compile(r"^  (?:store |ret |(?:%\S+ = )?(?:(?:musttail|tail|not
 
 
 def next_test(text: str, symbols: Mapping[str, JitSymbol], knowledge: Knowledge) -> JitExpr | None:
-    """The test that should be made next; None when nothing is left that is worth one."""
+    """The test that should be made next; None when control flow depends on nothing that is known at JIT time."""
     for test in _tests(text, symbols):
         if type(test) is not Const and knowledge.value(test) is None:
             return test
     return None
+
+
+def narrowness_test(text: str, symbols: Mapping[str, JitSymbol], knowledge: Knowledge) -> JitExpr | None:
+    """The test whether all wide values that could become immediates or displacements are small enough; None if there are
+    none. Where it does not hold nothing is known: the function as it is serves for all values.
+    """
+    found: dict[JitExpr, None] = {}
+    for line in text.split("\n"):
+        if SYMBOL_PREFIX in line and ' asm "' not in line and not _HANDED_ON.match(line):
+            for match in _WIDE.finditer(line):
+                symbol = symbols[match[1] or match[2]]
+                if symbol.wide and symbol.expression.bits == 64:
+                    found[_is_narrow(symbol.expression)] = None
+    tests = [test for test in found if knowledge.value(test) is None]
+    if not tests or len(tests) < len(found):
+        return None  # one of them is never small
+    try:
+        return reduce(lambda a, b: operation("and", 1, a, b), tests)
+    except ExpressionTooLarge:
+        return None
 
 
 def left_over(text: str, symbols: Mapping[str, JitSymbol]) -> tuple[JitExpr, ...]:
@@ -60,12 +81,6 @@ def _tests(text: str, symbols: Mapping[str, JitSymbol]) -> Iterator[JitExpr]:
             for value in (0, 1):
                 expression = _resized(symbols[match[3]], int(match[1]))
                 yield operation("icmp.eq", 1, expression, Const(expression.bits, value))
-    for line in text.split("\n"):
-        if SYMBOL_PREFIX in line and ' asm "' not in line and not _HANDED_ON.match(line):
-            for match in _WIDE.finditer(line):
-                symbol = symbols[match[1] or match[2]]
-                if symbol.wide and symbol.expression.bits == 64:
-                    yield is_narrow(symbol.expression)
 
 
 def _tested_bits(text: str) -> Iterator[str]:
@@ -85,14 +100,14 @@ def _resized(symbol: JitSymbol, bits: int) -> JitExpr:
 _SPAN = HIGHEST_BOUNDED - LOWEST_BOUNDED + 1
 
 
-def is_narrow(value: JitExpr) -> JitExpr:
+def _is_narrow(value: JitExpr) -> JitExpr:
     """Whether a 64-bit value may be a bounded symbol: an immediate or displacement of 32 bits, with room for an addend."""
     shifted = operation("add", 64, value, Const(64, -LOWEST_BOUNDED))
     return operation("icmp.ult", 1, shifted, Const(64, _SPAN))
 
 
 def tested_for_narrowness(test: JitExpr) -> JitExpr | None:
-    """The value that `is_narrow` made this test of; None when it is another kind of test."""
+    """The value whose smallness this expression tests; None when it is another kind of test."""
     match test:
         case Operation("icmp.ult", 1, (shifted, Const(64, value))) if value == _SPAN:
             return operation("add", 64, shifted, Const(64, LOWEST_BOUNDED))

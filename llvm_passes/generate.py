@@ -67,10 +67,13 @@ def _with_decision(version: Version, compiled: dict[str, CompiledFunction]) -> C
 
 
 def _tree(version: Version, compiled: dict[str, CompiledFunction]) -> CompiledFunction | Decision:
-    if version.test is None:
-        return compiled[version.name]
-    assert version.yes is not None and version.no is not None
-    return Decision(version.test, _tree(version.yes, compiled), _tree(version.no, compiled))
+    if version.test is not None:
+        assert version.yes is not None and version.no is not None
+        return Decision(version.test, _tree(version.yes, compiled), _tree(version.no, compiled))
+    if version.if_small is not None:
+        assert version.small is not None
+        return Decision(version.if_small, _tree(version.small, compiled), compiled[version.name], optional=True)
+    return compiled[version.name]
 
 
 def _own_names(version: Version, assembly: str, data: dict[str, DataObject]) -> tuple[str, dict[str, DataObject]]:

@@ -168,6 +168,8 @@ def _or(bits: int, a: Range, b: Range) -> Range:
 
 
 def _xor(bits: int, a: Range, b: Range) -> Range:
+    if b.low == (1 << bits) - 1:
+        return _sub(bits, b, a)  # ~x is -1 - x
     return unsigned(bits, 0, (1 << max(a.high.bit_length(), b.high.bit_length())) - 1)
 
 

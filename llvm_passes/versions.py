@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import llvmlite.binding as llvm
 
 from llvm_passes import backend
-from llvm_passes.decisions import next_test
+from llvm_passes.decisions import narrowness_test, next_test
 from llvm_passes.expression import JitExpr
 from llvm_passes.fold import FoldOptions, fold_into, function_spans, layout_of, with_declarations
 from llvm_passes.knowledge import Knowledge
@@ -49,6 +49,7 @@ class Version:
     """A function under some knowledge. `text` is its IR before folding, `folded` after; `symbols` as in `folded`.
 
     test, yes, no: what the emit function asks next, and the versions for the answers; it has no need of this one then.
+    if_small, small: a test under which another version may be shorter; this one serves in any case.
     """
 
     name: str
@@ -60,6 +61,12 @@ class Version:
     test: JitExpr | None = None
     yes: Version | None = None
     no: Version | None = None
+    if_small: JitExpr | None = None
+    small: Version | None = None
+
+    def knowing(self, name: str, test: JitExpr, outcome: int) -> Version:
+        """The version that knows besides how a test comes out."""
+        return Version(name, self.family, _renamed(self.text, name), self.knowledge.assuming(test, outcome))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +112,17 @@ def _level(text: str, versions: dict[str, Version]) -> Level:
 def _successors(version: Version, limit: int) -> Iterator[Version]:
     """The versions for the outcomes of the test that helps most, if any does and there may be one more."""
     family = version.family
-    test = next_test(version.folded, version.symbols, version.knowledge) if family.leaves < limit else None
-    if test is None:
+    if family.leaves == limit:
         return
-    family.leaves += 1
-    version.test = test
-    version.yes, version.no = (
-        Version(name, family, _renamed(version.text, name), version.knowledge.assuming(test, outcome))
-        for outcome, name in ((1, family.fresh_name()), (0, family.fresh_name()))
-    )
-    yield from (version.yes, version.no)
+    if test := next_test(version.folded, version.symbols, version.knowledge):
+        outcomes = [(family.fresh_name(), 1), (family.fresh_name(), 0)]
+        version.yes, version.no = (version.knowing(name, test, outcome) for name, outcome in outcomes)
+        version.test = test
+        yield from (version.yes, version.no)
+    elif test := narrowness_test(version.folded, version.symbols, version.knowledge):
+        version.if_small, version.small = test, version.knowing(family.fresh_name(), test, 1)
+        yield version.small
+    family.leaves += test is not None
 
 
 def _renamed(text: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""One stencil from LLVM's assembly text to a laid-out stencil.
+"""One version of a stencil from LLVM's assembly text to a laid-out stencil.
 
 This is the middle of the pipeline, and reads like it: text → statements → control-flow graph → frame stripped →
 peepholes → hot and cold lines. Here, and only here, the two worlds meet: JIT-time expressions of the IR become opaque
@@ -6,7 +6,7 @@ symbols of the assembler, and their texts in C.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dasc import InstructionLine, LabelHole, Line, Stencil, Value
@@ -27,7 +27,7 @@ from stencilgen.peephole import optimize
 from stencilgen.unit import Unit
 from x86_64 import Address, Label, Memory, Symbol, Symbolic
 
-__all__ = ["Lowered", "Source", "hole_sources", "label_holes", "lower"]
+__all__ = ["Lowered", "Source", "hole_sources", "label_holes", "lower", "promised"]
 
 _LABEL_PREFIX = "__sg_label_"
 _THREAD_OFFSET = "@TPOFF"
@@ -52,8 +52,8 @@ class Lowered:
     """A laid-out stencil.
 
     constants: what it refers to as `SG_RODATA(name)`, by that name; externs: VM symbols it refers to by address, and
-    thread_locals by their offset from the thread pointer;
-    rules: how often each peephole rule fired; expressions: what each value stands for, in the notation of the IR.
+    thread_locals by their offset from the thread pointer; rules: how often each peephole rule fired; expressions: what the C
+    of each value stands for, in the notation of the IR; values, labels: the holes whose value or position it needs.
     """
 
     stencil: Stencil
@@ -62,7 +62,8 @@ class Lowered:
     thread_locals: frozenset[str]
     rules: Mapping[str, int]
     expressions: Mapping[str, str]
-    holes: tuple[str, ...]
+    values: frozenset[str]
+    labels: frozenset[str]
 
 
 def hole_sources(holes: Mapping[str, Hole]) -> dict[str, HoleSource]:
@@ -104,11 +105,6 @@ def _lower(source: Source, config: Config) -> Lowered:
         raise UserError(
             f"stencil {unit.name}: HOLE(…, {hole}) reads a label as a value", remedy=f"write JUMP({hole}) to go there"
         )
-    promised = tuple(
-        Value(Symbol(f"{hole}_", bounds[0], bounds[1]), sources[hole].value, 64, checked=True)
-        for hole in sorted(names.holes())
-        if (bounds := sources[hole].range)
-    )
     offsets = tuple(
         Value(symbol, f"SG_THREAD_OFFSET({name})", 64, checked=True)
         for name, symbol in names.thread_locals.items()
@@ -124,7 +120,7 @@ def _lower(source: Source, config: Config) -> Lowered:
         source=f"{unit.file}:{unit.line}" if unit.file else "",
         frame=code.frame,
         parameters=(f"const {config.instruction.type} *instruction",),
-        values=(*promised, *offsets, *computed),
+        values=(*offsets, *computed),
         hot=hot,
         cold=cold,
     )
@@ -135,8 +131,22 @@ def _lower(source: Source, config: Config) -> Lowered:
         externs=_externs((*hot, *cold)) | names.places | _data_externs(unit.name, constants),
         thread_locals=frozenset(names.thread_locals),
         rules=rules,
-        holes=tuple(sorted(names.holes() | names.labels)),
-        expressions={symbol.name: str(jit.expression) for symbol, jit in names.symbols.values() if symbol.name in used},
+        expressions={
+            render(jit.expression, sources, names.place): str(jit.expression)
+            for symbol, jit in names.symbols.values()
+            if symbol.name in used
+        },
+        values=names.holes(),
+        labels=frozenset(names.labels),
+    )
+
+
+def promised(holes: Iterable[str], sources: Mapping[str, HoleSource]) -> tuple[Value, ...]:
+    """The holes whose range is promised in the configuration, as values to verify."""
+    return tuple(
+        Value(Symbol(f"{hole}_", bounds[0], bounds[1]), sources[hole].value, 64, checked=True)
+        for hole in sorted(holes)
+        if (bounds := sources[hole].range)
     )
 
 

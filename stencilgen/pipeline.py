@@ -9,11 +9,10 @@ from: building again does only what changed.
 
 import hashlib
 import os
-import pickle
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache as memoize
 from functools import partial
 from importlib.metadata import version
@@ -22,23 +21,17 @@ from typing import Any
 
 import dasc
 import llvm_passes
-from dasc import Stencil
-from llvm_passes.callees import Callee
-from llvm_passes.codegen import CodegenError, CompiledFunction, CompileOptions, compile_functions
+from llvm_passes.codegen import CodegenError, CompileOptions, compile_functions
 from llvm_passes.fold import FoldOptions
 from llvm_passes.module import Module, UnreadableModule, split_module
-from stencilgen.assembly import Data, read_data
 from stencilgen.cache import Cache
 from stencilgen.config import Config
 from stencilgen.emit.constants import merged, pool
 from stencilgen.emit.dasc_file import dasc_file
 from stencilgen.emit.header import Emitter, Extern, HeaderContent, StateParameter, render_header
-from stencilgen.emit.listing import render_listing
 from stencilgen.errors import UserError
 from stencilgen.facts import Facts, examine, layouts, require_sound
-from stencilgen.layout.code import Convention
-from stencilgen.layout.conventions import convention
-from stencilgen.lowering import Source, lower
+from stencilgen.finish import BuiltStencil, finish_unit
 from stencilgen.output import write_files
 from stencilgen.statistics import statistics
 from stencilgen.toolchain.clang import (
@@ -60,65 +53,6 @@ TARGETS = ("x86_64-linux",)
 
 Progress = Callable[[str, int, int], None]
 """progress(stage, done, total): what is being done, and how much of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltStencil:
-    """One stencil with everything that was made on its way, for `explain` and `--emit`.
-
-    dasc, c_source, listing: its texts; max_hot, max_cold: bytes that it emits at most; frame: bytes of stack; ends:
-    whether it never goes on to the next micro-op by falling through; rules: how often each peephole rule fired; expressions:
-    what each JIT-time value stands for; constants, externs: what it refers to outside of its code; layout: see `stencil`.
-    """
-
-    name: str
-    file: str
-    line: int
-    ir: str
-    folded_ir: str
-    assembly: str
-    layout: bytes
-    dasc: str
-    c_source: str
-    listing: str
-    max_hot: int
-    max_cold: int
-    frame: int
-    ends: bool
-    rules: Mapping[str, int]
-    expressions: Mapping[str, str]
-    holes: tuple[str, ...]
-    constants: Mapping[str, Data]
-    externs: frozenset[str]
-    thread_locals: frozenset[str]
-    hot_instructions: int
-    cold_instructions: int
-
-    @property
-    def stencil(self) -> Stencil:
-        """The laid-out stencil. Kept pickled: a build from the cache needs the texts only, and there are thousands."""
-        stencil = pickle.loads(self.layout)
-        assert isinstance(stencil, Stencil)
-        return replace(stencil, source=f"{self.file}:{self.line}")
-
-    def at(self, file: str, line: int) -> "BuiltStencil":
-        """The stencil at another place: lines move in a source without changing the code of what stands in them."""
-        if (self.file, self.line) == (file, line):
-            return self
-        old, new = f"{self.file}:{self.line}", f"{file}:{line}"
-
-        def moved(text: str) -> str:
-            head, _, body = text.partition("\n")
-            return f"{head.replace(old, new)}\n{body}"
-
-        return replace(
-            self,
-            file=file,
-            line=line,
-            dasc=moved(self.dasc),
-            c_source=moved(self.c_source),
-            listing=moved(self.listing),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,65 +281,6 @@ def _counted(results: Iterable[BuiltStencil], total: int, progress: Progress) ->
     for done, result in enumerate(results, 1):
         progress("assemble", done, total)
         yield result
-
-
-def finish_unit(config: Config, work: tuple[Unit, CompiledFunction]) -> BuiltStencil:
-    """One unit from assembly text to its emit function."""
-    unit, compiled = work
-    try:
-        data = {item.label: read_data(item) for item in compiled.data}
-    except UserError as error:
-        raise error.at(unit.file, unit.line) from None
-    source = Source(
-        unit=unit,
-        assembly=compiled.assembly,
-        symbols=compiled.symbols,
-        data=data,
-        conventions=_conventions(compiled.callees),
-    )
-    lowered = lower(source, config)
-    stencil = lowered.stencil
-    emitter = dasc.compile_stencil(stencil)
-    return BuiltStencil(
-        name=compiled.name,
-        file=unit.file,
-        line=unit.line,
-        ir=compiled.ir,
-        folded_ir=compiled.folded_ir,
-        assembly=compiled.assembly,
-        layout=pickle.dumps(stencil),
-        dasc=dasc.write_stencil(stencil),
-        c_source=emitter.c_source,
-        listing=render_listing(stencil, emitter.max_hot, emitter.max_cold),
-        max_hot=emitter.max_hot,
-        max_cold=emitter.max_cold,
-        frame=emitter.frame,
-        ends=not emitter.continues,
-        rules=lowered.rules,
-        expressions=lowered.expressions,
-        holes=lowered.holes,
-        constants=lowered.constants,
-        externs=lowered.externs,
-        thread_locals=lowered.thread_locals,
-        hot_instructions=sum(isinstance(line, dasc.InstructionLine) for line in stencil.hot),
-        cold_instructions=sum(isinstance(line, dasc.InstructionLine) for line in stencil.cold),
-    )
-
-
-def _conventions(callees: Mapping[str, Callee]) -> dict[str, Convention]:
-    """What each callee reads and destroys. A convention that we do not know is treated like a call through a pointer."""
-    found = {}
-    for name, callee in callees.items():
-        known = convention(
-            callee.convention,
-            integers=callee.arguments.count("i") + 2 * callee.arguments.count("w"),
-            vectors=sum(callee.arguments.count(kind) for kind in "dfv"),
-            variadic=callee.variadic,
-            returns=not callee.noreturn,
-        )
-        if known is not None:
-            found[name] = known
-    return found
 
 
 def externs(stencils: Sequence[BuiltStencil], facts: Facts) -> list[Extern]:

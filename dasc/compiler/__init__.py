@@ -13,14 +13,14 @@ from dasc.check import references, require_sound
 from dasc.compiler.branches import OutOfReach, settle
 from dasc.compiler.c_text import emit_function
 from dasc.compiler.layout import Layout
-from dasc.compiler.pieces import Piece, longest
+from dasc.compiler.pieces import Choice, Fixed, Piece, longest
 from dasc.compiler.select import EXIT_STUB, select
 from dasc.constants import c_constants
 from dasc.errors import CompileError
 from dasc.model import EXIT, NEXT, Constants, DropFrame, File, InstructionLine, LabelLine, Line, Stencil, versions
 from x86_64 import Control, Label
 
-__all__ = ["PRELUDE", "CompiledStencil", "compile_file", "compile_stencil"]
+__all__ = ["PRELUDE", "CompiledStencil", "compile_file", "compile_stencil", "refuses_values"]
 
 PRELUDE = """\
 #include <stencilgen/emit.h>
@@ -40,6 +40,7 @@ class CompiledStencil:
     frame: bytes of stack that its code needs below the return address
     continues: its code may go on to the next micro-op
     exits: it has an exit stub
+    versions: bytes, hot and cold, that each version emits at most, in the order of `dasc.versions`
     """
 
     name: str
@@ -49,6 +50,7 @@ class CompiledStencil:
     frame: int
     continues: bool
     exits: bool
+    versions: tuple[tuple[int, int], ...]
 
 
 def compile_stencil(stencil: Stencil) -> CompiledStencil:
@@ -66,6 +68,7 @@ def compile_stencil(stencil: Stencil) -> CompiledStencil:
         stencil.frame,
         any(_refers_to(version, NEXT) or _falls_through(version.hot) for version in compiled),
         any(_refers_to(version, EXIT) for version in compiled),
+        tuple((version.max_hot, version.max_cold) for version in compiled.values()),
     )
 
 
@@ -107,6 +110,12 @@ def compile_file(file: File, name: str = "") -> str:
             f"enum {{ {', '.join(f'sg_{key}_{stencil.name} = {value}' for key, value in limits.items())} }};\n"
         )
     return "\n".join(parts)
+
+
+def refuses_values(stencil: Stencil) -> bool:
+    """Whether some value within its range fits no encoding of an instruction, in a stencil without decisions."""
+    pieces = (*_pieces(stencil, stencil.hot, NEXT), *_pieces(stencil, stencil.cold, EXIT))
+    return any(isinstance(piece, Fixed | Choice) and piece.checks for piece in pieces)
 
 
 def _pieces(stencil: Stencil, lines: Sequence[Line], edge: Label) -> list[Piece]:

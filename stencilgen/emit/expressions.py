@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from llvm_passes.expression import Const, Hole, JitExpr, Operation, SymbolAddress, to_signed
 from llvm_passes.ranges import Range, range_of
 
-__all__ = ["HoleSource", "render"]
+__all__ = ["COMPARISONS", "HoleSource", "is_postfix", "literal", "render"]
 
 # How tightly an operator binds in C, the tighter the higher.
 _CONDITIONAL, _OR, _XOR, _AND, _EQUAL, _COMPARE, _SHIFT, _SUM, _PRODUCT, _UNARY, _PRIMARY = range(11)
@@ -77,7 +77,7 @@ class _Renderer:
         """Text of type int64_t: the signed reading, as an operand of a comparison."""
         match expression:
             case Const(bits, value):
-                return _literal(to_signed(value, bits), "INT64_C")
+                return literal(to_signed(value, bits), "INT64_C")
             case Hole(name, bits, True, "integer") if bits in _WIDTHS:
                 return f"(int64_t){self._converted(name, bits, True)}"
         if expression.bits in _WIDTHS:
@@ -87,7 +87,7 @@ class _Renderer:
     def render(self, expression: JitExpr) -> _Text:
         match expression:
             case Const(_, value):
-                return _Text(_literal(value), _PRIMARY, clean=True)
+                return _Text(literal(value), _PRIMARY, clean=True)
             case SymbolAddress(name, addend):
                 address = f"(uint64_t)(uintptr_t)&{self.place(name)}"
                 return _Text(_plus(address, addend), _SUM if addend else _UNARY, clean=True)
@@ -99,13 +99,13 @@ class _Renderer:
     def _converted(self, name: str, bits: int, signed: bool) -> str:
         """The hole's value as its C type: a cast, unless the VM's field has this type anyway."""
         source, wanted = self.sources[name], _HOLE_TYPES[bits, signed]
-        if not _is_postfix(source.value):  # C's promotions make an int of it, whatever its parts are
+        if not is_postfix(source.value):  # C's promotions make an int of it, whatever its parts are
             return f"({wanted})({source.value})"
         return source.value if source.type == wanted else f"({wanted}){source.value}"
 
     def _hole(self, hole: Hole) -> _Text:
         value = self.sources[hole.name].value
-        value = value if _is_postfix(value) else f"({value})"
+        value = value if is_postfix(value) else f"({value})"
         match hole.kind, hole.bits:
             case "double", _:
                 return _Text(f"sg_double_bits((double){value})", _PRIMARY, clean=True)
@@ -181,7 +181,7 @@ class _Renderer:
                 return _Text(f"sg_{opcode.replace('.', '_')}({operands[0].bits}, {arguments})", _PRIMARY, clean=True)
 
     def _comparison(self, predicate: str, left: JitExpr, right: JitExpr) -> _Text:
-        symbol = _COMPARISONS[predicate]
+        symbol = COMPARISONS[predicate]
         if predicate[0] == "s" and left.bits > 1:
             first, second = self.signed(left), self.signed(right)
         else:
@@ -219,7 +219,7 @@ class _Renderer:
         return mask & (mask + 1) == 0 and high <= mask
 
 
-_COMPARISONS: Mapping[str, str] = {
+COMPARISONS: Mapping[str, str] = {
     "eq": "==", "ne": "!=", "ult": "<", "ule": "<=", "ugt": ">", "uge": ">=", "slt": "<", "sle": "<=", "sgt": ">", "sge": ">=",
 }  # fmt: skip
 
@@ -231,10 +231,10 @@ def _is_comparison(expression: JitExpr) -> bool:
 def _cut(text: _Text, bits: int) -> _Text:
     if bits in _WIDTHS:
         return _Text(f"(uint64_t)(uint{bits}_t){text.at(_UNARY)}", _UNARY, clean=True)
-    return _Text(f"{text.at(_UNARY)} & {_literal((1 << bits) - 1)}", _AND, clean=True)
+    return _Text(f"{text.at(_UNARY)} & {literal((1 << bits) - 1)}", _AND, clean=True)
 
 
-def _literal(value: int, wide: str = "UINT64_C") -> str:
+def literal(value: int, wide: str = "UINT64_C") -> str:
     """A C constant. Small ones are plain ints, since the other operand has 64 bits; larger ones have the type of `wide`."""
     if value == -(1 << 63):
         return "INT64_MIN"
@@ -246,10 +246,10 @@ def _literal(value: int, wide: str = "UINT64_C") -> str:
 def _plus(text: str, addend: int) -> str:
     if addend == 0:
         return text
-    return f"{text} {'-' if addend < 0 else '+'} {_literal(abs(addend))}"
+    return f"{text} {'-' if addend < 0 else '+'} {literal(abs(addend))}"
 
 
-def _is_postfix(text: str) -> bool:
+def is_postfix(text: str) -> bool:
     """Whether a C expression can stand behind a cast as it is: names, members, subscripts and calls."""
     depth = 0
     for character in text:

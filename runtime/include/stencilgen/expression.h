@@ -10,8 +10,15 @@
 #ifndef STENCILGEN_EXPRESSION_H
 #define STENCILGEN_EXPRESSION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+/* Whether a value, read as signed, is good for a 32-bit immediate or displacement to which up to 2^24 is added. */
+static inline bool sg_narrow(uint64_t x)
+{
+    return x + 0x7F000000 < 0xFE000000;
+}
 
 static inline uint64_t sg_mask(unsigned n)
 {

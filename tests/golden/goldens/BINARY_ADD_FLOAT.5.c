@@ -1,4 +1,4 @@
-/* BINARY_ADD_FLOAT, stencils.c:32: at most 93 bytes hot, 83 cold. */
+/* BINARY_ADD_FLOAT, stencils.c:32: at most 90 bytes hot, 83 cold. */
 static void emit_BINARY_ADD_FLOAT(sg_assembler *as, const Instruction *instruction)
 {
     (void)instruction;
@@ -24,22 +24,21 @@ static void emit_BINARY_ADD_FLOAT(sg_assembler *as, const Instruction *instructi
            "\x48\xff\x0b"             // dec qword [rbx]
            "\x0f\x84\x00\x00\x00\x00" // je =>L(4)
                                       // =>L(1):
-           "\x49\x8d\x5d\xf8"         // lea rbx, [r13-8]
            "\x48\xff\x0f"             // dec qword [rdi]
            "\x0f\x84\x00\x00\x00\x00" // je =>L(5)
                                       // =>L(2):
            "\x4d\x89\x7d\xf0"         // mov qword [r13-16], r15
-           "\x49\x89\xdd",            // mov r13, rbx
-           39);
+           "\x4d\x8d\x6d\xf8",        // lea r13, [r13-8]
+           36);
     uint8_t *const label_0 = hot + 10;
     uint8_t *const jump_2 = hot + 15;
     uint8_t *const label_1 = hot + 19;
-    uint8_t *const jump_3 = hot + 28;
-    uint8_t *const label_2 = hot + 32;
+    uint8_t *const jump_3 = hot + 24;
+    uint8_t *const label_2 = hot + 28;
 #ifdef SG_DEBUG
-    assert(hot + 39 - as->hot <= 93);
+    assert(hot + 36 - as->hot <= 90);
 #endif
-    as->hot = hot + 39;
+    as->hot = hot + 36;
     uint8_t *cold = as->cold;
     cold = sg_exit_stub(as, cold); // exit stub
     // =>L(3):

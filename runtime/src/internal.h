@@ -31,6 +31,7 @@ enum {
     SG_MAX_EXIT_PADDING = 3,
     SG_MAX_INTEGERS = 12,
     SG_MAX_FLOATS = 8,
+    SG_MAX_UNWIND = 256,
 };
 
 /* ---- error.c ---- */
@@ -145,10 +146,17 @@ struct sg_jit {
     sg_assembler as; /* its tables are used again by each compilation */
     uint64_t trace_count;
     FILE *perf_map; /* or NULL */
+    uint32_t unwind_size;
+    _Alignas(8) uint8_t unwind[SG_MAX_UNWIND]; /* an .eh_frame section */
 };
 
 /* False and words if this process only inherited the context by fork. */
 SG_INTERNAL bool sg_jit_owned(const sg_jit *jit, sg_error *error);
+
+/* ---- unwind.c ---- */
+
+/* Describe all code of the context; the shim lies at this executable address. */
+SG_INTERNAL void sg_write_unwind(sg_jit *jit, const uint8_t *shim, size_t shim_size);
 
 /* ---- perf.c ---- */
 

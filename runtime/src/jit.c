@@ -86,6 +86,7 @@ static void write_routines(sg_jit *jit)
     sg_arena_take(&jit->cold, 0, (size_t)(end - shim));
     jit->as.exit_routine = exit_routine;
     jit->shim = (sg_shim)((uintptr_t)shim + (uintptr_t)jit->as.bias);
+    sg_write_unwind(jit, shim + jit->as.bias, (size_t)(end - shim));
 }
 
 static bool name_routines(sg_jit *jit, sg_error *error)

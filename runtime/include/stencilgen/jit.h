@@ -185,6 +185,20 @@ sg_extent sg_code_extent(const sg_code *code, uint32_t index);
 /* The exit with this ordinal, 0 to exit_count - 1, in the order of the micro-ops. */
 sg_exit_info sg_code_exit(const sg_code *code, uint32_t ordinal);
 
+/* How to unwind through all code of a context, traces compiled later included: an .eh_frame section (CFA = rbp + 16
+ * at every instruction of every trace). Register it once with `__register_frame((void *)unwind.eh_frame)` of
+ * libgcc, and take it back with `__deregister_frame` before the context is destroyed; then exceptions, backtrace() and
+ * profilers pass through traces. LLVM's libunwind wants each description by itself: skip the first entry, pass the
+ * others (an entry is 4 bytes of length, and so many more). */
+typedef struct sg_unwind {
+    const void *eh_frame; /* valid as long as the context */
+    size_t size;          /* bytes, the end mark of 4 bytes included */
+    const uint8_t *code;  /* what it describes: executable addresses from here */
+    size_t code_size;
+} sg_unwind;
+
+sg_unwind sg_jit_unwind(const sg_jit *jit);
+
 typedef struct sg_statistics {
     uint64_t traces;      /* alive */
     uint64_t allocations; /* calls of the C allocator since the context was created */

@@ -1,7 +1,7 @@
 """How soon a JIT pays: the same short run once, and again and again in one process, from cold.
 
 The total for N runs is measured in a process of its own for each N, all interleaved. Its slope at the end is the time of a
-run at peak. The peak is reached after that total from which on every further run takes that, give or take a tenth.
+run at peak. The peak is reached after that total from which on every further run takes that, give or take a fifth.
 """
 
 import statistics
@@ -12,7 +12,7 @@ from bench.programs.contenders import COPY_AND_PATCH, CPYTHON, JIT, LUAJIT, LUAJ
 from bench.programs.jobs import SHORT, Job
 from bench.programs.sample import Sampler
 
-__all__ = ["measure", "time_to_peak"]
+__all__ = ["lost", "measure", "time_to_peak"]
 
 SHOWN = (JIT, COPY_AND_PATCH, SWITCH, CPYTHON, LUAJIT, LUAJIT_OFF)
 COMPILERS = (JIT, COPY_AND_PATCH, LUAJIT)
@@ -62,26 +62,41 @@ def _peak(
         cells: list[Cell] = [program]
         for name in compilers:
             reached = time_to_peak(counts, row[name])
-            cells.append(None if reached is None else reached * 1e3)
+            cells += [None if reached is None else reached * 1e3, max(lost(counts, row[name]), 0.0) * 1e3]
         run = sampler.sample(numba[0], Job(program, SHORT[program])) if numba else None
         cells.append((run.first - run.seconds) * 1e3 if run and run.first else None)
+        cells.append(
+            next((n for n, jit, switch in zip(counts, row[JIT], row[SWITCH], strict=True) if jit < switch), None)
+        )
         rows.append(tuple(cells))
+    columns = [Column(f"{name} {what}", "ms") for name in compilers for what in ("to peak", "lost")]
     return Table(
         "time to peak, of short runs from cold",
-        (Column("program"), *(Column(name, "ms") for name in compilers), Column(f"{NUMBA} compiles", "ms")),
+        (Column("program"), *columns, Column(f"{NUMBA} compiles", "ms"), Column(f"{JIT} ahead of switch", "runs")),
         tuple(rows),
-        ("A dash: still getting faster at the last of the runs.",),
+        (
+            "To peak: after this time at the latest each run takes what the last ones take. A dash: still getting faster.",
+            "Lost: how much longer all runs took than they would have at peak from the start.",
+            f"A dash for {JIT} ahead of switch: not within {counts[-1]} short runs.",
+        ),
     )
 
 
 def time_to_peak(counts: Sequence[int], totals: Sequence[float]) -> float | None:
-    """The total after which each run takes the time of the last ones, within a tenth; None if only the last do."""
-    steps = [
-        (late - early) / (after - before)
-        for before, after, early, late in zip(counts, counts[1:], totals, totals[1:], strict=False)
-    ]
-    peak = steps[-1]
+    """The total after which each run takes the time of the last ones, within a fifth; None if only the last do."""
+    steps = _steps(counts, totals)
     settled = len(steps) - 1
-    while settled > 0 and steps[settled - 1] <= 1.1 * peak:
+    while settled > 0 and steps[settled - 1] <= 1.2 * steps[-1]:
         settled -= 1
     return totals[settled] if settled < len(steps) - 1 else None
+
+
+def lost(counts: Sequence[int], totals: Sequence[float]) -> float:
+    """How much of the last total is not explained by runs that each take the time of the last ones."""
+    return totals[-1] - counts[-1] * _steps(counts, totals)[-1]
+
+
+def _steps(counts: Sequence[int], totals: Sequence[float]) -> list[float]:
+    """The time of one run between each count and the next."""
+    pairs = list(zip(counts, totals, strict=True))
+    return [(late - early) / (after - before) for (before, early), (after, late) in zip(pairs, pairs[1:], strict=False)]

@@ -9,7 +9,7 @@ from bench.programs import jobs
 from bench.programs.contenders import CPYTHON, Contender, Run, contenders
 from bench.programs.jobs import EMPTY, SHORT, Job
 from bench.programs.sample import Sampler
-from bench.programs.warmup import time_to_peak
+from bench.programs.warmup import lost, time_to_peak
 
 
 def test_every_program_has_a_short_size_and_a_lua_version() -> None:
@@ -81,3 +81,8 @@ def test_the_peak_is_reached_when_runs_take_what_the_last_ones_take(
     totals: tuple[float, ...], peak: float | None
 ) -> None:
     assert time_to_peak((1, 2, 4, 8), totals) == peak
+
+
+def test_what_warming_up_costs_is_what_runs_at_peak_do_not_explain() -> None:
+    assert lost((1, 2, 4, 8), (5.0, 6.0, 8.0, 12.0)) == 4.0
+    assert lost((1, 2, 4, 8), (1.0, 2.0, 4.0, 8.0)) == 0.0

@@ -6,6 +6,7 @@ run at peak. The peak is reached after that total from which on every further ru
 
 import statistics
 from collections.abc import Sequence
+from itertools import pairwise
 
 from bench.frame.report import Cell, Column, Report, Table, Timing
 from bench.programs.contenders import COPY_AND_PATCH, CPYTHON, JIT, LUAJIT, LUAJIT_OFF, NUMBA, SWITCH
@@ -99,4 +100,4 @@ def lost(counts: Sequence[int], totals: Sequence[float]) -> float:
 def _steps(counts: Sequence[int], totals: Sequence[float]) -> list[float]:
     """The time of one run between each count and the next."""
     pairs = list(zip(counts, totals, strict=True))
-    return [(late - early) / (after - before) for (before, early), (after, late) in zip(pairs, pairs[1:], strict=False)]
+    return [(late - early) / (after - before) for (before, early), (after, late) in pairwise(pairs)]

@@ -24,12 +24,25 @@ from stencilgen.embed import VM, MicroOp
 from stencilgen.embed.library import Extent, Info, SgError
 from stencilgen.toolchain.cc import find_compiler, link
 
-__all__ = ["HERE", "NAMES", "SOURCES", "Library", "Result", "Run", "configuration", "library", "load", "trace"]
+__all__ = [
+    "HERE",
+    "NAMES",
+    "SOURCES",
+    "Library",
+    "Result",
+    "Run",
+    "configuration",
+    "library",
+    "load",
+    "opcode_names",
+    "trace",
+]
 
 HERE = Path(__file__).resolve().parent
 NAMES = ("nbody", "sieve", "fannkuch", "spectral")
 SOURCES = tuple(HERE / name for name in ("vm.c", "machine.c", "run.c", *(f"workloads/{name}.c" for name in NAMES)))
 BUILD = HERE / "build"
+OPCODES = 39
 
 
 def configuration() -> Config:
@@ -79,12 +92,18 @@ def trace(vm: VM, name: str) -> list[MicroOp]:
     """A workload's trace as micro-ops of a loaded VM."""
     vm.library.find_workload.restype = ctypes.POINTER(_Workload)
     workload = vm.library.find_workload(name.encode()).contents
-    names = list(vm.stencils)
+    names = opcode_names(vm.library)
     ops = []
     for instruction in workload.trace[: workload.length]:
         stencil = vm[names[instruction.opcode]]
         ops.append(stencil(**{hole: getattr(instruction, hole) for hole in stencil.holes}))
     return ops
+
+
+def opcode_names(library: ctypes.CDLL) -> list[str]:
+    """The micro-ops' names, by opcode."""
+    names = (ctypes.c_char_p * OPCODES).in_dll(library, "opcode_names")
+    return [(name or b"").decode() for name in names]
 
 
 class Run:
@@ -100,6 +119,8 @@ class Run:
         self.code: int = self._library.run_code(self._pointer)
         workload = self._library.run_workload(self._pointer).contents
         self.instructions: list[Instruction] = workload.trace[: workload.length]
+        names = opcode_names(self._library)
+        self.ops: list[str] = [names[instruction.opcode] for instruction in self.instructions]
         self.iterations: int = workload.iterations
 
     def __del__(self) -> None:

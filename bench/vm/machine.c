@@ -4,6 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const opcode_names[] = {
+#define NAME(name) #name,
+    OPCODES(NAME)
+#undef NAME
+};
+
 const uint8_t bytecode[256];
 const Workload *const workloads[] = {&nbody, &sieve, &fannkuch, &spectral};
 const uint32_t workload_count = LENGTH(workloads);

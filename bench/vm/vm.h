@@ -32,6 +32,8 @@ typedef enum Opcode {
     OP_COUNT
 } Opcode;
 
+extern const char *const opcode_names[OP_COUNT];
+
 /* One element of a trace. */
 typedef struct Instruction {
     uint16_t opcode, oparg;

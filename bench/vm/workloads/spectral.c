@@ -8,7 +8,7 @@
 
 enum { I, J, IJ, SUM, VECTOR };
 
-static const Float one = {{UINT32_MAX, 0, &float_type}, 1.0};
+const Float spectral_one = {{UINT32_MAX, 0, &float_type}, 1.0};
 
 static const Instruction trace[] = {
     OP(CHECK_VALIDITY),
@@ -21,7 +21,7 @@ static const Instruction trace[] = {
     OP(ADD_INT),
     OP_ARG(STORE_FAST, IJ),
     OP_ARG(LOAD_FAST_BORROW, SUM),
-    OP_ADDRESS(LOAD_CONST, &one),
+    OP_ADDRESS(LOAD_CONST, &spectral_one),
     OP_ARG(LOAD_FAST_BORROW, IJ),
     OP_ARG(LOAD_FAST_BORROW, IJ),
     OP_ARG(LOAD_SMALL_INT, 1),

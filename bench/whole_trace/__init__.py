@@ -1,0 +1,101 @@
+"""The limit: what LLVM makes of a whole trace when it is one function in which every hole is a constant.
+
+    compiled = whole_trace.build(vm, "nbody", level=3, no_alias=True)
+    compiled.library.run("nbody").time(100), compiled.seconds
+
+A workload of bench/vm becomes a library with the same harness. LLVM at -O0 is what a JIT that takes LLVM could afford,
+-O3 is how good the code could be if compiling cost nothing.
+"""
+
+import functools
+import hashlib
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import vm as machine
+from bench.baseline.objects import section_sizes
+from bench.frame.machine import ROOT
+from bench.vm import Library
+from bench.whole_trace.ir import Address, Operation, whole_trace
+from llvm_passes.module import Module
+from stencilgen import paths
+from stencilgen.embed import VM
+from stencilgen.pipeline import compile_sources
+from stencilgen.toolchain.cc import Compiler, link
+from stencilgen.toolchain.clang import find_clang, ziglang
+
+__all__ = ["Compiled", "build"]
+
+HERE = Path(__file__).resolve().parent
+BUILD = HERE / "build"
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """seconds: to optimise and to generate code, without reading the text."""
+
+    library: Library
+    seconds: float
+
+
+def build(vm: VM, name: str, *, level: int, no_alias: bool = False) -> Compiled:
+    """Compile a workload's trace at LLVM's -O`level` and link it with the machine and its harness."""
+    text = whole_trace(_module(), operations(vm, name), no_alias=no_alias)
+    folder = BUILD / hashlib.sha256(f"{level} {text}".encode()).hexdigest()[:20]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "trace.ll").write_text(text)
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench.whole_trace.compile", str(level)],
+        input=text.encode(),
+        capture_output=True,
+        cwd=ROOT,
+    )
+    if ended.returncode != 0:
+        raise RuntimeError(f"LLVM cannot compile {name}:\n{ended.stderr.decode()[-2000:]}")
+    _, optimising, generating = map(float, ended.stderr.split()[-3:])
+    (folder / "trace.o").write_bytes(ended.stdout)
+    return Compiled(_link(folder, ended.stdout, len(machine.trace(vm, name))), optimising + generating)
+
+
+def operations(vm: VM, name: str) -> list[Operation]:
+    """A workload's trace; operands that are addresses of the machine's objects by their names."""
+    return [
+        Operation(op.name, {hole: _value(vm, hole, value) for hole, value in op.operands.items()})
+        for op in machine.trace(vm, name)
+    ]
+
+
+def _value(vm: VM, hole: str, value: int) -> int | Address:
+    if hole != "operand" or value < 1 << 20:
+        return value
+    symbol, _, offset = vm.symbol(value).partition("+")
+    assert symbol, "an operand's address has no name: it must not be static"
+    return Address(symbol, int(offset or "0", 0))
+
+
+@functools.cache
+def _module() -> Module:
+    return compile_sources(machine.configuration(), find_clang(), 1)[0]
+
+
+def _link(folder: Path, code: bytes, length: int) -> Library:
+    zig = ziglang()
+    assert zig is not None, "preserve_none needs a Clang: pip install ziglang"
+    sizes = section_sizes(code)
+    hot = sum(size for name, size in sizes.items() if name.startswith(".text") and not _is_cold(name))
+    cold = sum(size for name, size in sizes.items() if _is_cold(name))
+    (folder / "jit_stencils.h").write_text('#include "runtime.h"\n')
+    compiler = Compiler((str(zig / "zig"), "cc"), "ziglang", ("-target", "x86_64-linux-gnu", "-mcpu=x86_64"))
+    includes = (folder, HERE, machine.HERE, paths.runtime() / "include")
+    flags = ["-O2", "-fPIC", "-shared", "-Wl,-Bsymbolic", "-fno-sanitize=undefined"]
+    flags += [flag for path in includes for flag in ("-I", str(path))]
+    flags += [f"-DWHOLE_TRACE_LENGTH={length}", f"-DWHOLE_TRACE_HOT={hot}", f"-DWHOLE_TRACE_COLD={cold}"]
+    output = folder / "vm.so"
+    link(compiler, [*machine.SOURCES, HERE / "runtime.c", folder / "trace.o"], output, flags, directory=folder)
+    return Library(output)
+
+
+def _is_cold(section: str) -> bool:
+    return section.startswith((".text.split", ".text.unlikely"))

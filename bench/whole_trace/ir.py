@@ -1,0 +1,151 @@
+"""A trace as one LLVM function: every micro-op's stencil inlined, its holes filled with constants.
+
+    @whole_trace  =  musttail @op_0  →  @op_1  →  …  →  back to @whole_trace, or @exit_17
+
+The key idea: stencils are tail calls already. Each micro-op gets a copy of its stencil in which `__sg_continue` is the next
+copy, `__sg_exit` an exit of its own, and each hole a function that returns a constant; inlining them one into the other
+makes the trace, and the tail call back to its head a loop.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from llvm_passes.cold import mark
+from llvm_passes.module import Module, split_module
+
+__all__ = ["Address", "Operation", "whole_trace"]
+
+_HOLE = re.compile(r"@__sg_hole_(b|[iu]\d+|f\d+|p)_(\w+)\(")
+_LABEL = re.compile(r"@__sg_label_(\w+)\(")
+_STATE = re.compile(r"^define [^@]*@[^(]*\((.*)\)", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Of a global of the VM, plus an offset."""
+
+    symbol: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A micro-op: the stencil's name, and the holes' values."""
+
+    name: str
+    holes: Mapping[str, int | float | Address]
+
+
+def whole_trace(module: Module, trace: Sequence[Operation], *, no_alias: bool) -> str:
+    """LLVM IR that defines `whole_trace`; it needs `whole_trace_exit` and `whole_trace_index`.
+
+    no_alias: let LLVM know that what one pointer of the state leads to, no other does: locals are not on the operand stack.
+    """
+    names = sorted({operation.name for operation in trace})
+    marked = split_module(
+        mark(module.extract(names)).replace('"frame-pointer"="reserved"', "").replace("noredzone", "")
+    )
+    parameters = _STATE.search(marked.functions[names[0]])
+    assert parameters is not None
+    state = parameters[1]
+    heads = {0} | {_integer(op.holes[hole]) for op in trace for hole in _labels(marked, op)}
+    functions, extra, used = [], {}, set()
+    for head in sorted(heads):
+        functions.append(_head(_head_name(head), head, state, no_alias))
+    for index, operation in enumerate(trace):
+        body = marked.functions[operation.name]
+        body = re.sub(rf"@{re.escape(operation.name)}\(", f"@op_{index}(", body, count=1)
+        body = re.sub(r"^define .*?(?=preserve_nonecc)", "define internal ", body, count=1)
+        body = body.replace(" nounwind ", " alwaysinline nounwind ", 1)
+        following = index + 1
+        body = body.replace("@__sg_continue(", f"@{_target(following, heads, len(trace))}(")
+        if "@__sg_exit(" in body:
+            body = body.replace("@__sg_exit(", f"@exit_{index}(")
+            used.add(index)
+        if following == len(trace):
+            used.add(following)
+        for hole in set(_LABEL.findall(body)):
+            target = _integer(operation.holes[hole])
+            body = body.replace(f"@__sg_label_{hole}(", f"@{_target(target, heads, len(trace))}(")
+        for kind, hole in set(_HOLE.findall(body)):
+            own = f"hole_{index}_{kind}_{hole}"
+            body = body.replace(f"@__sg_hole_{kind}_{hole}(", f"@{own}(")
+            declaration = marked.declarations[f"__sg_hole_{kind}_{hole}"]
+            functions.append(_constant(own, declaration, operation.holes[hole]))
+            if isinstance(value := operation.holes[hole], Address) and value.symbol not in marked.globals:
+                extra[value.symbol] = f"@{value.symbol} = external dso_local global i8, align 16"
+        functions.append(body)
+    exits = [f"declare dso_local hidden preserve_nonecc i64 @exit_{index}({state}) cold" for index in sorted(used)]
+    return "\n".join(
+        [
+            marked.header,
+            *(f'module asm "{line}"' for index in sorted(used) for line in _exit(index)),
+            *marked.types.values(),
+            *marked.globals.values(),
+            *extra.values(),
+            *(text for name, text in marked.declarations.items() if not name.startswith("__sg_")),
+            *exits,
+            *functions,
+            *marked.attributes.values(),
+            *marked.named_metadata.values(),
+            *(f"{name} = {text}" for name, text in marked.metadata.items()),
+            "",
+        ]
+    )
+
+
+def _labels(module: Module, operation: Operation) -> set[str]:
+    return set(_LABEL.findall(module.functions[operation.name]))
+
+
+def _integer(value: int | float | Address) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _head_name(index: int) -> str:
+    return "whole_trace" if index == 0 else f"loop_{index}"
+
+
+def _target(index: int, heads: set[int], length: int) -> str:
+    if index == length:
+        return f"exit_{length}"
+    return _head_name(index) if index in heads else f"op_{index}"
+
+
+def _head(name: str, index: int, state: str, no_alias: bool) -> str:
+    """A place that jumps go to: a function that is not inlined, so that its tail calls of itself become a loop."""
+    given = state.replace("ptr noundef", "ptr noalias noundef") if no_alias else state
+    linkage = "dso_local hidden" if index == 0 else "internal"
+    return (
+        f"define {linkage} preserve_nonecc i64 @{name}({given}) nounwind {'noinline ' if index else ''}{{\n"
+        f"  %result = musttail call preserve_nonecc i64 @op_{index}({_untyped(state)})\n  ret i64 %result\n}}"
+    )
+
+
+def _untyped(state: str) -> str:
+    """Parameters as arguments: without attributes that only a definition may have."""
+    return ", ".join(re.sub(r"^(\w+) .*?(%\S+)$", r"\1 \2", parameter.strip()) for parameter in state.split(","))
+
+
+def _constant(name: str, declaration: str, value: int | float | Address) -> str:
+    match = re.match(r"declare (?:dso_local )?((?:\w+ )*?)(i\d+|ptr|float|double) @", declaration)
+    assert match is not None, declaration
+    kind = match[2]
+    if isinstance(value, Address):
+        place = f"getelementptr (i8, ptr @{value.symbol}, i64 {value.offset})"
+        text = place if kind == "ptr" else f"ptrtoint (ptr {place} to {kind})"
+    elif kind == "ptr":
+        text = f"inttoptr (i64 {value} to ptr)"
+    elif kind in ("float", "double"):
+        text = repr(float(value))
+    else:
+        assert isinstance(value, int)
+        text = str(value % (1 << int(kind[1:])))
+    return f"define internal {match[1]}{kind} @{name}() alwaysinline {{\n  ret {kind} {text}\n}}"
+
+
+def _exit(index: int) -> list[str]:
+    lines = [".section .text.unlikely.exits,\\22ax\\22,@progbits", f".globl exit_{index}", f".hidden exit_{index}"]
+    return [*lines, f"exit_{index}: movl ${index}, whole_trace_index(%rip)", "jmp whole_trace_exit", ".text"]

@@ -15,6 +15,8 @@ VM never has to copy its instructions into ours. Everything else has a default.
     [holes]
     oparg   = { value = "instruction->oparg", type = "uint16_t", range = [0, 255] }
     target  = { value = "instruction->target", kind = "label" }
+    [versions]                            # code for the case that a hole is 0, or small, and so on: chosen in the emit function
+    limit   = 16                          # of versions that a stencil may have; 1 for none (default as shown)
     [vm]                                  # only for stencilgen.load() in Python: how to build the VM's C functions
     sources = ["vm.c"]
     flags   = ["-lm"]
@@ -69,6 +71,10 @@ class Hole(_Table):
     range: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
 
 
+class Versions(_Table):
+    limit: Annotated[int, Field(ge=1, le=256)] = 16
+
+
 class VirtualMachine(_Table):
     sources: list[str] = []
     include: list[str] = []
@@ -82,6 +88,7 @@ class Config(_Table):
     stencils: Stencils
     instruction: InstructionType
     holes: dict[Name, Hole] = {}
+    versions: Versions = Versions()
     vm: VirtualMachine = VirtualMachine()
 
     @property
@@ -187,6 +194,8 @@ _EXAMPLES = {
     "instruction.type": 'type = "Instruction"',
     "instruction.header": 'header = "vm.h"',
     "instruction.names": 'names = "OP_{}"',
+    "versions": "[versions] with limit = 16",
+    "versions.limit": "limit = 16",
 }
 
 

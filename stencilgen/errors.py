@@ -7,7 +7,7 @@ prints it and leaves with exit code 2; everything else that escapes is a defect 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-__all__ = ["ClangWarning", "Diagnostic", "UserError"]
+__all__ = ["BuildWarning", "ClangWarning", "Diagnostic", "UserError", "VersionWarning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +42,13 @@ class UserError(Exception):
         return UserError, (self.diagnostics,)  # so that it can come from another process
 
 
-class ClangWarning(UserWarning):
+class BuildWarning(UserWarning):
+    """What the author of stencils should know of a build that succeeds; it names file and line."""
+
+
+class VersionWarning(BuildWarning):
+    """A stencil would have more versions than the configuration allows."""
+
+
+class ClangWarning(BuildWarning):
     """What Clang has to say about stencils that it compiles all the same, in its own words, with file and line."""

@@ -10,6 +10,7 @@ from: building again does only what changed.
 import hashlib
 import os
 import re
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from stencilgen.config import Config
 from stencilgen.emit.constants import merged, pool
 from stencilgen.emit.dasc_file import dasc_file
 from stencilgen.emit.header import Emitter, Extern, HeaderContent, StateParameter, render_header
-from stencilgen.errors import UserError
+from stencilgen.errors import UserError, VersionWarning
 from stencilgen.facts import Facts, examine, layouts, require_sound
 from stencilgen.finish import BuiltStencil, finish_unit
 from stencilgen.output import write_files
@@ -109,6 +110,7 @@ def build(
         places = {name: source.position for name, source in facts.stencils.items()}
         stencils = tuple(store[keys[name]].at(place.file, place.line) for name, place in places.items())
         store.save(keys.values() if only is None else None)
+        _warn_of_limits(config, stencils)
         structures = layouts(facts.structures, visible.result(), config.directory)
 
     constants = pool(merged(item for stencil in stencils for item in stencil.constants.items()))
@@ -136,6 +138,19 @@ def build(
         fingerprint=mark,
         state=facts.state,
     )
+
+
+def _warn_of_limits(config: Config, stencils: Iterable[BuiltStencil]) -> None:
+    """A VersionWarning for each stencil whose conditions need more versions than there may be."""
+    for stencil in stencils:
+        if stencil.conditions and config.versions.limit > 1:
+            tests = ", ".join(f"'{condition}'" for condition in stencil.conditions)
+            what = (
+                f"{stencil.file}:{stencil.line}: stencil {stencil.name} has {config.versions.limit} versions, and would "
+                f"need more: its code still tests {tests}\n  → compute with these values instead of branching on them, split the stencil, "
+                f"or raise limit in [versions] of {config.path.name}"
+            )
+            warnings.warn(what, VersionWarning, stacklevel=3)
 
 
 def fingerprint(config: Config) -> str:
@@ -239,7 +254,7 @@ def _line_of_stencil(source: Path, name: str) -> int:
 def stencil_keys(config: Config, module: Module, facts: Facts) -> dict[str, str]:
     """For each stencil a digest of all that its emit function is made from: code, state, configuration, LLVM, ourselves."""
     kinds = "".join(parameter.kind for parameter in facts.state)
-    holes = config.model_dump_json(include={"holes", "instruction"})
+    holes = config.model_dump_json(include={"holes", "instruction", "versions"})
     common = _digest(VERSION, str(RUNTIME_ABI), _own_code(), version("llvmlite"), kinds, holes)
     return {name: _digest(common, module.fingerprint(name)) for name in facts.stencils}
 
@@ -253,7 +268,7 @@ def compile_units(
         return
     holes = {name: hole for unit in units for name, hole in unit.holes.items()}
     ranges = {name: (hole.range[0], hole.range[1]) for name, hole in holes.items() if hole.range}
-    options = CompileOptions(fold=FoldOptions(hole_ranges=ranges))
+    options = CompileOptions(fold=FoldOptions(hole_ranges=ranges), version_limit=config.versions.limit)
     try:
         compiled = compile_functions(module, [unit.name for unit in units], options, jobs)
     except CodegenError as error:

@@ -28,6 +28,11 @@ def statistics(stencils: Sequence["BuiltStencil"], constants: Pool) -> dict[str,
                 "frame_bytes": stencil.frame,
                 "jit_time_values": len(stencil.expressions),
                 "rules": {rule: count for rule, count in sorted(stencil.rules.items()) if count},
+                "without_versions": _bytes(stencil.without_versions),
+                "versions": [
+                    {"when": version.condition, **_bytes((version.max_hot, version.max_cold))}
+                    for version in stencil.versions
+                ],
             }
             for stencil in stencils
         },
@@ -36,6 +41,35 @@ def statistics(stencils: Sequence["BuiltStencil"], constants: Pool) -> dict[str,
             "max_hot_bytes": sum(stencil.max_hot for stencil in stencils),
             "max_cold_bytes": sum(stencil.max_cold for stencil in stencils),
             "constant_bytes": len(constants.content),
+            "versions": _gain([stencil for stencil in stencils if len(stencil.versions) > 1]),
             "rules": dict(sorted(rules.items())),
         },
     }
+
+
+def _gain(stencils: Sequence["BuiltStencil"]) -> dict[str, Any]:
+    """What versions bought: of the stencils that have some, the bytes of a version on average, and without versions."""
+    return {
+        "stencils": len(stencils),
+        "versions": sum(len(stencil.versions) for stencil in stencils),
+        "average": _bytes(
+            (
+                round(sum(_average([version.max_hot for version in stencil.versions]) for stencil in stencils)),
+                round(sum(_average([version.max_cold for version in stencil.versions]) for stencil in stencils)),
+            )
+        ),
+        "without": _bytes(
+            (
+                sum(stencil.without_versions[0] for stencil in stencils),
+                sum(stencil.without_versions[1] for stencil in stencils),
+            )
+        ),
+    }
+
+
+def _bytes(sizes: tuple[int, int]) -> dict[str, int]:
+    return {"max_hot_bytes": sizes[0], "max_cold_bytes": sizes[1]}
+
+
+def _average(values: Sequence[int]) -> float:
+    return sum(values) / len(values)

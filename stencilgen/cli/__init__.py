@@ -21,7 +21,7 @@ from typing import TextIO
 
 import click
 
-from stencilgen.errors import ClangWarning, UserError
+from stencilgen.errors import BuildWarning, UserError
 from stencilgen.version import VERSION
 
 __all__ = ["main", "stencilgen"]
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wants_traceback = len(arguments) < len(given) or os.environ.get("STENCILGEN_TRACEBACK", "") not in ("", "0")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("always", ClangWarning)
+            warnings.simplefilter("always", BuildWarning)
             warnings.showwarning = _show_warning
             return _exit_code(stencilgen.main(args=arguments, prog_name="stencilgen", standalone_mode=False))
     except UserError as error:
@@ -128,7 +128,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """In place of warnings.showwarning: Clang has named the line that matters."""
+    """In place of warnings.showwarning: the warning itself names the line that matters."""
     click.echo(message, err=True)
 
 

@@ -124,6 +124,10 @@ def _stages(config: Config, built: "BuiltStencil") -> Iterator[tuple[str, str, s
     yield "folded IR: what is known at JIT time is a symbol", meaning + built.folded_ir, ""
     yield "assembly", built.assembly, "gas"
     fired = ", ".join(f"{rule} {count}×" for rule, count in sorted(built.rules.items()) if count)
+    if len(built.versions) > 1:
+        rows = [f"{v.max_hot:>5} hot {v.max_cold:>5} cold   if {v.condition}" for v in built.versions]
+        hot, cold = built.without_versions
+        yield "versions: bytes at most", "\n".join([*rows, f"{hot:>5} hot {cold:>5} cold   without versions"]), ""
     yield f".dasc{f' (rules: {fired})' if fired else ''}", built.dasc, "c"
     yield f"C emitter: at most {built.max_hot} bytes hot, {built.max_cold} cold", built.c_source, "c"
 

@@ -23,6 +23,7 @@ def command(config: Config, target: str, jobs: int | None, as_json: bool) -> Non
     """Show the size of every stencil and how often each peephole rule fired.
 
     Sizes are in bytes and the largest that an emit function can write: operands that are small make shorter code.
+    Without: the hot bytes if the stencil had one version only, which tests at run time what is known when it is emitted.
     """
     from stencilgen.pipeline import build
 
@@ -39,13 +40,17 @@ def command(config: Config, target: str, jobs: int | None, as_json: bool) -> Non
     sizes.add_column("cold", f"{total['max_cold_bytes']:,}", justify="right")
     sizes.add_column("frame", justify="right")
     sizes.add_column("values", justify="right")
+    sizes.add_column("versions", justify="right")
+    sizes.add_column("without", justify="right")
     sizes.add_column("where")
     by_size = sorted(
         stencils.items(), key=lambda item: (-item[1]["max_hot_bytes"] - item[1]["max_cold_bytes"], item[0])
     )
     for name, row in by_size:
         numbers = (row["max_hot_bytes"], row["max_cold_bytes"], row["frame_bytes"], row["jit_time_values"])
-        sizes.add_row(name, *map(_number, numbers), row["source"])
+        versions = len(row["versions"])
+        without = row["without_versions"]["max_hot_bytes"] if versions > 1 else 0
+        sizes.add_row(name, *map(_number, (*numbers, versions if versions > 1 else 0, without)), row["source"])
     out.print(sizes)
     if total["rules"]:
         rules = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
@@ -55,6 +60,14 @@ def command(config: Config, target: str, jobs: int | None, as_json: bool) -> Non
             rules.add_row(rule, f"{count:,}")
         out.print()
         out.print(rules)
+    gain = total["versions"]
+    if gain["versions"]:
+        with_versions, without = gain["average"], gain["without"]
+        out.print(
+            f"\n{plural(gain['stencils'], 'stencil')} with {plural(gain['versions'], 'version')}: "
+            f"{with_versions['max_hot_bytes']:,} bytes hot, {with_versions['max_cold_bytes']:,} cold (average of the versions); "
+            f"without versions {without['max_hot_bytes']:,} and {without['max_cold_bytes']:,}"
+        )
     out.print(f"\nconstants: {total['constant_bytes']:,} bytes")
 
 

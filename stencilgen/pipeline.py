@@ -147,8 +147,8 @@ def _warn_of_limits(config: Config, stencils: Iterable[BuiltStencil]) -> None:
             tests = ", ".join(f"'{condition}'" for condition in stencil.conditions)
             what = (
                 f"{stencil.file}:{stencil.line}: stencil {stencil.name} has {config.versions.limit} versions, and would "
-                f"need more: its code still tests {tests}\n  → compute with these values instead of branching on them, split the stencil, "
-                f"or raise limit in [versions] of {config.path.name}"
+                f"need more: its code still tests {tests}\n  → compute with these values instead of branching on them, "
+                f"split the stencil, or raise limit in [versions] of {config.path.name}"
             )
             warnings.warn(what, VersionWarning, stacklevel=3)
 

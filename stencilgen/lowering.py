@@ -23,6 +23,7 @@ from stencilgen.layout.conventions import INDIRECT, LIBCALL, state_registers
 from stencilgen.layout.frame import strip_frame
 from stencilgen.layout.liveness import Liveness
 from stencilgen.layout.placement import place, thread_jumps
+from stencilgen.layout.stack_maps import gather_stack_maps
 from stencilgen.peephole import optimize
 from stencilgen.unit import Unit
 from x86_64 import Address, Label, Memory, Symbol, Symbolic
@@ -95,7 +96,8 @@ def _lower(source: Source, config: Config) -> Lowered:
     function = read_function(unit.name, source.assembly, names.resolve)
     conventions = dict.fromkeys(names.externs, LIBCALL) | dict(source.conventions)
     code = build_code(function, state_registers(unit.state), conventions, INDIRECT, labels)
-    code = thread_jumps(strip_frame(code, file=unit.file, line=unit.line))
+    code = strip_frame(code, file=unit.file, line=unit.line)
+    code = thread_jumps(gather_stack_maps(code, file=unit.file, line=unit.line))
     code, rules = optimize(code)
     code = thread_jumps(code)
     hot, cold = place(code, Liveness(code))

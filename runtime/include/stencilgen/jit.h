@@ -199,6 +199,13 @@ typedef struct sg_unwind {
 
 sg_unwind sg_jit_unwind(const sg_jit *jit);
 
+/* Which 8-byte places of a trace's frame hold values during a call that a stencil makes by COLLECTING: their distances in
+ * bytes from the stack pointer as it is when the call has returned (in the callee: __builtin_frame_address(0) + 16,
+ * compiled with a frame pointer; in an unwinder: the callee's CFA). Stores at most `capacity` of them and returns
+ * their number; -1 for a call without such a map, or a return address that is not in this context. The collector may change
+ * the values. It may run in any thread. */
+int sg_stack_map(const sg_jit *jit, const void *return_address, uint32_t *offsets, int capacity);
+
 typedef struct sg_statistics {
     uint64_t traces;      /* alive */
     uint64_t allocations; /* calls of the C allocator since the context was created */

@@ -122,6 +122,44 @@ SG_HOLES
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+/* COLLECTING(call, value...): a call during which a collector may run and move objects. The values, at most 8 variables
+ * of 64 bits, lie in the trace's frame meanwhile, where sg_stack_map finds them by the call's return address; after the
+ * call each is what the collector has made of it.
+ *
+ *     COLLECTING(made = allocate(thread, 16), tos, list);
+ *
+ * No other variable may hold a reference, or an address derived from one, across the call. */
+#define COLLECTING(...) SG_COLLECTING_(SG_PICK_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0, ), __VA_ARGS__)
+#define SG_PICK_(call, a, b, c, d, e, f, g, h, count, ...) count
+#define SG_COLLECTING_(count, ...) SG_COLLECTING_OF_(count, __VA_ARGS__)
+#define SG_COLLECTING_OF_(count, ...) \
+    do {                              \
+        SG_DO_##count(__VA_ARGS__)    \
+    } while (0)
+#define SG_DO_0(call) SG_CALL_(call)
+#define SG_DO_1(call, a) SG_KEEP_(a, SG_DO_0(call))
+#define SG_DO_2(call, a, ...) SG_KEEP_(a, SG_DO_1(call, __VA_ARGS__))
+#define SG_DO_3(call, a, ...) SG_KEEP_(a, SG_DO_2(call, __VA_ARGS__))
+#define SG_DO_4(call, a, ...) SG_KEEP_(a, SG_DO_3(call, __VA_ARGS__))
+#define SG_DO_5(call, a, ...) SG_KEEP_(a, SG_DO_4(call, __VA_ARGS__))
+#define SG_DO_6(call, a, ...) SG_KEEP_(a, SG_DO_5(call, __VA_ARGS__))
+#define SG_DO_7(call, a, ...) SG_KEEP_(a, SG_DO_6(call, __VA_ARGS__))
+#define SG_DO_8(call, a, ...) SG_KEEP_(a, SG_DO_7(call, __VA_ARGS__))
+/* The places are described behind the call, by a no-operation that begins the list and one with each as its operand
+ * (stencilgen/layout/stack_maps.py). The memory operands make the compiler keep the value there, and read it again. */
+#define SG_CALL_(call) \
+    call;              \
+    __asm__ volatile("nopl (%%rbx)" : : : "memory");
+#define SG_KEEP_(value, inner)                                                                       \
+    {                                                                                                \
+        _Static_assert(sizeof(value) == 8, "COLLECTING keeps pointers and integers of 64 bits");     \
+        __typeof__(value) sg_kept = (value);                                                         \
+        __asm__ volatile("" : "+m"(sg_kept) : : "memory");                                           \
+        inner                                                                                        \
+        __asm__ volatile("nopl %0" : "+m"(sg_kept) : : "memory");                                    \
+        (value) = sg_kept;                                                                           \
+    }
+
 extern STENCIL(__sg_continue);
 extern __attribute__((cold)) STENCIL(__sg_exit);
 

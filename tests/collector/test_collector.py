@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_missing_place_is_detected(built: Build, tmp_path: Path) -> None:
 def test_maps_lie_right_behind_their_calls(built: Build) -> None:
     for stencil in built.stencils:
         lines = [line.strip(" |") for line in stencil.dasc.splitlines()]
-        for line, following in zip(lines, lines[1:], strict=False):
+        for line, following in pairwise(lines):
             assert ("nop dword [rbx]" in following) <= line.startswith("call"), stencil.dasc
         expected = {"NUMBER": 1, "PAIR": 1, "TREE": 2, "MANY": 1, "RARELY": 1, "WIDE_FRAME": 1}.get(stencil.name, 0)
         assert stencil.dasc.count("nop dword [rbx]") >= expected

@@ -31,11 +31,12 @@ def draw(plot: Plot, folder: Path) -> Path:
     axes.grid(axis="y", alpha=0.3)
     if "y" in plot.logarithmic:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
     if "x" in plot.logarithmic:
         axes.set_xscale("log")
     if plot.reference is not None:
         axes.axhline(plot.reference, color="black", linewidth=1, linestyle="--")
-    axes.legend(frameon=False, fontsize="small", ncols=3)
+    figure.legend(loc="outside lower center", frameon=False, fontsize="small", ncols=5)
     path = folder / f"{plot.name}.svg"
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
@@ -48,8 +49,10 @@ def _bars(axes: Any, plot: Plot) -> None:
     for number, series in enumerate(plot.series):
         shift = (number - (len(plot.series) - 1) / 2) * width
         known = [(names.index(x) + shift, y) for x, y in zip(series.x, series.y, strict=True) if y is not None]
-        axes.bar([x for x, _ in known], [y for _, y in known], width, label=series.name, color=_colour(number))
-    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+        base = plot.reference or 0.0  # bars grow up and down from what they are compared with
+        heights = [y - base for _, y in known]
+        axes.bar([x for x, _ in known], heights, width, bottom=base, label=series.name, color=_colour(number))
+    axes.set_xticks(range(len(names)), names, rotation=25, ha="right")
 
 
 def _lines(axes: Any, plot: Plot) -> None:

@@ -25,14 +25,16 @@ def run(options: Options) -> Report:
     everyone, missing = contenders(options)
     left_out = {}
     if options.quick:  # what compiles for seconds runs one program only
-        why = "it compiles for seconds", "leave out --quick"
-        slow = [(one.name, program) for one in everyone if one.slow for program in chosen[1:]]
-        left_out = {(name, program): NotMeasured(f"{program} in {name}", *why) for name, program in slow}
+        for one in (one for one in everyone if one.slow):
+            reason = NotMeasured(
+                f"{one.name} on {len(chosen) - 1} more", "it compiles for seconds", "leave out --quick"
+            )
+            left_out |= {(one.name, program): reason for program in chosen[1:]}
     with tempfile.TemporaryDirectory(prefix="bench-programs-") as folder:
         sampler = Sampler(everyone, Path(folder), left_out)
         jobs = [Job(name, SHORT[name] if options.quick else full_size(name)) for name in chosen]
         parts = [
-            times.measure(sampler, jobs, rounds=2 if options.quick else 9),
+            times.measure(sampler, jobs, rounds=2 if options.quick else 7),
             warmup.measure(sampler, chosen[:2] if options.quick else chosen, quick=options.quick),
             counts.measure(sampler, chosen[:3] if options.quick else chosen, quick=options.quick),
             code.measure(sampler, jobs),
@@ -42,7 +44,11 @@ def run(options: Options) -> Report:
         tables=tuple(table for part in parts for table in part.tables),
         timings=tuple(timing for part in parts for timing in part.timings),
         plots=tuple(plot for part in parts for plot in part.plots),
-        not_measured=(*missing, *sampler.cannot.values(), *(one for part in parts for one in part.not_measured)),
+        not_measured=(
+            *missing,
+            *dict.fromkeys(sampler.cannot.values()),
+            *(one for part in parts for one in part.not_measured),
+        ),
         notes=("How each was set up:", *setups),
         differences=tuple(sampler.differences),
         versions={one.name: one.version for one in everyone if one.version},

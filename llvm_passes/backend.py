@@ -99,6 +99,28 @@ def clean_up(text: str, names: Collection[str] | None = None) -> llvm.ModuleRef:
     return module
 
 
+def simplify(text: str, names: Collection[str]) -> llvm.ModuleRef:
+    """The module with its functions `names` after LLVM's scalar optimisations, as Clang runs them on a function; nothing is
+    vectorised or unrolled.
+    """
+    module = parse(text)
+    passes = llvm.create_pass_builder(_target_machine(), _scalar_tuning()).getFunctionPassManager()
+    passes.add_dead_store_elimination_pass()
+    passes.add_simplify_cfg_pass()
+    builder = _pass_builder()
+    wanted = frozenset(names)
+    for function in module.functions:
+        if function.name in wanted:
+            passes.run(function, builder)
+    return module
+
+
+def _scalar_tuning() -> llvm.PipelineTuningOptions:
+    tuning = llvm.create_pipeline_tuning_options(speed_level=2)
+    tuning.loop_unrolling = tuning.loop_vectorization = tuning.slp_vectorization = False
+    return tuning
+
+
 def link(texts: Sequence[str]) -> str:
     """The modules as one. Raises LlvmError, for instance when two define the same function."""
     first, *others = (parse(text) for text in texts)

@@ -18,15 +18,20 @@ from pathlib import Path
 
 from llvm_passes.assembly import DataObject
 from llvm_passes.callees import Callee
+from llvm_passes.derive import Derived, DeriveRequest
 from llvm_passes.expression import JitExpr
 from llvm_passes.fold import FoldOptions
 from llvm_passes.module import Module, split_module
 from llvm_passes.symbols import JitSymbol
+from llvm_passes.window import Stack
 
 _CHUNK_MINIMUM = 40
 """Fewer functions than this are not worth a worker of their own: loading LLVM takes as long as compiling about as
 many.
 """
+
+_SEQUENCES_MINIMUM = 8
+"""The same for sequences from which units are derived: each gives about ten functions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,32 @@ def link(modules: Iterable[str]) -> str:
     return answer
 
 
+def derive(
+    module: Module, sequences: Iterable[tuple[str, ...]], stack: Stack, jobs: int = 1
+) -> tuple[Module, Derived]:
+    """The units of these sequences of stencils, and a module that defines them. Raises CodegenError, InternalError."""
+    wanted = tuple(sequences)
+    count = max(1, min(jobs, -(-len(wanted) // _SEQUENCES_MINIMUM)))
+    chunks = [chunk for chunk in (wanted[number::count] for number in range(count)) if chunk]
+    with ThreadPoolExecutor(max_workers=count) as pool:
+        results = list(pool.map(lambda chunk: _derive_chunk(module, chunk, stack), chunks))
+    variants = tuple(variant for result in results for variant in result.variants)
+    reasons = {parts: reason for result in results for parts, reason in result.reasons.items()}
+    text = link(result.ir for result in results) if results else ""
+    return split_module(text), Derived(text, variants, reasons)
+
+
+def _derive_chunk(module: Module, sequences: tuple[tuple[str, ...], ...], stack: Stack) -> Derived:
+    names = dict.fromkeys(name for parts in sequences for name in parts) or list(module.functions)[:1]
+    answer = _ask_worker(DeriveRequest(module.extract(names), sequences, stack))
+    if isinstance(answer, Failure):
+        if answer.internal:
+            raise InternalError("", answer.message)
+        raise CodegenError("", answer.message)
+    assert isinstance(answer, Derived)
+    return answer
+
+
 def _compile_chunk(module: Module, names: tuple[str, ...], options: CompileOptions) -> list[CompiledFunction]:
     answer = _ask_worker(Request(module.extract(names), names, options))
     if isinstance(answer, list):
@@ -169,10 +200,10 @@ def _compile_chunk(module: Module, names: tuple[str, ...], options: CompileOptio
     return _compile_chunk(module, names[:half], options) + _compile_chunk(module, names[half:], options)
 
 
-Answer = list[CompiledFunction] | str | Failure
+Answer = list[CompiledFunction] | str | Derived | Failure
 
 
-def _ask_worker(request: Request | LinkRequest) -> Answer:
+def _ask_worker(request: Request | LinkRequest | DeriveRequest) -> Answer:
     """Have a process of its own answer the request; its death is a Failure."""
     root = str(Path(__file__).resolve().parent.parent)
     environment = dict(os.environ)
@@ -186,7 +217,7 @@ def _ask_worker(request: Request | LinkRequest) -> Answer:
     )
     if finished.returncode == 0 and finished.stdout:
         answer = pickle.loads(finished.stdout)
-        assert isinstance(answer, list | str | Failure)
+        assert isinstance(answer, list | str | Derived | Failure)
         return answer
     return Failure(_last_words(finished.stderr.decode(errors="replace"), finished.returncode))
 

@@ -11,6 +11,7 @@ import sys
 import traceback
 
 from llvm_passes.codegen import Answer, Failure, LinkRequest, Request
+from llvm_passes.derive import DeriveRequest, derive
 
 
 def main() -> None:
@@ -18,12 +19,12 @@ def main() -> None:
     answer_to = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     request = pickle.load(sys.stdin.buffer)
-    assert isinstance(request, Request | LinkRequest)
+    assert isinstance(request, Request | LinkRequest | DeriveRequest)
     with answer_to:
         pickle.dump(answer(request), answer_to, protocol=pickle.HIGHEST_PROTOCOL)
 
 
-def answer(request: Request | LinkRequest) -> Answer:
+def answer(request: Request | LinkRequest | DeriveRequest) -> Answer:
     """Do what is asked; LLVM's complaints come back as a Failure."""
     from llvm_passes.backend import LlvmError, link
     from llvm_passes.generate import generate
@@ -31,6 +32,8 @@ def answer(request: Request | LinkRequest) -> Answer:
     try:
         if isinstance(request, LinkRequest):
             return link(request.modules)
+        if isinstance(request, DeriveRequest):
+            return derive(request)
         return generate(request.text, request.names, request.options)
     except LlvmError as error:
         return Failure(str(error))

@@ -17,6 +17,10 @@ VM never has to copy its instructions into ours. Everything else has a default.
     target  = { value = "instruction->target", kind = "label" }
     [versions]                            # code for the case that a hole is 0, or small, and so on: chosen in the emit function
     limit   = 16                          # of versions that a stencil may have; 1 for none (default as shown)
+    [stack]                               # an operand stack whose topmost entries may be kept in registers (default: none)
+    pointer = "sp"                        # the state parameter that points at its first free entry; it grows upwards
+    registers = 3                         # entries in registers at most
+    escapes = ["vm_collect"]              # functions that look at the stack without being handed a pointer into it
     [vm]                                  # only for stencilgen.load() in Python: how to build the VM's C functions
     sources = ["vm.c"]
     flags   = ["-lm"]
@@ -32,7 +36,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from stencilgen.errors import Diagnostic, UserError
 from stencilgen.toolchain.flags import refused_flags
 
-__all__ = ["Config", "Hole", "load_config"]
+__all__ = ["Config", "Hole", "StackTable", "load_config"]
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Expression = Annotated[str, Field(min_length=1), AfterValidator(lambda text: _one_line(text))]
@@ -75,6 +79,15 @@ class Versions(_Table):
     limit: Annotated[int, Field(ge=1, le=256)] = 16
 
 
+class StackTable(_Table):
+    """The operand stack. Entries above its pointer are dead, and stencils access it through the pointer alone."""
+
+    pointer: Name
+    slot: Literal[8] = 8
+    registers: Annotated[int, Field(ge=1, le=4)] = 3
+    escapes: list[str] = []
+
+
 class VirtualMachine(_Table):
     sources: list[str] = []
     include: list[str] = []
@@ -89,6 +102,7 @@ class Config(_Table):
     instruction: InstructionType
     holes: dict[Name, Hole] = {}
     versions: Versions = Versions()
+    stack: StackTable | None = None
     vm: VirtualMachine = VirtualMachine()
 
     @property
@@ -196,6 +210,10 @@ _EXAMPLES = {
     "instruction.names": 'names = "OP_{}"',
     "versions": "[versions] with limit = 16",
     "versions.limit": "limit = 16",
+    "stack": '[stack] with pointer = "sp"',
+    "stack.pointer": 'pointer = "sp"',
+    "stack.slot": "slot = 8",
+    "stack.registers": "registers = 3",
 }
 
 

@@ -125,6 +125,8 @@ struct sg_fixup {
     uint32_t index, target;
 };
 
+typedef struct sg_planner sg_planner;
+
 struct sg_code {
     sg_jit *jit;
     uint32_t hot, hot_size, hot_block; /* offset in the region, bytes used, bytes taken */
@@ -148,6 +150,9 @@ struct sg_jit {
     FILE *perf_map; /* or NULL */
     uint32_t unwind_size;
     _Alignas(8) uint8_t unwind[SG_MAX_UNWIND]; /* an .eh_frame section */
+    sg_planner *planner; /* NULL until the first trace of a VM with units */
+    sg_selection selection;
+    uint64_t selection_seed;
 };
 
 /* False and words if this process only inherited the context by fork. */
@@ -157,6 +162,10 @@ SG_INTERNAL bool sg_jit_owned(const sg_jit *jit, sg_error *error);
 
 /* Describe all code of the context; the shim lies at this executable address. */
 SG_INTERNAL void sg_write_unwind(sg_jit *jit, const uint8_t *shim, size_t shim_size);
+
+/* ---- plan.c ---- */
+
+SG_INTERNAL void sg_planner_destroy(sg_planner *planner);
 
 /* ---- perf.c ---- */
 

@@ -117,6 +117,10 @@ sg_jit *sg_jit_create(const sg_vm *vm, const sg_options *options, sg_error *erro
         sg_jit_destroy(jit);
         return NULL;
     }
+    if (options != NULL) {
+        jit->selection = options->selection;
+        jit->selection_seed = options->seed;
+    }
     jit->as.jit = jit;
     jit->as.base = jit->region.writable;
     jit->as.bias = (intptr_t)((uintptr_t)jit->region.executable - (uintptr_t)jit->region.writable);
@@ -135,6 +139,7 @@ void sg_jit_destroy(sg_jit *jit)
         return;
     }
     sg_perf_close(jit);
+    sg_planner_destroy(jit->planner);
     sg_literals_destroy(&jit->literals);
     sg_arena_destroy(&jit->hot);
     sg_arena_destroy(&jit->cold);

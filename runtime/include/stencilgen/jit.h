@@ -102,10 +102,19 @@ static inline void sg_measure_op(sg_size *size, const sg_op *op)
 
 /* ---- Contexts ---- */
 
+/* How units are chosen where a micro-op has several (see plan.h); all but the first are for tests. */
+typedef enum sg_selection {
+    SG_SELECT_BEST,   /* the cheapest way through the trace */
+    SG_SELECT_PLAIN,  /* each micro-op by itself, the whole stack in memory */
+    SG_SELECT_RANDOM, /* any way, drawn from `seed` */
+} sg_selection;
+
 typedef struct sg_options {
     const void *near; /* the region lies within 1.75 GB of this VM code; NULL: of a runtime function */
     size_t size;      /* bytes of the region, reserved but not yet used; 0: 64 MB; at most 1 GB */
     bool perf_map;    /* name each micro-op's code in /tmp/perf-PID.map for perf; makes compiling slow */
+    sg_selection selection;
+    uint64_t seed;
 } sg_options;
 
 /* NULL: error->text says why. `options` and `error` may be NULL. `vm` must live as long as the context. */

@@ -1,0 +1,78 @@
+/* Choosing units for a trace: what a generated header tells the planner, and what it gets back.
+ *
+ * A VM may have several emit functions (units) for one micro-op, which differ in how many of the topmost stack
+ * entries they find in registers and leave there, and units that do several micro-ops at once. The number of
+ * entries in registers is the *state* between two micro-ops. A trace begins and ends in state 0, and jumps arrive
+ * in state 0.
+ *
+ * The generated header has one row of choices for each sequence of micro-ops that has units: for each state
+ * before and after it the cheapest *step* (a unit, with the transitions that it needs around it) and its cost.
+ */
+#ifndef STENCILGEN_PLAN_H
+#define STENCILGEN_PLAN_H
+
+#include "emit.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    SG_MAX_STATES = 5,
+    SG_MAX_UNIT = 4,         /* micro-ops in a unit */
+    SG_NEVER = 0x20000000,   /* the cost of what cannot be */
+};
+
+/* A unit and the transitions before and after it, as indices into the header's table of emit functions; 0: none. */
+typedef struct sg_step {
+    uint16_t before, unit, after, length;
+} sg_step;
+
+/* A longer sequence: what follows the sequence without its last micro-op (or, at first, its first micro-op).
+ * Those of one prefix are neighbours. */
+typedef struct sg_longer {
+    uint16_t op;         /* the last micro-op */
+    uint16_t next;       /* the first sequence that is longer by one, and how many there are */
+    uint16_t next_count;
+    uint16_t row;        /* its choices, or 0: it has none itself */
+} sg_longer;
+
+typedef struct sg_choices {
+    uint32_t states; /* 1 + the entries in registers at most */
+    /* [row][before][after]; rows are micro-ops' opcodes, then longer sequences */
+    const uint32_t *costs;
+    const uint16_t *steps;
+    const sg_longer *longer; /* NULL: there are only units of one micro-op */
+    const uint16_t *first;   /* by opcode: the first sequence of two, ... */
+    const uint16_t *first_count; /* ... and how many there are */
+    /* Whether the operands of the micro-ops from `instruction` on are as the units of this row want them; NULL: always. */
+    bool (*fits)(const void *instruction, uint32_t row);
+    size_t instruction_size;
+} sg_choices;
+
+/* One trace: filled in by the header's loop over it, then by sg_choose. */
+typedef struct sg_plan {
+    uint16_t *ops;   /* by position: the opcode */
+    uint8_t *target; /* by position, `length` included: may a jump arrive here? */
+    uint16_t *steps; /* by position: the index of the step that begins here, if one does */
+    uint32_t length;
+} sg_plan;
+
+/* An empty plan for a trace; NULL after recording an error. Valid until the next one. */
+sg_plan *sg_plan_begin(sg_assembler *as, uint32_t length);
+/* Fill in plan->steps: the cheapest way through the trace, or what sg_options.selection says. */
+void sg_choose(sg_assembler *as, sg_plan *plan, const sg_choices *choices);
+
+/* A jump goes to this position; one beyond the trace's end is an error of the emit function. */
+static inline void sg_plan_target(sg_plan *plan, uint64_t position)
+{
+    if (position <= plan->length) {
+        plan->target[position] = 1;
+    }
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,146 @@
+"""The choices as C: the tables that the runtime's planner reads, and the loop that emits what it chose.
+
+The loop knows the VM's own types: the compiler inlines the reading of an opcode and of the labels a micro-op may jump to.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from stencilgen.units.choice import Choices, Step
+
+__all__ = ["Tables", "Unit", "render_tables"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An emit function beside those of the stencils."""
+
+    name: str
+    c_source: str
+    max_hot: int
+    max_cold: int
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """All that a header holds of units.
+
+    labels: by stencil, the C expressions of the positions that it may jump to; sizes: by stencil, the most (hot bytes, cold
+    bytes, frame) of any step that begins with it.
+    """
+
+    units: Sequence[Unit]
+    choices: Choices
+    labels: Mapping[str, Sequence[str]]
+    sizes: Mapping[str, tuple[int, int, int]]
+
+
+def render_tables(tables: Tables, names: Sequence[str], opcode: Callable[[str], str], instruction: str, read: str) -> str:
+    """C for the tables, and `sg_emit`. names: all stencils; opcode: a stencil's C constant; instruction: the C type of one;
+    read: the C expression of its opcode.
+    """
+    order = [*names, *(unit.name for unit in tables.units)]
+    numbers = {name: number for number, name in enumerate(order, start=1)} | {"": 0}
+    steps: dict[tuple[int, int, int, int], int] = {}
+    states = tables.choices.states
+
+    def number(step: Step | None) -> int:
+        if step is None:
+            return 0
+        key = (numbers[step.before], numbers[step.unit], numbers[step.after], step.length)
+        return steps.setdefault(key, len(steps))
+
+    costs, chosen = [], []
+    for name in names:
+        matrix = tables.choices.matrices[name,]
+        costs.append(_row(opcode(name), [str(step.cost) if step else "SG_NEVER" for row in matrix for step in row]))
+        chosen.append(_row(opcode(name), [str(number(step)) for row in matrix for step in row]))
+    emitters = "".join(f"    emit_{name},\n" for name in order)
+    rows = "".join(f"    {{{', '.join(map(str, key))}}},\n" for key in steps)
+    return f"""\
+/* The emit functions of all units: the stencils, then their variants NAME__IN_OUT, which find IN stack entries in
+ * registers and leave OUT there. 0 stands for none. */
+static void (*const sg_units[])(sg_assembler *as, const {instruction} *instruction) = {{
+    NULL,
+{emitters}}};
+
+/* A unit with the transitions around it: before, unit, after, micro-ops. */
+static const sg_step sg_steps[] = {{
+{rows}}};
+
+/* For each micro-op, by the entries in registers before and after it: what the cheapest step costs, and which it is. */
+static const uint32_t sg_costs[][{states * states}] = {{
+{"".join(costs)}}};
+static const uint16_t sg_chosen[][{states * states}] = {{
+{"".join(chosen)}}};
+
+static const sg_choices sg_unit_choices = {{
+    .states = {states}, .costs = sg_costs[0], .steps = sg_chosen[0], .instruction_size = sizeof({instruction}),
+}};
+
+{_marking(tables, opcode, instruction)}
+static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
+{{
+    const {instruction} *const instructions = trace;
+    sg_plan *const plan = sg_plan_begin(as, length);
+    if (plan == NULL) {{
+        return;
+    }}
+    for (uint32_t i = 0; i < length; i++) {{
+        const {instruction} *const instruction = &instructions[i];
+        plan->ops[i] = (uint16_t)({read});
+        sg_mark_targets(plan, instruction, plan->ops[i]);
+    }}
+    sg_choose(as, plan, &sg_unit_choices);
+    for (uint32_t i = 0; i < length;) {{
+        const {instruction} *const instruction = &instructions[i];
+        const sg_step *const step = &sg_steps[plan->steps[i]];
+        sg_begin_micro_op(as, i);
+        if (step->before != 0) {{
+            sg_units[step->before](as, instruction);
+        }}
+        sg_units[step->unit](as, instruction);
+        if (step->after != 0) {{
+            sg_units[step->after](as, instruction);
+        }}
+        for (const uint32_t next = i + step->length; ++i < next;) {{
+            sg_begin_micro_op(as, i);
+        }}
+    }}
+}}
+"""
+
+
+def _row(index: str, values: Sequence[str]) -> str:
+    return f"    [{index}] = {{{', '.join(values)}}},\n"
+
+
+def _marking(tables: Tables, opcode: Callable[[str], str], instruction: str) -> str:
+    cases: dict[tuple[str, ...], list[str]] = {}
+    for name, labels in tables.labels.items():
+        if labels:
+            cases.setdefault(tuple(labels), []).append(name)
+    lines = []
+    for labels, names in cases.items():
+        lines += [f"    case {opcode(name)}:" for name in names]
+        lines += [f"        sg_plan_target(plan, (uint64_t)({label}));" for label in labels]
+        lines.append("        break;")
+    body = "".join(f"{line}\n" for line in lines)
+    if not body:
+        return f"""\
+static inline void sg_mark_targets(sg_plan *plan, const {instruction} *instruction, uint32_t opcode)
+{{
+    (void)plan, (void)instruction, (void)opcode; /* no micro-op jumps */
+}}
+"""
+    return f"""\
+/* Note where a micro-op may jump to. */
+static inline void sg_mark_targets(sg_plan *plan, const {instruction} *instruction, uint32_t opcode)
+{{
+    switch (opcode) {{
+{body}    default:
+        break;
+    }}
+}}
+"""

@@ -25,6 +25,7 @@ import llvm_passes
 from llvm_passes.codegen import CodegenError, CompileOptions, compile_functions
 from llvm_passes.fold import FoldOptions
 from llvm_passes.module import Module, UnreadableModule, split_module
+from llvm_passes.window import Stack
 from stencilgen.cache import Cache
 from stencilgen.config import Config
 from stencilgen.emit.constants import merged, pool
@@ -45,6 +46,8 @@ from stencilgen.toolchain.clang import (
 )
 from stencilgen.toolchain.header import examine_header
 from stencilgen.unit import Unit, unit_of
+from stencilgen.units.derivation import derive_units, stack_of
+from stencilgen.units.selection import VariantSet, select_units
 from stencilgen.version import RUNTIME_ABI, VERSION
 from stencilgen.workers import map_in_processes
 
@@ -58,7 +61,9 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A finished build. `rebuilt` counts the stencils that did not come from the cache."""
+    """A finished build. `rebuilt` counts the stencils that did not come from the cache; `units`: what else the planner may
+    choose.
+    """
 
     config: Config
     clang: Clang
@@ -70,6 +75,7 @@ class Build:
     rebuilt: int
     fingerprint: str
     state: tuple[StateParameter, ...]
+    units: tuple[BuiltStencil, ...] = ()
 
 
 def build(
@@ -109,21 +115,30 @@ def build(
             store[keys[stencil.name]] = stencil
         places = {name: source.position for name, source in facts.stencils.items()}
         stencils = tuple(store[keys[name]].at(place.file, place.line) for name, place in places.items())
-        store.save(keys.values() if only is None else None)
+        stack = stack_of(config, facts)
+        variant_keys = variants_keys(config, keys) if stack else {}
+        if stack:
+            build_variants(config, module, facts, stack, variant_keys, store, jobs, progress)
+        store.save([*keys.values(), *variant_keys.values()] if only is None else None)
         _warn_of_limits(config, stencils)
         structures = layouts(facts.structures, visible.result(), config.directory)
 
-    constants = pool(merged(item for stencil in stencils for item in stencil.constants.items()))
-    mark = _fingerprint(keys, facts)
+    variants = [store[key] for key in variant_keys.values()]
+    selection = select_units(config, stencils, variants, stack.registers) if stack else None
+    chosen = selection.units if selection else ()
+    everything = (*stencils, *chosen)
+    constants = pool(merged(item for stencil in everything for item in stencil.constants.items()))
+    mark = _fingerprint(config, keys, facts)
     header = render_header(
         config,
         HeaderContent(
             emitters=[Emitter(s.name, s.c_source, s.max_hot, s.max_cold, s.frame, s.ends) for s in stencils],
             pool=constants,
-            externs=externs(stencils, facts),
+            externs=externs(everything, facts),
             layouts=structures,
             state=facts.state,
             fingerprint=mark,
+            units=selection.tables if selection else None,
         ),
     )
     return Build(
@@ -131,12 +146,13 @@ def build(
         clang=clang,
         stencils=stencils,
         header=header,
-        dasc="\n".join((dasc.write(dasc_file(config, constants)), *(s.dasc for s in stencils))),
-        listing="\n".join(s.listing for s in stencils),
-        stats=statistics(stencils, constants),
+        dasc="\n".join((dasc.write(dasc_file(config, constants)), *(s.dasc for s in everything))),
+        listing="\n".join(s.listing for s in everything),
+        stats=statistics(stencils, constants) | ({"units": selection.statistics} if selection else {}),
         rebuilt=len(missing),
         fingerprint=mark,
         state=facts.state,
+        units=chosen,
     )
 
 
@@ -158,10 +174,12 @@ def fingerprint(config: Config) -> str:
     clang = find_clang()
     module, names = compile_sources(config, clang, os.cpu_count() or 1)
     facts = examine(module, config, names)
-    return _fingerprint(stencil_keys(config, module, facts), facts)
+    return _fingerprint(config, stencil_keys(config, module, facts), facts)
 
 
-def _fingerprint(keys: Mapping[str, str], facts: Facts) -> str:
+def _fingerprint(config: Config, keys: Mapping[str, str], facts: Facts) -> str:
+    if config.stack:
+        keys = variants_keys(config, keys)
     state = (f"{parameter.type} {parameter.name}" for parameter in facts.state)
     structures = (f"{s.name} {s.size} {s.members}" for s in facts.structures)
     return _digest(*keys, *keys.values(), *state, *structures)
@@ -257,6 +275,35 @@ def stencil_keys(config: Config, module: Module, facts: Facts) -> dict[str, str]
     holes = config.model_dump_json(include={"holes", "instruction", "versions"})
     common = _digest(VERSION, str(RUNTIME_ABI), _own_code(), version("llvmlite"), kinds, holes)
     return {name: _digest(common, module.fingerprint(name)) for name in facts.stencils}
+
+
+def variants_keys(config: Config, keys: Mapping[str, str]) -> dict[str, str]:
+    """For each stencil, and for "" (the transitions), the key of its variants."""
+    stack = config.stack.model_dump_json() if config.stack else ""
+    return {name: _digest("variants", stack, key) for name, key in {**keys, "": _digest(*keys.values())}.items()}
+
+
+def build_variants(
+    config: Config,
+    module: Module,
+    facts: Facts,
+    stack: Stack,
+    keys: Mapping[str, str],
+    store: Cache,
+    jobs: int,
+    progress: Progress,
+) -> None:
+    """Put the variants of all stencils, and the transitions, into the cache: a `VariantSet` under each key."""
+    missing = [name for name, key in keys.items() if key not in store]
+    if not missing:
+        return
+    derivation = derive_units(config, module, facts, stack, missing, jobs)
+    units = [derived.unit for derived in derivation.units]
+    built = {unit.name: unit for unit in compile_units(config, derivation.module, units, jobs, progress)}
+    for name in missing:
+        parts = (name,) if name else ()
+        found = tuple((d.variant, built[d.unit.name]) for d in derivation.units if d.variant.parts == parts)
+        store[keys[name]] = VariantSet(parts, found, derivation.reasons.get(name, ""))
 
 
 def compile_units(

@@ -9,11 +9,13 @@ fits the sources.
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from dasc import PRELUDE
 from stencilgen.config import Config
 from stencilgen.emit.constants import Pool
+from stencilgen.units.table import Tables, render_tables
 from stencilgen.version import RUNTIME_ABI, VERSION
 
 __all__ = ["Emitter", "Extern", "HeaderContent", "Layout", "StateParameter", "fingerprint_of", "render_header"]
@@ -60,7 +62,7 @@ class Emitter:
 
 @dataclass(frozen=True, slots=True)
 class HeaderContent:
-    """All that goes into a header, in the order of the sources."""
+    """All that goes into a header, in the order of the sources. units: what there is beside the stencils, if anything."""
 
     emitters: Sequence[Emitter]
     pool: Pool
@@ -68,6 +70,7 @@ class HeaderContent:
     layouts: Sequence[Layout]
     state: Sequence[StateParameter]
     fingerprint: str
+    units: Tables | None = None
 
 
 def fingerprint_of(header: str) -> str | None:
@@ -87,6 +90,7 @@ def render_header(config: Config, content: HeaderContent) -> str:
         _externs(content.externs),
         _constants(content.pool),
         *(emitter.c_source.rstrip() + "\n" for emitter in content.emitters),
+        *(unit.c_source.rstrip() + "\n" for unit in (content.units.units if content.units else ())),
         _description(config, content),
         _embedding(config, content.state),
         "#endif\n",
@@ -119,7 +123,7 @@ def _top(config: Config, content: HeaderContent) -> str:
 #define SG_EXTERN(name) sg_extern_##name
 {PRELUDE}#include <stencilgen/expression.h>
 #include <stencilgen/jit.h>
-
+{"#include <stencilgen/plan.h>" + chr(10) if content.units else ""}
 #define SG_FINGERPRINT "{content.fingerprint}"
 
 _Static_assert(SG_ABI == {RUNTIME_ABI}, "this header was generated for another version of the runtime: run stencilgen build");
@@ -196,12 +200,12 @@ def _constants(pool: Pool) -> str:
 
 
 def _description(config: Config, content: HeaderContent) -> str:
+    sizes = content.units.sizes if content.units else {}
     rows = "".join(
         f'    [{opcode_name(config, e.name)}] = {{"{e.name}", (sg_emit_function)emit_{e.name}, '
-        f"{e.max_hot}, {e.max_cold}, {e.frame}, {'SG_ENDS' if e.ends else '0'}}},\n"
+        f"{', '.join(map(str, sizes.get(e.name, (e.max_hot, e.max_cold, e.frame))))}, {'SG_ENDS' if e.ends else '0'}}},\n"
         for e in content.emitters
     )
-    functions = "".join(f"    [{opcode_name(config, e.name)}] = emit_{e.name},\n" for e in content.emitters)
     kinds = ", ".join(f"'{parameter.kind}'" for parameter in content.state) or "0"
     rodata = "sg_rodata, sizeof sg_rodata" if content.pool.content else "NULL, 0"
     relocations = (
@@ -212,9 +216,6 @@ def _description(config: Config, content: HeaderContent) -> str:
 /* Every micro-op: its emit function, and the room it needs. */
 static const sg_op sg_ops[] = {{
 {rows}}};
-
-static void (*const sg_emitters[])(sg_assembler *as, const {instruction} *instruction) = {{
-{functions}}};
 
 static uint32_t sg_opcode(const void *element)
 {{
@@ -236,6 +237,29 @@ static uint32_t sg_measure(const void *trace, uint32_t length, sg_size *size)
     return length;
 }}
 
+{_emit_loop(config, content)}
+static const uint8_t sg_state_kinds[] = {{{kinds}}};
+
+static const sg_vm sg_vm_description = {{
+    SG_ABI, sizeof({instruction}), sg_ops, sizeof sg_ops / sizeof *sg_ops, sg_opcode, {rodata}, {relocations},
+    sg_state_kinds, {len(content.state)}, sg_measure, sg_emit,
+}};
+"""
+
+
+def _emit_loop(config: Config, content: HeaderContent) -> str:
+    """`sg_emit`: each micro-op by itself, or what the planner chooses."""
+    instruction = config.instruction.type
+    if content.units:
+        names = [emitter.name for emitter in content.emitters]
+        return render_tables(
+            content.units, names, partial(opcode_name, config), instruction, f"(uint32_t)({config.instruction.opcode})"
+        )
+    functions = "".join(f"    [{opcode_name(config, e.name)}] = emit_{e.name},\n" for e in content.emitters)
+    return f"""\
+static void (*const sg_emitters[])(sg_assembler *as, const {instruction} *instruction) = {{
+{functions}}};
+
 static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
 {{
     const {instruction} *const instructions = trace;
@@ -245,13 +269,6 @@ static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
         sg_emitters[(uint32_t)({config.instruction.opcode})](as, instruction);
     }}
 }}
-
-static const uint8_t sg_state_kinds[] = {{{kinds}}};
-
-static const sg_vm sg_vm_description = {{
-    SG_ABI, sizeof({instruction}), sg_ops, sizeof sg_ops / sizeof *sg_ops, sg_opcode, {rodata}, {relocations},
-    sg_state_kinds, {len(content.state)}, sg_measure, sg_emit,
-}};
 """
 
 

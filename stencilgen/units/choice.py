@@ -64,9 +64,7 @@ def choose(units: Sequence[Costed], registers: int) -> Choices:
         ways = [_step(transitions, unit, kin, kout) for unit in by_parts[parts]]
         return min((way for way in ways if way), key=lambda way: (way.cost, way.before, way.unit), default=None)
 
-    matrices = {
-        parts: tuple(tuple(best(parts, kin, kout) for kout in states) for kin in states) for parts in by_parts
-    }
+    matrices = {parts: tuple(tuple(best(parts, kin, kout) for kout in states) for kin in states) for parts in by_parts}
     return Choices(registers + 1, matrices)
 
 

@@ -5,7 +5,8 @@ counts more than an operation on registers, because what the stack caches is mos
 again. Bytes break ties.
 """
 
-from dasc import InstructionLine, Stencil
+from dasc import InstructionLine, Line, Stencil
+from dasc.model import versions
 from x86_64 import Memory, Register
 
 __all__ = ["INSTRUCTION", "cost_of"]
@@ -19,15 +20,16 @@ _MOST_BYTES = 15
 
 
 def cost_of(stencil: Stencil, max_hot: int) -> int:
-    """The cost of a unit's hot part, which emits `max_hot` bytes at most."""
-    total = 0
-    for line in stencil.hot:
-        if isinstance(line, InstructionLine):
-            operands = line.instruction.operands
-            if line.instruction.mnemonic == "MOV" and all(isinstance(operand, Register) for operand in operands):
-                total += _MOVE
-            elif line.instruction.mnemonic != "LEA" and any(isinstance(operand, Memory) for operand in operands):
-                total += INSTRUCTION + _ACCESS
-            else:
-                total += INSTRUCTION
-    return total + min(max_hot // 4, _MOST_BYTES)
+    """The cost of a unit's hot part, which emits `max_hot` bytes at most; of several versions, their mean."""
+    totals = [sum(map(_cost_of_line, version.hot)) for version in versions(stencil)]
+    return sum(totals) // len(totals) + min(max_hot // 4, _MOST_BYTES)
+
+
+def _cost_of_line(line: Line) -> int:
+    if not isinstance(line, InstructionLine):
+        return 0
+    operands = line.instruction.operands
+    if line.instruction.mnemonic == "MOV" and all(isinstance(operand, Register) for operand in operands):
+        return _MOVE
+    accesses = line.instruction.mnemonic != "LEA" and any(isinstance(operand, Memory) for operand in operands)
+    return INSTRUCTION + _ACCESS if accesses else INSTRUCTION

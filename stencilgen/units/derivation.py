@@ -42,15 +42,15 @@ def stack_of(config: Config, facts: Facts) -> Stack | None:
     table = config.stack
     if table is None:
         return None
-    where = {"file": config.path, "line": config.line("stack", "pointer")}
+    line = config.line("stack", "pointer")
     names = [parameter.name for parameter in facts.state]
     if table.pointer not in names:
         remedy = f"name one of {', '.join(names) or 'STENCIL_STATE (it is empty)'}"
-        raise UserError(f"the state has no '{table.pointer}' that could be the stack pointer", remedy=remedy, **where)
+        raise UserError(f"the state has no '{table.pointer}' that could be the stack pointer", remedy=remedy, file=config.path, line=line)
     parameter = names.index(table.pointer)
     if "*" not in facts.state[parameter].type:
         what = f"the stack pointer '{table.pointer}' has the type {facts.state[parameter].type}"
-        raise UserError(what, remedy="make it a pointer to the entries", **where)
+        raise UserError(what, remedy="make it a pointer to the entries", file=config.path, line=line)
     left = MAXIMUM_INTEGERS - sum(parameter.kind == "i" for parameter in facts.state)
     if table.registers > left:
         raise UserError(
@@ -65,11 +65,11 @@ def stack_of(config: Config, facts: Facts) -> Stack | None:
 def derive_units(
     config: Config, module: Module, facts: Facts, stack: Stack, names: Sequence[str], jobs: int
 ) -> Derivation:
-    """The variants of these stencils, and the transitions between them."""
-    sequences = [(), *((name,) for name in names)]
+    """The variants of these stencils, and for the name "" the transitions."""
+    sequences = [(name,) if name else () for name in names]
     derived_module, derived = derive(module, sequences, stack, jobs)
     units = tuple(DerivedUnit(variant, _unit(config, facts, variant)) for variant in derived.variants)
-    return Derivation(derived_module, units, {parts[0]: reason for parts, reason in derived.reasons.items()})
+    return Derivation(derived_module, units, {"".join(parts): reason for parts, reason in derived.reasons.items()})
 
 
 def _unit(config: Config, facts: Facts, variant: Variant) -> Unit:

@@ -36,7 +36,9 @@ class Tables:
     sizes: Mapping[str, tuple[int, int, int]]
 
 
-def render_tables(tables: Tables, names: Sequence[str], opcode: Callable[[str], str], instruction: str, read: str) -> str:
+def render_tables(
+    tables: Tables, names: Sequence[str], opcode: Callable[[str], str], instruction: str, read: str
+) -> str:
     """C for the tables, and `sg_emit`. names: all stencils; opcode: a stencil's C constant; instruction: the C type of one;
     read: the C expression of its opcode.
     """

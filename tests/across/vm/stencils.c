@@ -4,6 +4,17 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* Overwrites all registers that hold nothing. */
+STENCIL(GARBAGE)
+{
+    __asm__ volatile("movabsq $0xBADC0FFEE0DDF00D, %%rbx\n\t"
+                     "movq %%rbx, %%r10\n\tmovq %%rbx, %%r15\n\tmovq %%rbx, %%rdi\n\tmovq %%rbx, %%rsi\n\t"
+                     "movq %%rbx, %%rdx\n\tmovq %%rbx, %%rcx\n\tmovq %%rbx, %%r8\n\tmovq %%rbx, %%r9\n\t"
+                     "movq %%rbx, %%r11\n\tmovq %%rbx, %%rax\n\taddq %%rbx, %%rbx" ::
+                         : "rbx", "r10", "r15", "rdi", "rsi", "rdx", "rcx", "r8", "r9", "r11", "rax", "cc");
+    CONTINUE();
+}
+
 /* ---- Nothing but the stack ---- */
 
 STENCIL(NOTHING)
@@ -226,15 +237,20 @@ STENCIL(JUMP_BACK)
 STENCIL(BRANCH)
 {
     sp--;
-    if (*sp & 1)
+    if ((*sp & 1) && machine->fuel != 0) {
+        machine->fuel--;
         JUMP(target);
+    }
     CONTINUE();
 }
 
 STENCIL(BRANCH_KEEP)
 {
-    if (sp[-1] & 2)
+    if ((sp[-1] & 2) && machine->fuel != 0) {
+        machine->fuel--;
+        sp[-1] ^= 4;
         JUMP(target);
+    }
     sp[-1]++;
     CONTINUE();
 }
@@ -309,11 +325,12 @@ STENCIL(WALK_RARELY)
     CONTINUE();
 }
 
-STENCIL(WALK_UNTOLD)
+/* A callee that knows where the stack begins ([stack] escapes). */
+STENCIL(LOOK)
 {
-    if (UNLIKELY((sp[-1] & 15) == 9))
-        vm_walk_rarely(machine);
-    sp[-1] = ~sp[-1];
+    if (UNLIKELY((sp[-1] & 3) == 1))
+        vm_look(machine);
+    sp[-1] = ~sp[-1] + sp[-2];
     CONTINUE();
 }
 

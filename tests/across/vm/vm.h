@@ -30,6 +30,7 @@ __attribute__((cold)) void vm_rare(Machine *machine, uint64_t value);
 uint64_t vm_array(Machine *machine, uint64_t *values, uint64_t count);
 void vm_walk(Machine *machine);
 __attribute__((cold)) void vm_walk_rarely(Machine *machine);
+void vm_look(Machine *machine);
 __attribute__((preserve_none)) uint64_t vm_tail(Machine *machine, uint64_t *sp, uint64_t acc);
 
 #endif

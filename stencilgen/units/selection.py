@@ -1,0 +1,110 @@
+"""From compiled units to what a header and the statistics say of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llvm_passes.derive import Variant
+from stencilgen.config import Config
+from stencilgen.units.choice import Choices, Costed, choose
+from stencilgen.units.cost import cost_of
+from stencilgen.units.table import Tables, Unit
+
+if TYPE_CHECKING:
+    from stencilgen.finish import BuiltStencil
+
+__all__ = ["Selection", "VariantSet", "select_units"]
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSet:
+    """All compiled units of one sequence of micro-ops, or why it has none ("" when it has)."""
+
+    parts: tuple[str, ...]
+    units: tuple[tuple[Variant, "BuiltStencil"], ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """units: those that the planner may choose, beside the stencils; tables: for the header; statistics: plain data."""
+
+    units: tuple["BuiltStencil", ...]
+    tables: Tables
+    statistics: dict[str, Any]
+
+
+def select_units(
+    config: Config, stencils: Sequence["BuiltStencil"], variants: Sequence[VariantSet], registers: int
+) -> Selection:
+    """Choose among stencils and variants."""
+    built: dict[str, BuiltStencil] = {stencil.name: stencil for stencil in stencils}
+    costed = [_costed(stencil, Variant(stencil.name, (stencil.name,), 0, 0)) for stencil in stencils]
+    for found in variants:
+        for variant, unit in found.units:
+            built[unit.name] = unit
+            costed.append(_costed(unit, variant))
+    choices = choose(costed, registers)
+    stencil_names = {stencil.name for stencil in stencils}
+    used = tuple(built[name] for name in built if name in choices.used and name not in stencil_names)
+    labels = {
+        stencil.name: [config.holes[hole].value for hole in stencil.holes if config.holes[hole].kind == "label"]
+        for stencil in stencils
+    }
+    tables = Tables(
+        units=[Unit(unit.name, unit.c_source, unit.max_hot, unit.max_cold, unit.frame) for unit in used],
+        choices=choices,
+        labels=labels,
+        sizes=_sizes(choices, built),
+    )
+    return Selection(used, tables, _statistics(stencils, variants, choices, used))
+
+
+def _costed(built: "BuiltStencil", variant: Variant) -> Costed:
+    return Costed(variant.name, variant.parts, variant.kin, variant.kout, cost_of(built.stencil, built.max_hot))
+
+
+def _sizes(choices: Choices, built: Mapping[str, "BuiltStencil"]) -> dict[str, tuple[int, int, int]]:
+    """The most that any step takes, by the micro-op that it begins with."""
+    sizes: dict[str, tuple[int, int, int]] = {}
+    for parts, matrix in choices.matrices.items():
+        for step in (step for row in matrix for step in row if step):
+            units = [built[name] for name in (step.before, step.unit, step.after) if name]
+            hot, cold, frame = sizes.get(parts[0], (0, 0, 0))
+            sizes[parts[0]] = (
+                max(hot, sum(unit.max_hot for unit in units)),
+                max(cold, sum(unit.max_cold for unit in units)),
+                max(frame, *(unit.frame for unit in units)),
+            )
+    return sizes
+
+
+def _statistics(
+    stencils: Sequence["BuiltStencil"],
+    variants: Sequence[VariantSet],
+    choices: Choices,
+    used: Sequence["BuiltStencil"],
+) -> dict[str, Any]:
+    """What stack caching made of each stencil."""
+    kept: dict[str, list[str]] = {}
+    for unit in used:
+        kept.setdefault(unit.name.rsplit("__", 1)[0], []).append(unit.name.rsplit("__", 1)[1])
+    rows = {
+        found.parts[0]: {"memory_form": found.reason}
+        if found.reason
+        else {"variants": len(found.units), "kept": sorted(kept.get(found.parts[0], []))}
+        for found in variants
+        if found.parts
+    }
+    return {
+        "registers": choices.states - 1,
+        "stencils": rows,
+        "total": {
+            "memory_form": sum(bool(found.reason) for found in variants),
+            "variants": sum(len(found.units) for found in variants),
+            "kept": len(used),
+            "max_hot_bytes": sum(unit.max_hot for unit in used),
+            "max_cold_bytes": sum(unit.max_cold for unit in used),
+            "stencils_max_hot_bytes": sum(stencil.max_hot for stencil in stencils),
+        },
+    }

@@ -1,0 +1,47 @@
+"""A trace ends in the same state whatever units it is put together from."""
+
+import random
+
+from tests.across.harness import BEST, OPS, PLAIN, RANDOM, StackVM, random_trace
+
+TRACES, RUNS, LONGEST = 2000, 6, 40
+
+
+def test_random_traces_of_units_chosen_at_random(vm: StackVM) -> None:
+    """Every unit that the planner may choose takes part, and every way out is taken."""
+    rng = random.Random(7)
+    for number in range(TRACES):
+        trace, height = random_trace(rng, vm, rng.randrange(1, LONGEST))
+        failure = vm.check(trace, height, RANDOM, plan=number, seed=rng.getrandbits(40), runs=RUNS)
+        assert failure is None, failure
+    missing = sorted(name for name, count in vm.emitted.items() if count == 0)
+    assert not missing, missing
+    assert vm.ended >= vm.runs // 10
+    exiting = {"GUARD_EVEN", "GUARD_SECOND", "GUARD_POP", "ADD_CHECKED", "EXIT_CHANGED", "JUMP_BACK"}
+    assert exiting <= vm.exits.keys(), vm.exits
+
+
+def test_random_traces_of_the_cheapest_units(vm: StackVM) -> None:
+    rng = random.Random(8)
+    for number in range(TRACES):
+        trace, height = random_trace(rng, vm, rng.randrange(0, LONGEST))
+        failure = vm.check(trace, height, rng.choice((BEST, PLAIN)), seed=number * 100, runs=RUNS)
+        assert failure is None, failure
+
+
+def test_every_micro_op_by_itself(vm: StackVM) -> None:
+    rng = random.Random(9)
+    for name in OPS:
+        for selection in (BEST, PLAIN, RANDOM):
+            trace, height = random_trace(rng, vm, 1, (name, name))
+            failure = vm.check(trace, height, selection, plan=5, runs=60)
+            assert failure is None, failure
+
+
+def test_every_order_of_two_micro_ops(vm: StackVM) -> None:
+    rng = random.Random(10)
+    for first in OPS:
+        for second in OPS:
+            trace = [vm.instruction(name, rng.randrange(8), rng.randrange(-9, 99), target=2) for name in (first, second)]
+            failure = vm.check(trace, 12, RANDOM, plan=rng.getrandbits(30), seed=rng.getrandbits(30), runs=4)
+            assert failure is None, failure

@@ -217,7 +217,7 @@ def _description(config: Config, content: HeaderContent) -> str:
 static const sg_op sg_ops[] = {{
 {rows}}};
 
-static uint32_t sg_opcode(const void *element)
+{_emitters(config, content)}static uint32_t sg_opcode(const void *element)
 {{
     const {instruction} *const instruction = element;
     return (uint32_t)({config.instruction.opcode});
@@ -247,6 +247,18 @@ static const sg_vm sg_vm_description = {{
 """
 
 
+def _emitters(config: Config, content: HeaderContent) -> str:
+    """The emit functions by opcode, where they are called by it."""
+    if content.units:
+        return ""
+    functions = "".join(f"    [{opcode_name(config, e.name)}] = emit_{e.name},\n" for e in content.emitters)
+    return f"""\
+static void (*const sg_emitters[])(sg_assembler *as, const {config.instruction.type} *instruction) = {{
+{functions}}};
+
+"""
+
+
 def _emit_loop(config: Config, content: HeaderContent) -> str:
     """`sg_emit`: each micro-op by itself, or what the planner chooses."""
     instruction = config.instruction.type
@@ -255,11 +267,7 @@ def _emit_loop(config: Config, content: HeaderContent) -> str:
         return render_tables(
             content.units, names, partial(opcode_name, config), instruction, f"(uint32_t)({config.instruction.opcode})"
         )
-    functions = "".join(f"    [{opcode_name(config, e.name)}] = emit_{e.name},\n" for e in content.emitters)
     return f"""\
-static void (*const sg_emitters[])(sg_assembler *as, const {instruction} *instruction) = {{
-{functions}}};
-
 static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
 {{
     const {instruction} *const instructions = trace;

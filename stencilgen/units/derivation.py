@@ -46,7 +46,12 @@ def stack_of(config: Config, facts: Facts) -> Stack | None:
     names = [parameter.name for parameter in facts.state]
     if table.pointer not in names:
         remedy = f"name one of {', '.join(names) or 'STENCIL_STATE (it is empty)'}"
-        raise UserError(f"the state has no '{table.pointer}' that could be the stack pointer", remedy=remedy, file=config.path, line=line)
+        raise UserError(
+            f"the state has no '{table.pointer}' that could be the stack pointer",
+            remedy=remedy,
+            file=config.path,
+            line=line,
+        )
     parameter = names.index(table.pointer)
     if "*" not in facts.state[parameter].type:
         what = f"the stack pointer '{table.pointer}' has the type {facts.state[parameter].type}"

@@ -42,6 +42,8 @@ def test_every_order_of_two_micro_ops(vm: StackVM) -> None:
     rng = random.Random(10)
     for first in OPS:
         for second in OPS:
-            trace = [vm.instruction(name, rng.randrange(8), rng.randrange(-9, 99), target=2) for name in (first, second)]
+            trace = [
+                vm.instruction(name, rng.randrange(8), rng.randrange(-9, 99), target=2) for name in (first, second)
+            ]
             failure = vm.check(trace, 12, RANDOM, plan=rng.getrandbits(30), seed=rng.getrandbits(30), runs=4)
             assert failure is None, failure

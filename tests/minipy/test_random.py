@@ -13,7 +13,7 @@ from tests.minipy.generate import random_program
 from tests.minipy.running import MODES, check_same, modes, run_python
 
 PROGRAMS = 60
-LONG = 3000
+LONG = 2000
 
 
 @pytest.mark.parametrize("classes", (False, True), ids=("plain", "classes"))

@@ -50,7 +50,7 @@ def test_snippets(theme: str, long: bool, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("classes", (False, True), ids=("plain", "classes"))
 def test_random_programs(classes: bool, long: bool, tmp_path: Path) -> None:
-    for seed in range(20_000, 20_500 if long else 20_010):
+    for seed in range(20_000, 20_100 if long else 20_010):
         file = tmp_path / f"seed_{seed}.py"
         file.write_text(random_program(seed, errors=0.03, classes=classes))
         expected = run_python(file, checked=True)

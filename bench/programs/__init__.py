@@ -23,7 +23,7 @@ def run(options: Options) -> Report:
     if not chosen:
         raise UserError(f"no program's name contains {options.only!r}", remedy=f"the programs are {', '.join(names())}")
     everyone, missing = contenders(options)
-    left_out = {}
+    left_out: dict[tuple[str, str], NotMeasured] = {}
     if options.quick:  # what compiles for seconds runs one program only
         for one in (one for one in everyone if one.slow):
             reason = NotMeasured(

@@ -61,13 +61,13 @@ def count(library: Library, name: str, iterations: int) -> Counted:
         )
         if ended.status:
             raise RuntimeError(f"callgrind: {ended.errors[-1000:]}")
-        counts = _read(output.read_text())
+        base, *lines = ended.output.splitlines()
+        counts, elsewhere = _read(output.read_text(), str(library.path), int(base))
     passes = iterations * ENTRIES
-    lines = ended.output.splitlines()
     extents = [tuple(map(int, line.split())) for line in lines[: len(lines) // 2]]
     contents = [bytes.fromhex(line) for line in lines[len(lines) // 2 :]]
     trace = tuple(_trace(extents, contents, counts, passes))
-    return Counted(sum(e.count for e in trace), sum(counts.values()) / passes, trace)
+    return Counted(sum(e.count for e in trace), (sum(counts.values()) + elsewhere) / passes, trace)
 
 
 def _trace(
@@ -79,19 +79,27 @@ def _trace(
                 yield Executed(instruction, index, is_hot, counts.get(instruction.ip, 0) / passes)
 
 
-def _read(text: str) -> dict[int, int]:
-    """Executions by address. The line after `calls=` is what the callee took, which stands elsewhere too."""
+def _read(text: str, library: str, base: int) -> tuple[dict[int, int], int]:
+    """Executions by address, of code that no file holds and of the library's; and the sum of all others.
+
+    Addresses in a file's code count from where the file lies. The line after `calls=` is what the callee took, which
+    stands elsewhere too.
+    """
     counts: collections.Counter[int] = collections.Counter()
-    skip = False
+    elsewhere, where, skip = 0, "???", False
     for line in text.splitlines():
         if line.startswith("0x"):
             if not skip:
                 address, _, number = line.partition(" ")
-                counts[int(address, 16)] += int(number.split()[-1])
+                if where in ("???", library):
+                    counts[int(address, 16) + (base if where == library else 0)] += int(number.split()[-1])
+                else:
+                    elsewhere += int(number.split()[-1])
             skip = False
         else:
             skip = line.startswith("calls=")
-    return dict(counts)
+            where = line[3:] if line.startswith("ob=") else where
+    return dict(counts), elsewhere
 
 
 def _driver() -> Path:

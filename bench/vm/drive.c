@@ -2,8 +2,10 @@
  *
  *     drive LIBRARY.so WORKLOAD ENTRIES
  *
- * First it prints where the code lies: for each micro-op, and for the trace's end, hot and cold address and size.
+ * First it prints where the library lies, then where the code does: for each micro-op, and for the trace's end, hot and
+ * cold address and size; then the bytes of each.
  */
+#define _GNU_SOURCE
 #include "stencilgen/jit.h"
 
 #include <dlfcn.h>
@@ -43,6 +45,9 @@ int main(int count, char **arguments)
         fprintf(stderr, "%s\n", error.text);
         return 1;
     }
+    Dl_info place;
+    dladdr(find(library, "run_new"), &place);
+    printf("%" PRIuPTR "\n", (uintptr_t)place.dli_fbase);
     const sg_code *const code = run_code(run);
     const uint32_t length = code == NULL ? 0 : code_info(code).length + 1;
     for (uint32_t i = 0; i < length; i++) {

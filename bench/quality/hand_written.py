@@ -1,0 +1,228 @@
+"""The hand-written traces: bytes, instructions and time in every variant, and what the instructions are for."""
+
+import functools
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from bench.frame.measure import interleave
+from bench.frame.report import Cell, Column, NotMeasured, Options, Report, Spread, Table, Timing
+from bench.quality.classify import CATEGORIES, profile
+from bench.quality.variants import BASELINE, LIMIT, LLVM, LLVM_0, OWN, Measured, Variant, variants
+from bench.vm import Run
+from bench.vm.counts import available
+
+__all__ = ["geometric_mean", "run"]
+
+ENTRIES, ROUNDS, MACHINES = 30, 15, 3
+"""Entries of a trace in a sample; samples; machines of each variant, which lie at different addresses."""
+
+
+def geometric_mean(values: Iterable[float]) -> float:
+    return math.exp(statistics.fmean(map(math.log, values)))
+
+
+def run(options: Options) -> Report:
+    """Measure all workloads in all variants."""
+    found = variants(options)
+    workloads = list(found[OWN].libraries)
+    differences = [text for workload in workloads for text in _differences(found, workload)]
+    measured = {(w, v): found[v].measure(w) for w in workloads for v in found}
+    times = {w: _times(found, w, options) for w in workloads}
+    tables = (
+        _traces(measured, times, workloads, found),
+        _ratios(measured, times, workloads, found),
+        _bytes_per_micro_op(measured, found, workloads),
+        *((_rest(measured, workloads), _micro_ops(found, measured, workloads)) if available() else ()),
+        _compile_times(found, workloads),
+    )
+    timings = tuple(
+        Timing(f"quality/{workload}/{variant}", tuple(value * 1e-9 for value in values))
+        for workload in workloads
+        for variant, values in times[workload].items()
+    )
+    missing = () if available() else (NotMeasured("instructions executed", "valgrind is not here", "install valgrind"),)
+    return Report(tables=tables, timings=timings, not_measured=missing, differences=tuple(differences))
+
+
+def _differences(found: Mapping[str, Variant], workload: str) -> Iterable[str]:
+    """Every variant leaves the same machine."""
+    runs = {name: variant.run(workload) for name, variant in found.items()}
+    for _ in range(2):
+        for run in runs.values():
+            run.time(1)
+        expected = runs[OWN].result()
+        for name, run in runs.items():
+            if run.result() != expected:
+                yield f"{workload}: {name} leaves {run.result()}, {OWN} leaves {expected}"
+
+
+def _times(found: Mapping[str, Variant], workload: str, options: Options) -> dict[str, list[float]]:
+    """Nanoseconds per iteration, in rounds in which every variant has its turn."""
+    entries, rounds, machines = (2, 2, 1) if options.quick else (ENTRIES, ROUNDS, MACHINES)
+    timed = [name for name in found if name != LLVM_0]
+    runs: list[dict[str, Run]] = [{name: found[name].run(workload) for name in timed} for _ in range(machines)]
+    times: dict[str, list[float]] = defaultdict(list)
+    for machine in runs:
+        contenders = {name: functools.partial(run.time, entries) for name, run in machine.items()}
+        for name, values in interleave(contenders, rounds, warmups=1).items():
+            times[name] += values
+    return times
+
+
+def _instructions(one: Measured) -> float | None:
+    return one.counted.total if one.counted else None
+
+
+def _traces(
+    measured: Mapping[tuple[str, str], Measured],
+    times: Mapping[str, Mapping[str, list[float]]],
+    workloads: list[str],
+    found: Mapping[str, Variant],
+) -> Table:
+    rows = []
+    for workload in workloads:
+        for name in found:
+            one = measured[workload, name]
+            time = Spread.of(times[workload][name]) if name in times[workload] else None
+            rows.append((workload, name, one.hot, one.total, _instructions(one), time))
+    columns = (
+        Column("trace"),
+        Column("code by"),
+        Column("hot", "bytes", ",d"),
+        Column("all", "bytes", ",d"),
+        Column("executed", "instructions", ",.0f"),
+        Column("time", "ns", ".1f"),
+    )
+    return Table("Hand-written traces: one iteration", columns, tuple(rows))
+
+
+def _ratios(
+    measured: Mapping[tuple[str, str], Measured],
+    times: Mapping[str, Mapping[str, list[float]]],
+    workloads: list[str],
+    found: Mapping[str, Variant],
+) -> Table:
+    """Geometric means over the traces, copy-and-patch = 1."""
+    rows = []
+    for name in found:
+        pairs = [(measured[w, name], measured[w, BASELINE]) for w in workloads]
+        counted = [(a.counted.total, b.counted.total) for a, b in pairs if a.counted and b.counted]
+        own = [(a.counted.own, b.counted.own) for a, b in pairs if a.counted and b.counted]
+        timed = [_ratio(times[w][name], times[w][BASELINE]) for w in workloads if name in times[w]]
+        rows.append(
+            (
+                name,
+                geometric_mean(a.hot / b.hot for a, b in pairs),
+                geometric_mean(a.total / b.total for a, b in pairs),
+                geometric_mean(a / b for a, b in counted) if counted else None,
+                geometric_mean(a / b for a, b in own) if own and not name.startswith("LLVM") else None,
+                geometric_mean(timed) if timed else None,
+            )
+        )
+    columns = (
+        Column("code by"),
+        Column("hot bytes", format=".3f"),
+        Column("all bytes", format=".3f"),
+        Column("instructions", format=".3f"),
+        Column("in the trace itself", format=".3f"),
+        Column("time", format=".3f"),
+    )
+    return Table("Hand-written traces: geometric means, copy-and-patch = 1", columns, tuple(rows))
+
+
+def _ratio(own: list[float], other: list[float]) -> float:
+    """The median of the rounds' ratios: both halves of a ratio met the same weather."""
+    return statistics.median(a / b for a, b in zip(own, other, strict=True))
+
+
+def _bytes_per_micro_op(
+    measured: Mapping[tuple[str, str], Measured], found: Mapping[str, Variant], workloads: list[str]
+) -> Table:
+    if "nbody" not in workloads:
+        return Table("Bytes per micro-op", (Column("code by"),), ())
+    length = len(found[OWN].run("nbody").ops)
+    rows: list[tuple[Cell, ...]] = [
+        (name, measured["nbody", name].hot / length, measured["nbody", name].total / length)
+        for name in found
+        if not name.startswith("LLVM")
+    ]
+    rows += [("CPython 3.14 itself", None, 78.0), ("CPython 3.15 itself", None, 36.0)]
+    columns = (Column("code by"), Column("hot", "bytes", ".1f"), Column("all", "bytes", ".1f"))
+    notes = ("CPython's own figures are of the traces that it makes of nbody, whose micro-ops are not the same.",)
+    return Table("Bytes per micro-op of nbody", columns, tuple(rows), notes)
+
+
+def _rest(measured: Mapping[tuple[str, str], Measured], workloads: list[str]) -> Table:
+    """What executed instructions of the traces are for."""
+    names = (BASELINE, OWN, LLVM, LIMIT)
+    profiles = {}
+    for name in names:
+        sums: dict[str, float] = dict.fromkeys(CATEGORIES, 0.0)
+        for workload in workloads:
+            counted, base = measured[workload, name].counted, measured[workload, BASELINE].counted
+            assert counted and base
+            for category, number in profile(counted.trace).items():
+                sums[category] += 100 * number / base.own / len(workloads)
+        profiles[name] = sums
+    rows: list[tuple[Cell, ...]] = [
+        (category, *(profiles[name][category] for name in names)) for category in CATEGORIES
+    ]
+    rows.append(("all", *(sum(profiles[name].values()) for name in names)))
+    columns = (Column("what for"), *(Column(name, format=".1f") for name in names))
+    notes = (
+        "Mean of the traces; all of copy-and-patch = 100; callees are not counted.",
+        "Told from registers and widths (bench/quality/classify.py); in LLVM's code a heuristic.",
+    )
+    return Table("What executed instructions are for", columns, tuple(rows), notes)
+
+
+def _micro_ops(
+    found: Mapping[str, Variant], measured: Mapping[tuple[str, str], Measured], workloads: list[str]
+) -> Table:
+    """Per micro-op, the least gain first."""
+    sums: dict[str, dict[str, list[tuple[float, int, int]]]] = defaultdict(lambda: defaultdict(list))
+    for workload in workloads:
+        ops = found[OWN].run(workload).ops
+        for name in (OWN, BASELINE):
+            counted = measured[workload, name].counted
+            assert counted
+            executed, hot, everything = [0.0] * len(ops), [0] * len(ops), [0] * len(ops)
+            for one in counted.trace:
+                if one.index < len(ops):
+                    executed[one.index] += one.count
+                    everything[one.index] += one.instruction.len
+                    hot[one.index] += one.instruction.len if one.count >= 0.2 else 0
+            for index, op in enumerate(ops):
+                sums[op][name].append((executed[index], hot[index], everything[index]))
+    rows: dict[str, tuple[float, ...]] = {}
+    for op, by_name in sums.items():
+        own, other = (
+            [statistics.fmean(column) for column in zip(*by_name[name], strict=True)] for name in (OWN, BASELINE)
+        )
+        rows[op] = (len(by_name[OWN]), *(value for pair in zip(own, other, strict=True) for value in pair))
+    order = sorted(rows, key=lambda op: (rows[op][1] - rows[op][2], -rows[op][0]), reverse=True)
+    titles = [f"{what}, {who}" for what in ("executed", "hot bytes", "all bytes") for who in ("ours", "theirs")]
+    columns = (Column("micro-op"), Column("times"), *(Column(title, format=".1f") for title in titles))
+    notes = ("Hot here: bytes of the instructions that at least every fifth iteration executes.",)
+    return Table(
+        "Micro-op by micro-op, beside copy-and-patch; the least gain first",
+        columns,
+        tuple((op, *rows[op]) for op in order),
+        notes,
+    )
+
+
+def _compile_times(found: Mapping[str, Variant], workloads: list[str]) -> Table:
+    """Microseconds to compile a trace."""
+    rows = []
+    for name, variant in found.items():
+        for workload in workloads:
+            run = variant.run(workload)
+            seconds = variant.compile_seconds.get(workload)
+            microseconds = run.emission(20) * len(run.ops) / 1e3 if seconds is None else seconds * 1e6
+            rows.append((workload, name, microseconds, 1e3 * microseconds / len(run.ops)))
+    rows.sort(key=lambda row: workloads.index(row[0]))
+    columns = (Column("trace"), Column("code by"), Column("trace", "µs", ",.1f"), Column("micro-op", "ns", ",.1f"))
+    return Table("Time to compile a trace", columns, tuple(rows))

@@ -1,15 +1,10 @@
-"""Calls at their limits: recursion without end, wide frames, and Ctrl-C."""
+"""Calls at their limits: recursion without end, and wide frames."""
 
-import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.minipy.running import MINIPY, MODES, run_minipy
+from tests.minipy.running import MODES, run_minipy
 
 ENDLESS = {
     "direct": "def f(n):\n    return f(n + 1) + 1\n\n\nprint(1)\nf(0)\n",
@@ -48,33 +43,3 @@ def test_functions_with_many_variables_recurse(mode: str, tmp_path: Path) -> Non
     else:
         assert got.output == f"{five}\n"
         assert got.error.startswith("RecursionError: maximum recursion depth exceeded")
-
-
-LOOPS = {
-    "empty loop": "while True:\n    pass\n",
-    "arithmetic": "x = 0.0\nwhile True:\n    x = x * 0.5 + 1.0\n",
-    "nested loops": "while True:\n    for i in range(10):\n        for j in range(10):\n            k = i * j\n",
-    "calls": "def f(x):\n    return x + 1\n\n\nx = 0\nwhile x > -1:\n    x = f(x) % 1000\n",
-}
-
-
-@pytest.mark.parametrize("mode", ("switch", "on", "always"))
-@pytest.mark.parametrize("kind", LOOPS)
-def test_interrupt(kind: str, mode: str, tmp_path: Path) -> None:
-    """Ctrl-C ends a loop, traced or not, as it ends a Python program: a traceback and death by SIGINT."""
-    file = tmp_path / "loop.py"
-    file.write_text(LOOPS[kind])
-    command = [sys.executable, str(MINIPY / "minipy.py"), *MODES[mode], str(file)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        python = Path(f"/proc/{process.pid}/exe").resolve()
-        while Path(f"/proc/{process.pid}/exe").resolve() == python and process.poll() is None:
-            time.sleep(0.01)  # the front end is still at work
-        time.sleep(0.1)  # time for traces
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
-    finally:
-        process.kill()
-    assert errors.startswith("Traceback (most recent call last):\n") and errors.endswith("KeyboardInterrupt\n"), errors
-    assert re.search(rf'File "{re.escape(str(file))}", line \d+, in ', errors), errors
-    assert process.returncode in (128 + signal.SIGINT, -signal.SIGINT)

@@ -24,6 +24,15 @@ static Ending record_end(Recorder *r, const Instruction *ip, Value *slots)
     return ENDING_STOP;
 }
 
+/* On to the trace of a loop. Traces that lead to each other are a loop, too: so here as well Ctrl-C is heeded. */
+static Ending link_to(Recorder *r, Loop *loop, const Instruction *ip)
+{
+    emit(r, OP_CHECK_INTERRUPT, 0, 0, 0, ip);
+    r->link = loop;
+    r->next = loop->head;
+    return ENDING_LINK;
+}
+
 /* A back edge: of the loop that is recorded, of one that has a trace, or of one that the interpreter goes on with. */
 static Ending record_loop(Recorder *r, const Instruction *ip, Value *slots)
 {
@@ -34,13 +43,7 @@ static Ending record_loop(Recorder *r, const Instruction *ip, Value *slots)
         r->next = loop->head;
         return ENDING_REPEAT;
     }
-    if (loop->trace != NULL) {
-        emit(r, OP_CHECK_INTERRUPT, 0, 0, 0, ip);
-        r->link = loop;
-        r->next = loop->head;
-        return ENDING_LINK;
-    }
-    return ENDING_STOP;
+    return loop->trace != NULL ? link_to(r, loop, ip) : ENDING_STOP;
 }
 
 static Loop *traced_loop_at(const Thread *thread, const Instruction *ip)
@@ -77,12 +80,9 @@ Ending record_instruction(Recorder *r, const Instruction *ip, Value *slots)
         return ENDING_ABORT;
     }
     r->next = ip;
-    const bool first = r->recording->length == 0;
-    if (!first && (r->root == NULL || ip != r->root->head)) {
-        r->link = traced_loop_at(r->thread, ip);
-        if (r->link != NULL) {
-            return ENDING_LINK;
-        }
+    Loop *const reached = ip == r->start ? NULL : traced_loop_at(r->thread, ip); /* not at once: it may have come from there */
+    if (reached != NULL) {
+        return link_to(r, reached, ip);
     }
     RecordOne *const record = by_opcode[ip->opcode];
     const Ending ending = record != NULL ? record(r, ip, slots) : as_it_is(r, ip, slots);

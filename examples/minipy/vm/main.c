@@ -72,5 +72,9 @@ int main(int argc, char **argv)
             return 3;
         }
     }
+    if (thread.interrupted && status != 0) { /* who waits for us shall see that it was Ctrl-C */
+        signal(SIGINT, SIG_DFL);
+        raise(SIGINT);
+    }
     return status;
 }

@@ -73,14 +73,21 @@ def name_values(text: str) -> str:
 
 
 def optimize(text: str) -> str:
-    """The module's text after the passes that Clang's -O2 runs over each function. Sound only before holes are symbols."""
+    """The module's text after constants were written into it, with names for all values. Sound only before holes are
+    symbols.
+    """
     module = parse(text)
+    passes = llvm.create_new_function_pass_manager()
+    passes.add_sccp_pass()
+    passes.add_simplify_cfg_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.add_instruction_namer_pass()
     builder = _pass_builder()
-    passes = builder.getFunctionPassManager()
     for function in module.functions:
         if not function.is_declaration:
             passes.run(function, builder)
-    return name_values(str(module))
+    return str(module)
 
 
 def clean_up(text: str, names: Collection[str] | None = None) -> llvm.ModuleRef:

@@ -161,9 +161,7 @@ def link(modules: Iterable[str]) -> str:
     return answer
 
 
-def derive(
-    module: Module, sequences: Iterable[tuple[str, ...]], stack: Stack, jobs: int = 1
-) -> tuple[Module, Derived]:
+def derive(module: Module, sequences: Iterable[tuple[str, ...]], stack: Stack, jobs: int = 1) -> tuple[Module, Derived]:
     """The units of these sequences of stencils, and a module that defines them. Raises CodegenError, InternalError."""
     wanted = tuple(sequences)
     count = max(1, min(jobs, -(-len(wanted) // _SEQUENCES_MINIMUM)))

@@ -3,6 +3,7 @@
 import random
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -65,8 +66,10 @@ def run(console: Console, names: tuple[str, ...], options: Options) -> results.R
     measured = []
     for benchmark in chosen:
         console.rule(f"[bold]{benchmark.name}[/]: {benchmark.line}", align="left")
+        start = time.perf_counter()
         measured.append(_measure(benchmark, options))
         terminal.show(console, measured[-1].report)
+        console.print(f"took {time.perf_counter() - start:.0f} s", style="dim")
     return results.Results(f"python -m bench {shlex.join(sys.argv[1:])}", results.today(), tuple(measured))
 
 

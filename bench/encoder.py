@@ -363,6 +363,9 @@ def comparison(count: int, seed: int) -> tuple[Table, list[str]]:
     return Table(f"bytes (seed {seed})", columns, tuple(rows)), unexplained
 
 
+SHOWN = 20  # extensions by name; the others together
+
+
 def coverage() -> Table:
     """Forms of each ISA extension in the table, and how many of them the compared cases use."""
     total: Counter[str] = Counter()
@@ -373,8 +376,12 @@ def coverage() -> Table:
             feature = "+".join(form.features)
             total[feature] += 1
             used[feature] += form in seen
-    rows = [(feature, number, used[feature]) for feature, number in sorted(total.items(), key=lambda item: -item[1])]
-    rows.append(("all", sum(total.values()), sum(used.values())))
+    features = sorted(total, key=lambda feature: -total[feature])
+    shown, rest = features[:SHOWN], features[SHOWN:]
+    rows = [(feature, total[feature], used[feature]) for feature in shown]
+    if rest:
+        rows.append((f"{len(rest)} more", sum(total[name] for name in rest), sum(used[name] for name in rest)))
+    rows.append(("all", total.total(), used.total()))
     return Table("forms", (Column("extension"), Column("forms"), Column("with cases")), tuple(rows))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import x86_64
-from x86_64.registers import REGISTERS
+from x86_64.registers import HIGH_REGISTERS, REGISTERS
 from x86_64.table import aliases, forms, mnemonics
 
 LIMIT = 100  # characters
@@ -43,7 +43,8 @@ def lines() -> Iterator[str]:
             yield line
     yield from (f"from x86_64.{module} import {name} as {name}" for name, module in x86_64._TEXT.items())
     yield "from x86_64.registers import ("
-    yield from (f"    {register.name} as {register.name}," for register in REGISTERS)
+    yield from (f"    {register.name} as {register.name}," for register in (*REGISTERS, *HIGH_REGISTERS))
+    yield "    HIGH_REGISTERS as HIGH_REGISTERS,"
     yield "    REGISTERS as REGISTERS,"
     yield "    Register as Register,"
     yield "    Zeroing as Zeroing,"

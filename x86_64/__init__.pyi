@@ -10,14 +10,23 @@ from x86_64.errors import AssemblyError as AssemblyError
 from x86_64.errors import OperandError as OperandError
 from x86_64.errors import ParseError as ParseError
 from x86_64.errors import RangeError as RangeError
+from x86_64.instruction import ADDR32 as ADDR32
+from x86_64.instruction import DISP8 as DISP8
+from x86_64.instruction import DISP32 as DISP32
+from x86_64.instruction import EVEX as EVEX
 from x86_64.instruction import LOCK as LOCK
+from x86_64.instruction import NF as NF
 from x86_64.instruction import NOTRACK as NOTRACK
 from x86_64.instruction import REP as REP
 from x86_64.instruction import REPE as REPE
 from x86_64.instruction import REPNE as REPNE
+from x86_64.instruction import VEX as VEX
+from x86_64.instruction import VEX2 as VEX2
+from x86_64.instruction import VEX3 as VEX3
 from x86_64.instruction import Instruction as Instruction
 from x86_64.instruction import Mnemonic as Mnemonic
 from x86_64.operands import Address as Address
+from x86_64.operands import DefaultFlags as DefaultFlags
 from x86_64.operands import Label as Label
 from x86_64.operands import Masked as Masked
 from x86_64.operands import Memory as Memory
@@ -27,6 +36,7 @@ from x86_64.operands import Symbol as Symbol
 from x86_64.operands import Symbolic as Symbolic
 from x86_64.operands import address as address
 from x86_64.operands import byte as byte
+from x86_64.operands import dfv as dfv
 from x86_64.operands import dword as dword
 from x86_64.operands import fword as fword
 from x86_64.operands import hword as hword
@@ -258,6 +268,71 @@ from x86_64.registers import (
     bnd1 as bnd1,
     bnd2 as bnd2,
     bnd3 as bnd3,
+    r16 as r16,
+    r17 as r17,
+    r18 as r18,
+    r19 as r19,
+    r20 as r20,
+    r21 as r21,
+    r22 as r22,
+    r23 as r23,
+    r24 as r24,
+    r25 as r25,
+    r26 as r26,
+    r27 as r27,
+    r28 as r28,
+    r29 as r29,
+    r30 as r30,
+    r31 as r31,
+    r16d as r16d,
+    r17d as r17d,
+    r18d as r18d,
+    r19d as r19d,
+    r20d as r20d,
+    r21d as r21d,
+    r22d as r22d,
+    r23d as r23d,
+    r24d as r24d,
+    r25d as r25d,
+    r26d as r26d,
+    r27d as r27d,
+    r28d as r28d,
+    r29d as r29d,
+    r30d as r30d,
+    r31d as r31d,
+    r16w as r16w,
+    r17w as r17w,
+    r18w as r18w,
+    r19w as r19w,
+    r20w as r20w,
+    r21w as r21w,
+    r22w as r22w,
+    r23w as r23w,
+    r24w as r24w,
+    r25w as r25w,
+    r26w as r26w,
+    r27w as r27w,
+    r28w as r28w,
+    r29w as r29w,
+    r30w as r30w,
+    r31w as r31w,
+    r16b as r16b,
+    r17b as r17b,
+    r18b as r18b,
+    r19b as r19b,
+    r20b as r20b,
+    r21b as r21b,
+    r22b as r22b,
+    r23b as r23b,
+    r24b as r24b,
+    r25b as r25b,
+    r26b as r26b,
+    r27b as r27b,
+    r28b as r28b,
+    r29b as r29b,
+    r30b as r30b,
+    r31b as r31b,
+    HIGH_REGISTERS as HIGH_REGISTERS,
     REGISTERS as REGISTERS,
     Register as Register,
     Zeroing as Zeroing,
@@ -270,7 +345,7 @@ AAND: Mnemonic
 ADC: Mnemonic
 """r16/m16, i8s16 | r32/m32, i8s32 | r64/m64, i8s64 | r8/m8, r8 | r16/m16, r16 | r32/m32, r32 | …"""
 ADCX: Mnemonic
-"""r32, r32/m32 | r64, r64/m64"""
+"""r32, r32/m32 | r64, r64/m64 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 ADD: Mnemonic
 """r16/m16, i8s16 | r32/m32, i8s32 | r64/m64, i8s64 | r8/m8, r8 | r16/m16, r16 | r32/m32, r32 | …"""
 ADDPD: Mnemonic
@@ -286,7 +361,7 @@ ADDSUBPD: Mnemonic
 ADDSUBPS: Mnemonic
 """xmm, xmm/m128"""
 ADOX: Mnemonic
-"""r32, r32/m32 | r64, r64/m64"""
+"""r32, r32/m32 | r64, r64/m64 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 AESDEC: Mnemonic
 """xmm, xmm/m128"""
 AESDEC128KL: Mnemonic
@@ -381,10 +456,126 @@ CALL: Mnemonic
 """rel32 | r64/m64"""
 CBW: Mnemonic
 """no operands"""
+CCMPA: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPAE: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPB: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPBE: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPC: Mnemonic
+"""CCMPB: dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPE: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPF: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPG: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPGE: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPL: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPLE: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNA: Mnemonic
+"""CCMPBE: dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNAE: Mnemonic
+"""CCMPB: dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNB: Mnemonic
+"""CCMPAE: dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNBE: Mnemonic
+"""CCMPA: dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNC: Mnemonic
+"""CCMPAE: dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNE: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNG: Mnemonic
+"""CCMPLE: dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNGE: Mnemonic
+"""CCMPL: dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNL: Mnemonic
+"""CCMPGE: dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNLE: Mnemonic
+"""CCMPG: dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNO: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNS: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPNZ: Mnemonic
+"""CCMPNE: dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPO: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPS: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPT: Mnemonic
+"""dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
+CCMPZ: Mnemonic
+"""CCMPE: dfv, r16/m16, i8s16 | dfv, r32/m32, i8s32 | dfv, r64/m64, i8s64 | dfv, r8/m8, r8 | dfv, r16/m16, r16 | …"""
 CDQ: Mnemonic
 """no operands"""
 CDQE: Mnemonic
 """no operands"""
+CFCMOVA: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVAE: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVB: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVBE: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVC: Mnemonic
+"""CFCMOVB: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVE: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVG: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVGE: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVL: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVLE: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNA: Mnemonic
+"""CFCMOVBE: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNAE: Mnemonic
+"""CFCMOVB: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNB: Mnemonic
+"""CFCMOVAE: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNBE: Mnemonic
+"""CFCMOVA: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNC: Mnemonic
+"""CFCMOVAE: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNE: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNG: Mnemonic
+"""CFCMOVLE: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNGE: Mnemonic
+"""CFCMOVL: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNL: Mnemonic
+"""CFCMOVGE: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNLE: Mnemonic
+"""CFCMOVG: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNO: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNP: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNS: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVNZ: Mnemonic
+"""CFCMOVNE: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVO: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVP: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVPE: Mnemonic
+"""CFCMOVP: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVPO: Mnemonic
+"""CFCMOVNP: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVS: Mnemonic
+"""r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
+CFCMOVZ: Mnemonic
+"""CFCMOVE: r16, r16 | m16, r16 | r16, r16/m16 | r16, r16, r16/m16 | r32, r32 | m32, r32 | r32, r32/m32 | …"""
 CLC: Mnemonic
 """no operands"""
 CLD: Mnemonic
@@ -406,65 +597,65 @@ CLZERO: Mnemonic
 CMC: Mnemonic
 """no operands"""
 CMOVA: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVAE: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVB: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVBE: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVC: Mnemonic
-"""CMOVB: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVB: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVE: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVG: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVGE: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVL: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVLE: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNA: Mnemonic
-"""CMOVBE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVBE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNAE: Mnemonic
-"""CMOVB: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVB: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNB: Mnemonic
-"""CMOVAE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVAE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNBE: Mnemonic
-"""CMOVA: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVA: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNC: Mnemonic
-"""CMOVAE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVAE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNE: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNG: Mnemonic
-"""CMOVLE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVLE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNGE: Mnemonic
-"""CMOVL: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVL: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNL: Mnemonic
-"""CMOVGE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVGE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNLE: Mnemonic
-"""CMOVG: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVG: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNO: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNP: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNS: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVNZ: Mnemonic
-"""CMOVNE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVNE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVO: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVP: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVPE: Mnemonic
-"""CMOVP: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVP: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVPO: Mnemonic
-"""CMOVNP: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVNP: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVS: Mnemonic
-"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMOVZ: Mnemonic
-"""CMOVE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+"""CMOVE: r16, r16/m16 | r32, r32/m32 | r64, r64/m64 | r16, r16, r16/m16 | r32, r32, r32/m32 | r64, r64, r64/m64"""
 CMP: Mnemonic
 """r16/m16, i8s16 | r32/m32, i8s32 | r64/m64, i8s64 | r8/m8, r8 | r16/m16, r16 | r32/m32, r32 | …"""
 CMPBEXADD: Mnemonic
@@ -529,6 +720,62 @@ CQO: Mnemonic
 """no operands"""
 CRC32: Mnemonic
 """r32, r8/m8 | r64, r8/m8 | r32, r16/m16 | r32, r32/m32 | r64, r64/m64"""
+CTESTA: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTAE: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTB: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTBE: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTC: Mnemonic
+"""CTESTB: dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTE: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTF: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTG: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTGE: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTL: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTLE: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNA: Mnemonic
+"""CTESTBE: dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNAE: Mnemonic
+"""CTESTB: dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNB: Mnemonic
+"""CTESTAE: dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNBE: Mnemonic
+"""CTESTA: dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNC: Mnemonic
+"""CTESTAE: dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNE: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNG: Mnemonic
+"""CTESTLE: dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNGE: Mnemonic
+"""CTESTL: dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNL: Mnemonic
+"""CTESTGE: dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNLE: Mnemonic
+"""CTESTG: dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNO: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNS: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTNZ: Mnemonic
+"""CTESTNE: dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTO: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTS: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTT: Mnemonic
+"""dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
+CTESTZ: Mnemonic
+"""CTESTE: dfv, r8/m8, r8 | dfv, r16/m16, r16 | dfv, r32/m32, r32 | dfv, r64/m64, r64 | dfv, r8/m8, i8 | …"""
 CVTDQ2PD: Mnemonic
 """xmm, xmm/m64"""
 CVTDQ2PS: Mnemonic
@@ -578,7 +825,7 @@ CWD: Mnemonic
 CWDE: Mnemonic
 """no operands"""
 DEC: Mnemonic
-"""r8/m8 | r16/m16 | r32/m32 | r64/m64"""
+"""r8/m8 | r16/m16 | r32/m32 | r64/m64 | r8, r8/m8 | r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
 DIV: Mnemonic
 """r8/m8 | r16/m16 | r32/m32 | r64/m64"""
 DIVPD: Mnemonic
@@ -606,7 +853,7 @@ ENDBR32: Mnemonic
 ENDBR64: Mnemonic
 """no operands"""
 ENQCMD: Mnemonic
-"""r64, m512"""
+"""r32, m512 | r64, m512"""
 ENTER: Mnemonic
 """i16, i8"""
 ENTERW: Mnemonic
@@ -847,10 +1094,12 @@ IDIV: Mnemonic
 """r8/m8 | r16/m16 | r32/m32 | r64/m64"""
 IMUL: Mnemonic
 """r16, r16/m16, i8s16 | r32, r32/m32, i8s32 | r64, r64/m64, i8s64 | r16, r16/m16, i16 | r32, r32/m32, i32 | …"""
+IMULZU: Mnemonic
+"""r16, r16/m16, i8s16 | r32, r32/m32, i8s32 | r64, r64/m64, i8s64 | r16, r16/m16, i16 | r32, r32/m32, i32 | …"""
 IN: Mnemonic
 """al, i8 | ax, i8 | eax, i8 | al, dx | ax, dx | eax, dx"""
 INC: Mnemonic
-"""r8/m8 | r16/m16 | r32/m32 | r64/m64"""
+"""r8/m8 | r16/m16 | r32/m32 | r64/m64 | r8, r8/m8 | r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
 INCSSPD: Mnemonic
 """r32"""
 INCSSPQ: Mnemonic
@@ -901,6 +1150,8 @@ JLE: Mnemonic
 """rel8 | rel32"""
 JMP: Mnemonic
 """rel32 | rel8 | r64/m64"""
+JMPABS: Mnemonic
+"""i64"""
 JNA: Mnemonic
 """JBE: rel8 | rel32"""
 JNAE: Mnemonic
@@ -1049,6 +1300,8 @@ LAHF: Mnemonic
 """no operands"""
 LAR: Mnemonic
 """r16, r16/m16 | r32, r32/m16 | r64, r64/m16"""
+LCALL: Mnemonic
+"""m32 | m48 | m80"""
 LDDQU: Mnemonic
 """xmm, m128"""
 LDMXCSR: Mnemonic
@@ -1067,6 +1320,8 @@ LFS: Mnemonic
 """r16, m32 | r32, m48 | r64, m80"""
 LGS: Mnemonic
 """r16, m32 | r32, m48 | r64, m80"""
+LJMP: Mnemonic
+"""m32 | m48 | m80"""
 LLWPCB: Mnemonic
 """r32 | r64"""
 LODSB: Mnemonic
@@ -1134,7 +1389,7 @@ MOVD: Mnemonic
 MOVDDUP: Mnemonic
 """xmm, xmm/m64"""
 MOVDIR64B: Mnemonic
-"""r64, m512"""
+"""r32, m512 | r64, m512"""
 MOVDIRI: Mnemonic
 """m32, r32 | m64, r64"""
 MOVDQ2Q: Mnemonic
@@ -1179,6 +1434,8 @@ MOVQ: Mnemonic
 """mm, mm/m64 | xmm, xmm/m64 | mm/m64, mm | xmm/m64, xmm | mm, r64/m64 | xmm, r64/m64 | r64/m64, mm | …"""
 MOVQ2DQ: Mnemonic
 """xmm, mm"""
+MOVRS: Mnemonic
+"""r8, m8 | r16, m16 | r32, m32 | r64, m64"""
 MOVSB: Mnemonic
 """no operands"""
 MOVSD: Mnemonic
@@ -1222,11 +1479,11 @@ MWAIT: Mnemonic
 MWAITX: Mnemonic
 """no operands"""
 NEG: Mnemonic
-"""r8/m8 | r16/m16 | r32/m32 | r64/m64"""
+"""r8/m8 | r16/m16 | r32/m32 | r64/m64 | r8, r8/m8 | r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
 NOP: Mnemonic
 """no operands | r16/m16 | r32/m32 | r64/m64"""
 NOT: Mnemonic
-"""r8/m8 | r16/m16 | r32/m32 | r64/m64"""
+"""r8/m8 | r16/m16 | r32/m32 | r64/m64 | r8, r8/m8 | r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
 OR: Mnemonic
 """r16/m16, i8s16 | r32/m32, i8s32 | r64/m64, i8s64 | r8/m8, r8 | r16/m16, r16 | r32/m32, r32 | …"""
 ORPD: Mnemonic
@@ -1467,12 +1724,18 @@ PMULUDQ: Mnemonic
 """mm, mm/m64 | xmm, xmm/m128"""
 POP: Mnemonic
 """r16 | r64 | r16/m16 | r64/m64 | fs | gs"""
+POP2: Mnemonic
+"""r64, r64"""
+POP2P: Mnemonic
+"""r64, r64"""
 POPCNT: Mnemonic
 """r16, r16/m16 | r32, r32/m32 | r64, r64/m64"""
 POPFQ: Mnemonic
 """no operands"""
 POPFW: Mnemonic
 """no operands"""
+POPP: Mnemonic
+"""r64"""
 POPW: Mnemonic
 """fs | gs"""
 POR: Mnemonic
@@ -1484,6 +1747,8 @@ PREFETCHIT0: Mnemonic
 PREFETCHIT1: Mnemonic
 """m8"""
 PREFETCHNTA: Mnemonic
+"""m8"""
+PREFETCHRST2: Mnemonic
 """m8"""
 PREFETCHT0: Mnemonic
 """m8"""
@@ -1573,10 +1838,16 @@ PUNPCKLWD: Mnemonic
 """mm, mm/m32 | xmm, xmm/m128"""
 PUSH: Mnemonic
 """i8s64 | r16 | r64 | i32s64 | r16/m16 | r64/m64 | fs | gs"""
+PUSH2: Mnemonic
+"""r64, r64"""
+PUSH2P: Mnemonic
+"""r64, r64"""
 PUSHFQ: Mnemonic
 """no operands"""
 PUSHFW: Mnemonic
 """no operands"""
+PUSHP: Mnemonic
+"""r64"""
 PUSHW: Mnemonic
 """i8s16 | i16 | fs | gs"""
 PXOR: Mnemonic
@@ -1725,6 +1996,66 @@ SETS: Mnemonic
 """r8/m8"""
 SETZ: Mnemonic
 """SETE: r8/m8"""
+SETZUA: Mnemonic
+"""r8/m8"""
+SETZUAE: Mnemonic
+"""r8/m8"""
+SETZUB: Mnemonic
+"""r8/m8"""
+SETZUBE: Mnemonic
+"""r8/m8"""
+SETZUC: Mnemonic
+"""SETZUB: r8/m8"""
+SETZUE: Mnemonic
+"""r8/m8"""
+SETZUG: Mnemonic
+"""r8/m8"""
+SETZUGE: Mnemonic
+"""r8/m8"""
+SETZUL: Mnemonic
+"""r8/m8"""
+SETZULE: Mnemonic
+"""r8/m8"""
+SETZUNA: Mnemonic
+"""SETZUBE: r8/m8"""
+SETZUNAE: Mnemonic
+"""SETZUB: r8/m8"""
+SETZUNB: Mnemonic
+"""SETZUAE: r8/m8"""
+SETZUNBE: Mnemonic
+"""SETZUA: r8/m8"""
+SETZUNC: Mnemonic
+"""SETZUAE: r8/m8"""
+SETZUNE: Mnemonic
+"""r8/m8"""
+SETZUNG: Mnemonic
+"""SETZULE: r8/m8"""
+SETZUNGE: Mnemonic
+"""SETZUL: r8/m8"""
+SETZUNL: Mnemonic
+"""SETZUGE: r8/m8"""
+SETZUNLE: Mnemonic
+"""SETZUG: r8/m8"""
+SETZUNO: Mnemonic
+"""r8/m8"""
+SETZUNP: Mnemonic
+"""r8/m8"""
+SETZUNS: Mnemonic
+"""r8/m8"""
+SETZUNZ: Mnemonic
+"""SETZUNE: r8/m8"""
+SETZUO: Mnemonic
+"""r8/m8"""
+SETZUP: Mnemonic
+"""r8/m8"""
+SETZUPE: Mnemonic
+"""SETZUP: r8/m8"""
+SETZUPO: Mnemonic
+"""SETZUNP: r8/m8"""
+SETZUS: Mnemonic
+"""r8/m8"""
+SETZUZ: Mnemonic
+"""SETZUE: r8/m8"""
 SFENCE: Mnemonic
 """no operands"""
 SGDT: Mnemonic
@@ -1817,7 +2148,21 @@ TCMMIMFP16PS: Mnemonic
 """tmm, tmm, tmm"""
 TCMMRLFP16PS: Mnemonic
 """tmm, tmm, tmm"""
+TCVTROWD2PS: Mnemonic
+"""zmm, tmm, r32 | zmm, tmm, i8"""
+TCVTROWPS2BF16H: Mnemonic
+"""zmm, tmm, r32 | zmm, tmm, i8"""
+TCVTROWPS2BF16L: Mnemonic
+"""zmm, tmm, r32 | zmm, tmm, i8"""
+TCVTROWPS2PHH: Mnemonic
+"""zmm, tmm, r32 | zmm, tmm, i8"""
+TCVTROWPS2PHL: Mnemonic
+"""zmm, tmm, r32 | zmm, tmm, i8"""
 TDPBF16PS: Mnemonic
+"""tmm, tmm, tmm"""
+TDPBF8PS: Mnemonic
+"""tmm, tmm, tmm"""
+TDPBHF8PS: Mnemonic
 """tmm, tmm, tmm"""
 TDPBSSD: Mnemonic
 """tmm, tmm, tmm"""
@@ -1829,20 +2174,32 @@ TDPBUUD: Mnemonic
 """tmm, tmm, tmm"""
 TDPFP16PS: Mnemonic
 """tmm, tmm, tmm"""
+TDPHBF8PS: Mnemonic
+"""tmm, tmm, tmm"""
+TDPHF8PS: Mnemonic
+"""tmm, tmm, tmm"""
 TEST: Mnemonic
 """r8/m8, r8 | r8, r8/m8 | r16/m16, r16 | r16, r16/m16 | r32/m32, r32 | r32, r32/m32 | r64/m64, r64 | …"""
 TESTUI: Mnemonic
 """no operands"""
 TILELOADD: Mnemonic
 """tmm, sibmem"""
+TILELOADDRS: Mnemonic
+"""tmm, sibmem"""
+TILELOADDRST1: Mnemonic
+"""tmm, sibmem"""
 TILELOADDT1: Mnemonic
 """tmm, sibmem"""
+TILEMOVROW: Mnemonic
+"""zmm, tmm, r32 | zmm, tmm, i8"""
 TILERELEASE: Mnemonic
 """no operands"""
 TILESTORED: Mnemonic
 """sibmem, tmm"""
 TILEZERO: Mnemonic
 """tmm"""
+TMMULTF32PS: Mnemonic
+"""tmm, tmm, tmm"""
 TPAUSE: Mnemonic
 """r32"""
 TZCNT: Mnemonic
@@ -1862,7 +2219,7 @@ UD2: Mnemonic
 UIRET: Mnemonic
 """no operands"""
 UMONITOR: Mnemonic
-"""r64"""
+"""r32 | r64"""
 UMWAIT: Mnemonic
 """r32"""
 UNPCKHPD: Mnemonic
@@ -1873,6 +2230,16 @@ UNPCKLPD: Mnemonic
 """xmm, xmm/m128"""
 UNPCKLPS: Mnemonic
 """xmm, xmm/m128"""
+V4FMADDPS: Mnemonic
+"""zmm, zmm+3, m128"""
+V4FMADDSS: Mnemonic
+"""xmm, xmm+3, m128"""
+V4FNMADDPS: Mnemonic
+"""zmm, zmm+3, m128"""
+V4FNMADDSS: Mnemonic
+"""xmm, xmm+3, m128"""
+VADDBF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VADDPD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VADDPH: Mnemonic
@@ -1957,6 +2324,8 @@ VBROADCASTSD: Mnemonic
 """ymm, m64 | ymm, xmm | ymm, xmm/m64 | zmm, xmm/m64"""
 VBROADCASTSS: Mnemonic
 """xmm, m32 | ymm, m32 | xmm, xmm | ymm, xmm | xmm, xmm/m32 | ymm, xmm/m32 | zmm, xmm/m32"""
+VCMPBF16: Mnemonic
+"""k, xmm, xmm/m128/b16, i8 | k, ymm, ymm/m256/b16, i8 | k, zmm, zmm/m512/b16, i8"""
 VCMPPD: Mnemonic
 """xmm, xmm, xmm/m128, i8 | ymm, ymm, ymm/m256, i8 | k, xmm, xmm/m128/b64, i8 | k, ymm, ymm/m256/b64, i8 | …"""
 VCMPPH: Mnemonic
@@ -1969,6 +2338,8 @@ VCMPSH: Mnemonic
 """k, xmm, xmm/m16, i8"""
 VCMPSS: Mnemonic
 """xmm, xmm, xmm/m32, i8 | k, xmm, xmm/m32, i8"""
+VCOMISBF16: Mnemonic
+"""xmm, xmm/m16"""
 VCOMISD: Mnemonic
 """xmm, xmm/m64"""
 VCOMISH: Mnemonic
@@ -1979,12 +2350,42 @@ VCOMPRESSPD: Mnemonic
 """xmm/m128, xmm | ymm/m256, ymm | zmm/m512, zmm"""
 VCOMPRESSPS: Mnemonic
 """xmm/m128, xmm | ymm/m256, ymm | zmm/m512, zmm"""
+VCOMXSD: Mnemonic
+"""xmm, xmm/m64"""
+VCOMXSH: Mnemonic
+"""xmm, xmm/m16"""
+VCOMXSS: Mnemonic
+"""xmm, xmm/m32"""
+VCVT2PH2BF8: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
+VCVT2PH2BF8S: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
+VCVT2PH2HF8: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
+VCVT2PH2HF8S: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
+VCVT2PS2PHX: Mnemonic
+"""xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | zmm, zmm, zmm/m512/b32"""
+VCVTBF162IBS: Mnemonic
+"""xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
+VCVTBF162IUBS: Mnemonic
+"""xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
+VCVTBIASPH2BF8: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | xmm, ymm, ymm/m256/b16 | ymm, zmm, zmm/m512/b16"""
+VCVTBIASPH2BF8S: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | xmm, ymm, ymm/m256/b16 | ymm, zmm, zmm/m512/b16"""
+VCVTBIASPH2HF8: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | xmm, ymm, ymm/m256/b16 | ymm, zmm, zmm/m512/b16"""
+VCVTBIASPH2HF8S: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | xmm, ymm, ymm/m256/b16 | ymm, zmm, zmm/m512/b16"""
 VCVTDQ2PD: Mnemonic
 """xmm, xmm/m64 | ymm, xmm/m128 | xmm, xmm/m64/b32 | ymm, xmm/m128/b32 | zmm, ymm/m256/b32"""
 VCVTDQ2PH: Mnemonic
 """xmm, xmm/m128/b32 | xmm, ymm/m256/b32 | ymm, zmm/m512/b32"""
 VCVTDQ2PS: Mnemonic
 """xmm, xmm/m128 | ymm, ymm/m256 | xmm, xmm/m128/b32 | ymm, ymm/m256/b32 | zmm, zmm/m512/b32"""
+VCVTHF82PH: Mnemonic
+"""xmm, xmm/m64 | ymm, xmm/m128 | zmm, ymm/m256"""
 VCVTNE2PS2BF16: Mnemonic
 """xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | zmm, zmm, zmm/m512/b32"""
 VCVTNEEBF162PS: Mnemonic
@@ -2009,8 +2410,20 @@ VCVTPD2UDQ: Mnemonic
 """xmm, xmm/m128/b64 | xmm, ymm/m256/b64 | ymm, zmm/m512/b64"""
 VCVTPD2UQQ: Mnemonic
 """xmm, xmm/m128/b64 | ymm, ymm/m256/b64 | zmm, zmm/m512/b64"""
+VCVTPH2BF8: Mnemonic
+"""xmm, xmm/m128/b16 | xmm, ymm/m256/b16 | ymm, zmm/m512/b16"""
+VCVTPH2BF8S: Mnemonic
+"""xmm, xmm/m128/b16 | xmm, ymm/m256/b16 | ymm, zmm/m512/b16"""
 VCVTPH2DQ: Mnemonic
 """xmm, xmm/m64/b16 | ymm, xmm/m128/b16 | zmm, ymm/m256/b16"""
+VCVTPH2HF8: Mnemonic
+"""xmm, xmm/m128/b16 | xmm, ymm/m256/b16 | ymm, zmm/m512/b16"""
+VCVTPH2HF8S: Mnemonic
+"""xmm, xmm/m128/b16 | xmm, ymm/m256/b16 | ymm, zmm/m512/b16"""
+VCVTPH2IBS: Mnemonic
+"""xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
+VCVTPH2IUBS: Mnemonic
+"""xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
 VCVTPH2PD: Mnemonic
 """xmm, xmm/m32/b16 | ymm, xmm/m64/b16 | zmm, xmm/m128/b16"""
 VCVTPH2PS: Mnemonic
@@ -2029,6 +2442,10 @@ VCVTPH2W: Mnemonic
 """xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
 VCVTPS2DQ: Mnemonic
 """xmm, xmm/m128 | ymm, ymm/m256 | xmm, xmm/m128/b32 | ymm, ymm/m256/b32 | zmm, zmm/m512/b32"""
+VCVTPS2IBS: Mnemonic
+"""xmm, xmm/m128/b32 | ymm, ymm/m256/b32 | zmm, zmm/m512/b32"""
+VCVTPS2IUBS: Mnemonic
+"""xmm, xmm/m128/b32 | ymm, ymm/m256/b32 | zmm, zmm/m512/b32"""
 VCVTPS2PD: Mnemonic
 """xmm, xmm/m64 | ymm, xmm/m128 | xmm, xmm/m64/b32 | ymm, xmm/m128/b32 | zmm, ymm/m256/b32"""
 VCVTPS2PH: Mnemonic
@@ -2077,16 +2494,32 @@ VCVTSS2SI: Mnemonic
 """r32, xmm/m32 | r64, xmm/m32"""
 VCVTSS2USI: Mnemonic
 """r32, xmm/m32 | r64, xmm/m32"""
+VCVTTBF162IBS: Mnemonic
+"""xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
+VCVTTBF162IUBS: Mnemonic
+"""xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
 VCVTTPD2DQ: Mnemonic
 """xmm, xmm/m128 | xmm, ymm/m256 | xmm, xmm/m128/b64 | xmm, ymm/m256/b64 | ymm, zmm/m512/b64"""
+VCVTTPD2DQS: Mnemonic
+"""xmm, xmm/m128/b64 | xmm, ymm/m256/b64 | ymm, zmm/m512/b64"""
 VCVTTPD2QQ: Mnemonic
+"""xmm, xmm/m128/b64 | ymm, ymm/m256/b64 | zmm, zmm/m512/b64"""
+VCVTTPD2QQS: Mnemonic
 """xmm, xmm/m128/b64 | ymm, ymm/m256/b64 | zmm, zmm/m512/b64"""
 VCVTTPD2UDQ: Mnemonic
 """xmm, xmm/m128/b64 | xmm, ymm/m256/b64 | ymm, zmm/m512/b64"""
+VCVTTPD2UDQS: Mnemonic
+"""xmm, xmm/m128/b64 | xmm, ymm/m256/b64 | ymm, zmm/m512/b64"""
 VCVTTPD2UQQ: Mnemonic
+"""xmm, xmm/m128/b64 | ymm, ymm/m256/b64 | zmm, zmm/m512/b64"""
+VCVTTPD2UQQS: Mnemonic
 """xmm, xmm/m128/b64 | ymm, ymm/m256/b64 | zmm, zmm/m512/b64"""
 VCVTTPH2DQ: Mnemonic
 """xmm, xmm/m64/b16 | ymm, xmm/m128/b16 | zmm, ymm/m256/b16"""
+VCVTTPH2IBS: Mnemonic
+"""xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
+VCVTTPH2IUBS: Mnemonic
+"""xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
 VCVTTPH2QQ: Mnemonic
 """xmm, xmm/m32/b16 | ymm, xmm/m64/b16 | zmm, xmm/m128/b16"""
 VCVTTPH2UDQ: Mnemonic
@@ -2099,15 +2532,31 @@ VCVTTPH2W: Mnemonic
 """xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
 VCVTTPS2DQ: Mnemonic
 """xmm, xmm/m128 | ymm, ymm/m256 | xmm, xmm/m128/b32 | ymm, ymm/m256/b32 | zmm, zmm/m512/b32"""
+VCVTTPS2DQS: Mnemonic
+"""xmm, xmm/m128/b32 | ymm, ymm/m256/b32 | zmm, zmm/m512/b32"""
+VCVTTPS2IBS: Mnemonic
+"""xmm, xmm/m128/b32 | ymm, ymm/m256/b32 | zmm, zmm/m512/b32"""
+VCVTTPS2IUBS: Mnemonic
+"""xmm, xmm/m128/b32 | ymm, ymm/m256/b32 | zmm, zmm/m512/b32"""
 VCVTTPS2QQ: Mnemonic
+"""xmm, xmm/m64/b32 | ymm, xmm/m128/b32 | zmm, ymm/m256/b32"""
+VCVTTPS2QQS: Mnemonic
 """xmm, xmm/m64/b32 | ymm, xmm/m128/b32 | zmm, ymm/m256/b32"""
 VCVTTPS2UDQ: Mnemonic
 """xmm, xmm/m128/b32 | ymm, ymm/m256/b32 | zmm, zmm/m512/b32"""
+VCVTTPS2UDQS: Mnemonic
+"""xmm, xmm/m128/b32 | ymm, ymm/m256/b32 | zmm, zmm/m512/b32"""
 VCVTTPS2UQQ: Mnemonic
+"""xmm, xmm/m64/b32 | ymm, xmm/m128/b32 | zmm, ymm/m256/b32"""
+VCVTTPS2UQQS: Mnemonic
 """xmm, xmm/m64/b32 | ymm, xmm/m128/b32 | zmm, ymm/m256/b32"""
 VCVTTSD2SI: Mnemonic
 """r32, xmm/m64 | r64, xmm/m64"""
+VCVTTSD2SIS: Mnemonic
+"""r32, xmm/m64 | r64, xmm/m64"""
 VCVTTSD2USI: Mnemonic
+"""r32, xmm/m64 | r64, xmm/m64"""
+VCVTTSD2USIS: Mnemonic
 """r32, xmm/m64 | r64, xmm/m64"""
 VCVTTSH2SI: Mnemonic
 """r32, xmm/m16 | r64, xmm/m16"""
@@ -2115,7 +2564,11 @@ VCVTTSH2USI: Mnemonic
 """r32, xmm/m16 | r64, xmm/m16"""
 VCVTTSS2SI: Mnemonic
 """r32, xmm/m32 | r64, xmm/m32"""
+VCVTTSS2SIS: Mnemonic
+"""r32, xmm/m32 | r64, xmm/m32"""
 VCVTTSS2USI: Mnemonic
+"""r32, xmm/m32 | r64, xmm/m32"""
+VCVTTSS2USIS: Mnemonic
 """r32, xmm/m32 | r64, xmm/m32"""
 VCVTUDQ2PD: Mnemonic
 """xmm, xmm/m64/b32 | ymm, xmm/m128/b32 | zmm, ymm/m256/b32"""
@@ -2141,6 +2594,8 @@ VCVTW2PH: Mnemonic
 """xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
 VDBPSADBW: Mnemonic
 """xmm, xmm, xmm/m128, i8 | ymm, ymm, ymm/m256, i8 | zmm, zmm, zmm/m512, i8"""
+VDIVBF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VDIVPD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VDIVPH: Mnemonic
@@ -2157,6 +2612,8 @@ VDPBF16PS: Mnemonic
 """xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | zmm, zmm, zmm/m512/b32"""
 VDPPD: Mnemonic
 """xmm, xmm, xmm/m128, i8"""
+VDPPHPS: Mnemonic
+"""xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | zmm, zmm, zmm/m512/b32"""
 VDPPS: Mnemonic
 """xmm, xmm, xmm/m128, i8 | ymm, ymm, ymm/m256, i8"""
 VERR: Mnemonic
@@ -2209,6 +2666,8 @@ VFIXUPIMMSD: Mnemonic
 """xmm, xmm, xmm/m64, i8"""
 VFIXUPIMMSS: Mnemonic
 """xmm, xmm, xmm/m32, i8"""
+VFMADD132BF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VFMADD132PD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VFMADD132PH: Mnemonic
@@ -2221,6 +2680,8 @@ VFMADD132SH: Mnemonic
 """xmm, xmm, xmm/m16"""
 VFMADD132SS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VFMADD213BF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VFMADD213PD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VFMADD213PH: Mnemonic
@@ -2233,6 +2694,8 @@ VFMADD213SH: Mnemonic
 """xmm, xmm, xmm/m16"""
 VFMADD213SS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VFMADD231BF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VFMADD231PD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VFMADD231PH: Mnemonic
@@ -2279,6 +2742,8 @@ VFMADDSUBPD: Mnemonic
 """xmm, xmm, xmm, xmm/m128 | ymm, ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128, xmm | ymm, ymm, ymm/m256, ymm"""
 VFMADDSUBPS: Mnemonic
 """xmm, xmm, xmm, xmm/m128 | ymm, ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128, xmm | ymm, ymm, ymm/m256, ymm"""
+VFMSUB132BF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VFMSUB132PD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VFMSUB132PH: Mnemonic
@@ -2291,6 +2756,8 @@ VFMSUB132SH: Mnemonic
 """xmm, xmm, xmm/m16"""
 VFMSUB132SS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VFMSUB213BF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VFMSUB213PD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VFMSUB213PH: Mnemonic
@@ -2303,6 +2770,8 @@ VFMSUB213SH: Mnemonic
 """xmm, xmm, xmm/m16"""
 VFMSUB213SS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VFMSUB231BF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VFMSUB231PD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VFMSUB231PH: Mnemonic
@@ -2349,6 +2818,8 @@ VFMULCPH: Mnemonic
 """xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | zmm, zmm, zmm/m512/b32"""
 VFMULCSH: Mnemonic
 """xmm, xmm, xmm/m32"""
+VFNMADD132BF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VFNMADD132PD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VFNMADD132PH: Mnemonic
@@ -2361,6 +2832,8 @@ VFNMADD132SH: Mnemonic
 """xmm, xmm, xmm/m16"""
 VFNMADD132SS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VFNMADD213BF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VFNMADD213PD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VFNMADD213PH: Mnemonic
@@ -2373,6 +2846,8 @@ VFNMADD213SH: Mnemonic
 """xmm, xmm, xmm/m16"""
 VFNMADD213SS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VFNMADD231BF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VFNMADD231PD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VFNMADD231PH: Mnemonic
@@ -2393,6 +2868,8 @@ VFNMADDSD: Mnemonic
 """xmm, xmm, xmm, xmm/m64 | xmm, xmm, xmm/m64, xmm"""
 VFNMADDSS: Mnemonic
 """xmm, xmm, xmm, xmm/m32 | xmm, xmm, xmm/m32, xmm"""
+VFNMSUB132BF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VFNMSUB132PD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VFNMSUB132PH: Mnemonic
@@ -2405,6 +2882,8 @@ VFNMSUB132SH: Mnemonic
 """xmm, xmm, xmm/m16"""
 VFNMSUB132SS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VFNMSUB213BF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VFNMSUB213PD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VFNMSUB213PH: Mnemonic
@@ -2417,6 +2896,8 @@ VFNMSUB213SH: Mnemonic
 """xmm, xmm, xmm/m16"""
 VFNMSUB213SS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VFNMSUB231BF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VFNMSUB231PD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VFNMSUB231PH: Mnemonic
@@ -2437,6 +2918,8 @@ VFNMSUBSD: Mnemonic
 """xmm, xmm, xmm, xmm/m64 | xmm, xmm, xmm/m64, xmm"""
 VFNMSUBSS: Mnemonic
 """xmm, xmm, xmm, xmm/m32 | xmm, xmm, xmm/m32, xmm"""
+VFPCLASSBF16: Mnemonic
+"""k, xmm/m128/b16, i8 | k, ymm/m256/b16, i8 | k, zmm/m512/b16, i8"""
 VFPCLASSPD: Mnemonic
 """k, xmm/m128/b64, i8 | k, ymm/m256/b64, i8 | k, zmm/m512/b64, i8"""
 VFPCLASSPH: Mnemonic
@@ -2481,6 +2964,8 @@ VGATHERQPD: Mnemonic
 """xmm, vm64x, xmm | ymm, vm64y, ymm | xmm, vm64x | ymm, vm64y | zmm, vm64z"""
 VGATHERQPS: Mnemonic
 """xmm, vm64x, xmm | xmm, vm64y, xmm | xmm, vm64x | xmm, vm64y | ymm, vm64z"""
+VGETEXPBF16: Mnemonic
+"""xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
 VGETEXPPD: Mnemonic
 """xmm, xmm/m128/b64 | ymm, ymm/m256/b64 | zmm, zmm/m512/b64"""
 VGETEXPPH: Mnemonic
@@ -2493,6 +2978,8 @@ VGETEXPSH: Mnemonic
 """xmm, xmm, xmm/m16"""
 VGETEXPSS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VGETMANTBF16: Mnemonic
+"""xmm, xmm/m128/b16, i8 | ymm, ymm/m256/b16, i8 | zmm, zmm/m512/b16, i8"""
 VGETMANTPD: Mnemonic
 """xmm, xmm/m128/b64, i8 | ymm, ymm/m256/b64, i8 | zmm, zmm/m512/b64, i8"""
 VGETMANTPH: Mnemonic
@@ -2551,6 +3038,8 @@ VMASKMOVPD: Mnemonic
 """xmm, xmm, m128 | ymm, ymm, m256 | m128, xmm, xmm | m256, ymm, ymm"""
 VMASKMOVPS: Mnemonic
 """xmm, xmm, m128 | ymm, ymm, m256 | m128, xmm, xmm | m256, ymm, ymm"""
+VMAXBF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VMAXPD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VMAXPH: Mnemonic
@@ -2567,6 +3056,22 @@ VMFUNC: Mnemonic
 """no operands"""
 VMGEXIT: Mnemonic
 """no operands"""
+VMINBF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
+VMINMAXBF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16, i8 | ymm, ymm, ymm/m256/b16, i8 | zmm, zmm, zmm/m512/b16, i8"""
+VMINMAXPD: Mnemonic
+"""xmm, xmm, xmm/m128/b64, i8 | ymm, ymm, ymm/m256/b64, i8 | zmm, zmm, zmm/m512/b64, i8"""
+VMINMAXPH: Mnemonic
+"""xmm, xmm, xmm/m128/b16, i8 | ymm, ymm, ymm/m256/b16, i8 | zmm, zmm, zmm/m512/b16, i8"""
+VMINMAXPS: Mnemonic
+"""xmm, xmm, xmm/m128/b32, i8 | ymm, ymm, ymm/m256/b32, i8 | zmm, zmm, zmm/m512/b32, i8"""
+VMINMAXSD: Mnemonic
+"""xmm, xmm, xmm/m64, i8"""
+VMINMAXSH: Mnemonic
+"""xmm, xmm, xmm/m16, i8"""
+VMINMAXSS: Mnemonic
+"""xmm, xmm, xmm/m32, i8"""
 VMINPD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VMINPH: Mnemonic
@@ -2586,7 +3091,7 @@ VMOVAPD: Mnemonic
 VMOVAPS: Mnemonic
 """xmm, xmm/m128 | ymm, ymm/m256 | xmm/m128, xmm | ymm/m256, ymm | zmm, zmm/m512 | zmm/m512, zmm"""
 VMOVD: Mnemonic
-"""xmm, r32/m32 | r32/m32, xmm"""
+"""xmm, r32/m32 | r32/m32, xmm | xmm, xmm"""
 VMOVDDUP: Mnemonic
 """xmm, xmm/m64 | ymm, ymm/m256 | zmm, zmm/m512"""
 VMOVDQA: Mnemonic
@@ -2631,6 +3136,14 @@ VMOVNTPS: Mnemonic
 """m128, xmm | m256, ymm | m512, zmm"""
 VMOVQ: Mnemonic
 """xmm, xmm/m64 | xmm/m64, xmm | xmm, r64/m64 | r64/m64, xmm"""
+VMOVRSB: Mnemonic
+"""xmm, m128 | ymm, m256 | zmm, m512"""
+VMOVRSD: Mnemonic
+"""xmm, m128 | ymm, m256 | zmm, m512"""
+VMOVRSQ: Mnemonic
+"""xmm, m128 | ymm, m256 | zmm, m512"""
+VMOVRSW: Mnemonic
+"""xmm, m128 | ymm, m256 | zmm, m512"""
 VMOVSD: Mnemonic
 """xmm, xmm, xmm | xmm, m64 | m64, xmm"""
 VMOVSH: Mnemonic
@@ -2646,9 +3159,11 @@ VMOVUPD: Mnemonic
 VMOVUPS: Mnemonic
 """xmm, xmm/m128 | ymm, ymm/m256 | xmm/m128, xmm | ymm/m256, ymm | zmm, zmm/m512 | zmm/m512, zmm"""
 VMOVW: Mnemonic
-"""xmm, r32/m16 | r32/m16, xmm"""
+"""xmm, r32/m16 | r32/m16, xmm | xmm, xmm"""
 VMPSADBW: Mnemonic
-"""xmm, xmm, xmm/m128, i8 | ymm, ymm, ymm/m256, i8"""
+"""xmm, xmm, xmm/m128, i8 | ymm, ymm, ymm/m256, i8 | zmm, zmm, zmm/m512, i8"""
+VMULBF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VMULPD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VMULPH: Mnemonic
@@ -2669,6 +3184,10 @@ VP2INTERSECTD: Mnemonic
 """k+1, xmm, xmm/m128/b32 | k+1, ymm, ymm/m256/b32 | k+1, zmm, zmm/m512/b32"""
 VP2INTERSECTQ: Mnemonic
 """k+1, xmm, xmm/m128/b64 | k+1, ymm, ymm/m256/b64 | k+1, zmm, zmm/m512/b64"""
+VP4DPWSSD: Mnemonic
+"""zmm, zmm+3, m128"""
+VP4DPWSSDS: Mnemonic
+"""zmm, zmm+3, m128"""
 VPABSB: Mnemonic
 """xmm, xmm/m128 | ymm, ymm/m256 | zmm, zmm/m512"""
 VPABSD: Mnemonic
@@ -2822,37 +3341,37 @@ VPCONFLICTD: Mnemonic
 VPCONFLICTQ: Mnemonic
 """xmm, xmm/m128/b64 | ymm, ymm/m256/b64 | zmm, zmm/m512/b64"""
 VPDPBSSD: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | …"""
 VPDPBSSDS: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | …"""
 VPDPBSUD: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | …"""
 VPDPBSUDS: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | …"""
 VPDPBUSD: Mnemonic
 """xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | zmm, zmm, zmm/m512/b32 | xmm, xmm, xmm/m128 | …"""
 VPDPBUSDS: Mnemonic
 """xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | zmm, zmm, zmm/m512/b32 | xmm, xmm, xmm/m128 | …"""
 VPDPBUUD: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | …"""
 VPDPBUUDS: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | …"""
 VPDPWSSD: Mnemonic
 """xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | zmm, zmm, zmm/m512/b32 | xmm, xmm, xmm/m128 | …"""
 VPDPWSSDS: Mnemonic
 """xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | zmm, zmm, zmm/m512/b32 | xmm, xmm, xmm/m128 | …"""
 VPDPWSUD: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | …"""
 VPDPWSUDS: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | …"""
 VPDPWUSD: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | …"""
 VPDPWUSDS: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | …"""
 VPDPWUUD: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | …"""
 VPDPWUUDS: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b32 | ymm, ymm, ymm/m256/b32 | …"""
 VPERM2F128: Mnemonic
 """ymm, ymm, ymm/m256, i8"""
 VPERM2I128: Mnemonic
@@ -3375,6 +3894,8 @@ VRCP28SD: Mnemonic
 """xmm, xmm, xmm/m64"""
 VRCP28SS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VRCPBF16: Mnemonic
+"""xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
 VRCPPH: Mnemonic
 """xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
 VRCPPS: Mnemonic
@@ -3383,6 +3904,8 @@ VRCPSH: Mnemonic
 """xmm, xmm, xmm/m16"""
 VRCPSS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VREDUCEBF16: Mnemonic
+"""xmm, xmm/m128/b16, i8 | ymm, ymm/m256/b16, i8 | zmm, zmm/m512/b16, i8"""
 VREDUCEPD: Mnemonic
 """xmm, xmm/m128/b64, i8 | ymm, ymm/m256/b64, i8 | zmm, zmm/m512/b64, i8"""
 VREDUCEPH: Mnemonic
@@ -3395,6 +3918,8 @@ VREDUCESH: Mnemonic
 """xmm, xmm, xmm/m16, i8"""
 VREDUCESS: Mnemonic
 """xmm, xmm, xmm/m32, i8"""
+VRNDSCALEBF16: Mnemonic
+"""xmm, xmm/m128/b16, i8 | ymm, ymm/m256/b16, i8 | zmm, zmm/m512/b16, i8"""
 VRNDSCALEPD: Mnemonic
 """xmm, xmm/m128/b64, i8 | ymm, ymm/m256/b64, i8 | zmm, zmm/m512/b64, i8"""
 VRNDSCALEPH: Mnemonic
@@ -3431,6 +3956,8 @@ VRSQRT28SD: Mnemonic
 """xmm, xmm, xmm/m64"""
 VRSQRT28SS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VRSQRTBF16: Mnemonic
+"""xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
 VRSQRTPH: Mnemonic
 """xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
 VRSQRTPS: Mnemonic
@@ -3439,6 +3966,8 @@ VRSQRTSH: Mnemonic
 """xmm, xmm, xmm/m16"""
 VRSQRTSS: Mnemonic
 """xmm, xmm, xmm/m32"""
+VSCALEFBF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VSCALEFPD: Mnemonic
 """xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | zmm, zmm, zmm/m512/b64"""
 VSCALEFPH: Mnemonic
@@ -3500,9 +4029,11 @@ VSM3MSG2: Mnemonic
 VSM3RNDS2: Mnemonic
 """xmm, xmm, xmm/m128, i8"""
 VSM4KEY4: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | zmm, zmm, zmm/m512"""
 VSM4RNDS4: Mnemonic
-"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256"""
+"""xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | zmm, zmm, zmm/m512"""
+VSQRTBF16: Mnemonic
+"""xmm, xmm/m128/b16 | ymm, ymm/m256/b16 | zmm, zmm/m512/b16"""
 VSQRTPD: Mnemonic
 """xmm, xmm/m128 | ymm, ymm/m256 | xmm, xmm/m128/b64 | ymm, ymm/m256/b64 | zmm, zmm/m512/b64"""
 VSQRTPH: Mnemonic
@@ -3517,6 +4048,8 @@ VSQRTSS: Mnemonic
 """xmm, xmm, xmm/m32"""
 VSTMXCSR: Mnemonic
 """m32"""
+VSUBBF16: Mnemonic
+"""xmm, xmm, xmm/m128/b16 | ymm, ymm, ymm/m256/b16 | zmm, zmm, zmm/m512/b16"""
 VSUBPD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""
 VSUBPH: Mnemonic
@@ -3538,6 +4071,12 @@ VUCOMISD: Mnemonic
 VUCOMISH: Mnemonic
 """xmm, xmm/m16"""
 VUCOMISS: Mnemonic
+"""xmm, xmm/m32"""
+VUCOMXSD: Mnemonic
+"""xmm, xmm/m64"""
+VUCOMXSH: Mnemonic
+"""xmm, xmm/m16"""
+VUCOMXSS: Mnemonic
 """xmm, xmm/m32"""
 VUNPCKHPD: Mnemonic
 """xmm, xmm, xmm/m128 | ymm, ymm, ymm/m256 | xmm, xmm, xmm/m128/b64 | ymm, ymm, ymm/m256/b64 | …"""

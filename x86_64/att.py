@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from x86_64.att_names import (
     BRANCH,
+    FAR,
     REGISTER_SUFFIX,
     REVERSED,
     SAME_ORDER,
@@ -29,9 +30,20 @@ from x86_64.att_names import (
 )
 from x86_64.errors import AssemblyError, OperandError, ParseError
 from x86_64.instruction import Instruction
-from x86_64.intel import PREFIXES, signed_text, unresolved
-from x86_64.operands import Address, Label, Masked, Memory, Operand, Rounding, Symbol, Symbolic, in_text_order
-from x86_64.registers import REGISTERS, Register
+from x86_64.intel import PREFIXES, default_flags_text, signed_text, start_of_line, take_default_flags, unresolved
+from x86_64.operands import (
+    Address,
+    DefaultFlags,
+    Label,
+    Masked,
+    Memory,
+    Operand,
+    Rounding,
+    Symbol,
+    Symbolic,
+    in_text_order,
+)
+from x86_64.registers import HIGH_REGISTERS, REGISTERS, Register
 from x86_64.selection import Plan, matches, memory_sizes, select, shape
 
 Resolve: TypeAlias = Callable[[str], Symbol | Address | Label]
@@ -141,9 +153,13 @@ def _operand(match: re.Match[str], names: _Names, branch: bool) -> Operand:
 
 
 def _read_operands(text: str, start: int, line: str, names: _Names, branch: bool) -> tuple[Operand, ...]:
-    """Operands in the text's order."""
+    """Operands in Intel order, which is not the text's."""
     operands = []
     position = 0
+    try:
+        flags, text = take_default_flags(text)
+    except AssemblyError as error:
+        raise ParseError(str(error), line, start + 1, text.strip()) from None
     while True:
         match = _OPERAND.match(text, position)
         if match is None or match.end() == position:
@@ -156,7 +172,8 @@ def _read_operands(text: str, start: int, line: str, names: _Names, branch: bool
             raise ParseError(str(error), line, start + text.index(token, position) + 1, token) from None
         position = match.end()
         if not match["comma"]:
-            return tuple(operands)
+            operands.reverse()
+            return tuple(operands) if flags is None else (flags, *operands)
 
 
 def _with_size(operands: tuple[Operand, ...], size: int | None) -> tuple[Operand, ...]:
@@ -203,7 +220,7 @@ def _choose(word: str, operands: tuple[Operand, ...], prefixes: tuple[str, ...])
             given = (*given[:end], predicate, *given[end:])
         if size and name not in REGISTER_SUFFIX:
             given = _with_size(given, size)
-        if _agrees(given, size) and matches(name, given):
+        if _agrees(given, size) and matches(name, given, prefixes):
             return Instruction(name, given, prefixes)
     Instruction(readings[-1][0], operands, prefixes)  # explains what is wrong, if it is not the suffix
     raise OperandError(f"{word}: the suffix does not agree with the operands")
@@ -255,7 +272,7 @@ def _inside(text: str) -> tuple[Register | None, Register | None, int]:
     return (_REGISTERS[base] if base else None), _REGISTERS[index], scale
 
 
-_REGISTERS = {f"%{r.name}": r for r in REGISTERS if r.kind != "rip"}
+_REGISTERS = {f"%{r.name}": r for r in (*REGISTERS, *HIGH_REGISTERS) if r.kind != "rip"}
 
 
 def _quickly(word: str, text: str) -> tuple[tuple[Operand, ...], tuple[object, ...]] | None:
@@ -326,8 +343,8 @@ def parse_att(line: str, resolve: Resolve = unresolved) -> Instruction:
     if known is not None:
         return known
     text = line.split("#", 1)[0] if "#" in line else line
-    words = text.split(None, 1)
-    if len(words) == 2 and (quick := _quickly(*words)) is not None:
+    pieces = text.split(None, 1)
+    if len(pieces) == 2 and (quick := _quickly(*pieces)) is not None:
         operands, shapes = quick
         found = _recall(shapes, operands)
         if found is not None:
@@ -352,7 +369,7 @@ def parse_att(line: str, resolve: Resolve = unresolved) -> Instruction:
     operands = ()
     if operands_text and not operands_text.isspace():
         branch = BRANCH.match(word) is not None
-        operands = _read_operands(operands_text, start, line, names, branch)[::-1]
+        operands = _read_operands(operands_text, start, line, names, branch)
     try:
         sized = _with_size(operands, _SIZES.get(word))
         known = None if prefixes else _recall((word, *map(shape, sized)), sized)
@@ -411,6 +428,8 @@ def _operand_text(operand: Operand, branch: bool, indirect: bool) -> str:
             return f"{{{operand.value}}}"
         case Memory():
             return "*" * indirect + _memory_text(operand)
+        case DefaultFlags():
+            return default_flags_text(operand)
     return _value_text(operand) if branch else f"${_value_text(operand)}"
 
 
@@ -453,6 +472,8 @@ def _suffixed(instruction: Instruction) -> str:
         return lower
     if len(memory_sizes(matches(name, _with_size(operands, None)), operands)) < 2:
         return lower
+    if name in FAR:
+        return lower + {4: "w", 6: "l", 10: "q"}[memory.size]
     if name.startswith("FI"):
         return lower + {2: "s", 4: "l", 8: "ll"}[memory.size]
     if name.startswith("F"):
@@ -465,10 +486,10 @@ def _suffixed(instruction: Instruction) -> str:
 def format_att(instruction: Instruction) -> str:
     """One line of AT&T syntax, without indentation."""
     branch = any(kind.startswith("rel") for kind in instruction.forms[0].kinds)
-    indirect = instruction.mnemonic in ("CALL", "JMP")
+    indirect = instruction.mnemonic in ("CALL", "JMP", "LCALL", "LJMP")
     operands = in_text_order(instruction.operands)
     if instruction.mnemonic not in SAME_ORDER:
         operands = operands[::-1]
-    words = " ".join([*(p.lower() for p in instruction.prefixes), _suffixed(instruction)])
-    text = ", ".join(_operand_text(o, branch, indirect) for o in operands)
-    return f"{words} {text}" if text else words
+    start = start_of_line(instruction, _suffixed(instruction))
+    text = ", ".join(_operand_text(o, branch, indirect) for o in operands if not isinstance(o, DefaultFlags))
+    return f"{start} {text}" if text else start

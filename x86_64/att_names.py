@@ -35,6 +35,8 @@ STRINGS = frozenset(
     f"{stem}{letter}" for stem in ("MOVS", "STOS", "LODS", "SCAS", "CMPS", "INS", "OUTS") for letter in "BWDQ"
 )
 SHIFTS = frozenset(["SHL", "SHR", "SAR", "ROL", "ROR", "RCL", "RCR"])
+FAR = frozenset({"LCALL", "LJMP"})
+_FAR_SUFFIX = {"w": 4, "l": 6, "q": 10}  # of the whole pointer
 BRANCH = re.compile(r"(?:j\w+|call[qlw]?|loop\w*|xbegin)\Z")
 REGISTER_SUFFIX = frozenset({"LAR", "LSL"})  # their suffix is the register's size, not the memory operand's
 SAME_ORDER = frozenset({"ENTER", "ENTERW"})
@@ -70,8 +72,12 @@ def meanings(word: str) -> tuple[tuple[str, int, int], ...]:
 
     if word in SPECIAL:
         add(*SPECIAL[word])
+    if word.upper() in FAR:
+        add(word, 6)
     add(word, 0)
-    if word.startswith("fi") or word in ("fnstsw", "fstsw"):
+    if word[:-1].upper() in FAR:
+        suffixes = _FAR_SUFFIX
+    elif word.startswith("fi") or word in ("fnstsw", "fstsw"):
         suffixes = _INTEGER_SUFFIX
     elif word.startswith("f"):
         suffixes = _FLOAT_SUFFIX

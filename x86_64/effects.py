@@ -24,7 +24,7 @@ from enum import Enum, IntFlag
 from functools import cache
 
 from x86_64.operands import Masked, Memory, Operand
-from x86_64.registers import Register, rcx
+from x86_64.registers import Register, ecx, rcx
 from x86_64.table import Form
 
 
@@ -88,6 +88,7 @@ class _Implicit:
     undefined: Flags = _NONE
     maybe: bool = False
     merge: bool = False
+    zero_extend: bool = False
     clears_mask: bool = False
     control: Control = Control.NEXT
     registers: list[tuple[Register, str]] = field(default_factory=list)
@@ -138,6 +139,8 @@ def _implicit(effects: str) -> _Implicit:
             result.maybe = True
         elif word == "merge":
             result.merge = True
+        elif word == "zx":
+            result.zero_extend = True
         elif word == "{k}:x":
             result.clears_mask = True
         elif label in _WHOLE_STATES:
@@ -149,6 +152,22 @@ def _implicit(effects: str) -> _Implicit:
     return result
 
 
+def _group(register: Register, kind: str) -> list[Register]:
+    """The registers that one operand names: two for `k+1`, four for `zmm+3`."""
+    count = int(kind[-1]) + 1 if "+" in kind else 1
+    return [register, *(Register.named(f"{register.kind}{register.number + n}") for n in range(1, count))]
+
+
+def _is_high(operand: Operand) -> bool:
+    """Whether one of r16 … r31 is in the operand."""
+    operand = operand.operand if isinstance(operand, Masked) else operand
+    return (
+        operand.shape.high
+        if isinstance(operand, Memory)
+        else isinstance(operand, Register) and operand.shape[-1] == "+"
+    )
+
+
 def effects_of(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, ...]) -> Effects:
     """The effects of one form with these operands."""
     implicit = _implicit(form.effects)
@@ -158,16 +177,17 @@ def effects_of(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, .
     memory_reads: list[Memory] = []
     memory_writes: list[Memory] = []
     wide = form.family != "legacy"
+    narrow = "ADDR32" in prefixes
 
     def use(register: Register, access: str, merging: bool = False) -> None:
         if access in "rxy":
             reads.add(register)
         if access in "wxcy":
             kind = register.kind
-            if kind == "r32" or (wide and kind in ("xmm", "ymm")):
+            if kind == "r32" or (wide and kind in ("xmm", "ymm")) or (implicit.zero_extend and kind in ("r8", "r16")):
                 register = register.whole
             writes.add(register)
-            if access in "cy" or merging or kind in ("r8", "r8h", "r16"):
+            if access in "cy" or merging or register.kind in ("r8", "r8h", "r16"):
                 partial.add(register)
 
     independent = (
@@ -189,7 +209,8 @@ def effects_of(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, .
                 access = "w" if access in "wxcy" else "-"
             elif implicit.merge and isinstance(operands[1], Register) and access == "w":
                 merging = True
-            use(operand, access, merging)
+            for member in _group(operand, form.kinds[position]):
+                use(member, access, merging)
         elif isinstance(operand, Memory):
             if form.mnemonic in _BIT_STRINGS and isinstance(operands[1], Register):
                 operand = replace(operand, size=None)
@@ -203,12 +224,17 @@ def effects_of(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, .
                         reads.add(register)
 
     repeated = ("REP" in prefixes or "REPNE" in prefixes) and _STRINGS.fullmatch(form.mnemonic) is not None
+    addresses = {base for base, _, _, _ in implicit.memory} | {"rcx"}
     for register, access in implicit.registers:
+        if narrow and register.name in addresses:
+            register = register.resize(4)
         use(register, access, merging=repeated)
     if repeated:
-        use(rcx, "x")
+        use(ecx if narrow else rcx, "x")
     for base, displacement, size, access in implicit.memory:
         register = operands[int(base[1:])] if base[0] == "#" else Register.named(base)  # type: ignore[assignment]
+        if narrow and register is not None and base[0] != "#":
+            register = register.resize(4)
         memory = Memory(base=register, displacement=displacement, size=None if repeated else size or None)
         if access in "rxy":
             memory_reads.append(memory)
@@ -225,7 +251,12 @@ def effects_of(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, .
             written = undefined = Flags(0)
     elif repeated:
         read |= written | undefined
+    if "NF" in prefixes:
+        read = written = undefined = Flags(0)
+    features = form.features
+    if "APX_F" not in features and any(map(_is_high, operands)):
+        features = (*features, "APX_F")
     return Effects(
         frozenset(reads), frozenset(writes), frozenset(partial), read, written, undefined,
-        tuple(memory_reads), tuple(memory_writes), implicit.control, form.features,
+        tuple(memory_reads), tuple(memory_writes), implicit.control, features,
     )  # fmt: skip

@@ -9,16 +9,19 @@ range may need).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from x86_64.errors import AssemblyError, OperandError, RangeError
-from x86_64.operands import Address, Label, Masked, Memory, Operand, Rounding, Symbolic
+from x86_64.operands import Address, DefaultFlags, Label, Masked, Memory, Operand, Rounding, Symbolic
 from x86_64.registers import Register
 from x86_64.table import Form
 
-PREFIX_BYTES = {"LOCK": 0xF0, "REP": 0xF3, "REPNE": 0xF2, "NOTRACK": 0x3E}
+PREFIX_BYTES = {"LOCK": 0xF0, "REP": 0xF3, "REPNE": 0xF2, "NOTRACK": 0x3E, "ADDR32": 0x67}
+LONGEST = 15  # bytes of an instruction
+_GENERAL = frozenset({"r8", "r16", "r32", "r64"})
+_VECTORS = frozenset({"xmm", "ymm", "zmm"})
 _SEGMENTS = {"es": 0x26, "cs": 0x2E, "ss": 0x36, "ds": 0x3E, "fs": 0x64, "gs": 0x65}
 PP_BITS = {0: 0, 0x66: 1, 0xF3: 2, 0xF2: 3}
 ESCAPES = {0: b"", 1: b"\x0f", 2: b"\x0f\x38", 3: b"\x0f\x3a"}
@@ -96,6 +99,7 @@ class Part(NamedTuple):
 class Draft(NamedTuple):
     head: bytes
     tail: tuple[Part, ...]
+    vex: int = 0  # bytes of the VEX prefix
 
     @property
     def length(self) -> int:
@@ -199,10 +203,13 @@ class _Slots:
     tail: tuple[Part, ...] = ()
     needs_rex: bool = False  # spl, bpl, sil, dil
     high_byte: str = ""  # ah, ch, dh, bh: cannot stand beside a REX prefix
+    high: str = ""  # one of r16 … r31
+    vector_rm: bool = False  # ModRM.rm is a vector register
+    no_flags: bool = False
 
 
-def _sort(form: Form, operands: tuple[Operand, ...]) -> _Slots:
-    slots = _Slots(form.modrm & 7 if form.modrm >= 0 else 0)
+def _sort(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, ...]) -> _Slots:
+    slots = _Slots(form.modrm & 7 if form.modrm >= 0 else 0, no_flags=form.no_flags or "NF" in prefixes)
     tail: list[Part] = []
     is4: int | None = None  # an immediate byte that names a register in its upper half
     for position, operand in enumerate(operands):
@@ -218,15 +225,21 @@ def _sort(form: Form, operands: tuple[Operand, ...]) -> _Slots:
                 slots.high_byte = operand.name
             elif operand.kind == "r8" and 4 <= number < 8:
                 slots.needs_rex = True
-            if number > 15 and form.family != "EVEX":
-                raise OperandError(f"{form.mnemonic}: {operand.name} can be used only by AVX-512 forms")
-            if kind == "k+1" and number & 1:
-                raise OperandError(f"{form.mnemonic}: {operand.name}: a pair of mask registers starts at an even one")
+            if number > 15:
+                if operand.kind in _GENERAL:
+                    slots.high = operand.name
+                elif form.family != "EVEX":
+                    raise OperandError(f"{form.mnemonic}: {operand.name} can be used only by AVX-512 forms")
+            if "+" in kind and number % (count := int(kind[-1]) + 1):
+                raise OperandError(
+                    f"{form.mnemonic}: {operand.name}: a group of {count} registers starts at a multiple of {count}"
+                )
             match place:
                 case "R":
                     slots.reg = number
                 case "M":
                     slots.rm = number
+                    slots.vector_rm = operand.kind in _VECTORS
                 case "V":
                     slots.vvvv = number
                 case "O":
@@ -235,8 +248,14 @@ def _sort(form: Form, operands: tuple[Operand, ...]) -> _Slots:
                     is4 = (is4 or 0) | number << 4
         elif isinstance(operand, Memory):
             slots.memory = operand
-            if operand.index is not None and operand.index.number > 15 and form.family != "EVEX":
-                raise OperandError(f"{form.mnemonic}: {operand.index.name} can be used only by AVX-512 forms")
+            for register in (operand.base, operand.index):
+                if register is not None and register.number > 15:
+                    if register.kind in _GENERAL:
+                        slots.high = register.name
+                    elif form.family != "EVEX":
+                        raise OperandError(f"{form.mnemonic}: {register.name} can be used only by AVX-512 forms")
+        elif isinstance(operand, DefaultFlags):
+            slots.vvvv = operand.bits
         elif place == "4":
             assert isinstance(operand, int)
             if not 0 <= operand < 16:
@@ -260,15 +279,24 @@ def _sort(form: Form, operands: tuple[Operand, ...]) -> _Slots:
 def _check_distinct(form: Form, operands: tuple[Operand, ...]) -> None:
     """Refuse what the processor refuses: gathers, tile and complex products that would overwrite what they still read."""
     everywhere = form.allows("distinct")
-    if not everywhere and not form.allows("distinct-destination"):
+    if not everywhere and not form.allows("distinct-destination") and not form.allows("no-rsp"):
         return
     inner = [o.operand if isinstance(o, Masked) else o for o in operands]
     registers = [o.index if isinstance(o, Memory) else o for o in inner]
-    wholes = [r.whole for r in registers if isinstance(r, Register) and r.kind in ("xmm", "ymm", "zmm", "tmm")]
-    clash = len(set(wholes)) < len(wholes) if everywhere else wholes[0] in wholes[1:]
-    if clash:
-        which = "all vector and tile registers" if everywhere else "destination and sources"
+    wholes = [r.whole for r in registers if isinstance(r, Register) and r.kind in ("r64", "xmm", "ymm", "zmm", "tmm")]
+    if form.allows("no-rsp") and any(isinstance(r, Register) and r.name == "rsp" for r in registers):
+        raise OperandError(f"{form.mnemonic}: rsp cannot be an operand, as the instruction changes it")
+    only_destination = form.allows("distinct-destination") and wholes[0] in wholes[1:]
+    if only_destination or (everywhere and len(set(wholes)) < len(wholes)):
+        which = "all registers" if everywhere else "destination and sources"
         raise OperandError(f"{form.mnemonic}: {which} must be different, or the processor refuses the instruction")
+
+
+def _check_address_size(form: Form, memory: Memory) -> None:
+    """Refuse two widths of address in one instruction: movdir64b and enqcmd have one in a register, one in memory."""
+    register = memory.base or memory.index
+    if register is not None and "+[#0" in form.effects and (register.kind == "r32") != form.address32:
+        raise OperandError(f"{form.mnemonic}: both addresses must have the same width")
 
 
 def _opening(form: Form, memory: Memory | None, prefixes: tuple[str, ...]) -> bytes:
@@ -281,24 +309,25 @@ def _opening(form: Form, memory: Memory | None, prefixes: tuple[str, ...]) -> by
         if memory.segment is not None:
             opening.append(_SEGMENTS[memory.segment.name])
         narrow = any(r is not None and r.kind == "r32" for r in (memory.base, memory.index))
-    if form.address32 or narrow:
+        _check_address_size(form, memory)
+    if form.address32 or narrow or "ADDR32" in prefixes:
         opening.append(0x67)
     if form.operand16:
         opening.append(0x66)
-    opening += bytes(PREFIX_BYTES[prefix] for prefix in prefixes)
+    opening += bytes(PREFIX_BYTES[prefix] for prefix in prefixes if prefix in PREFIX_BYTES and prefix != "ADDR32")
     return bytes(opening)
 
 
 def _modes_of(form: Form, slots: _Slots, every: bool) -> Iterator[_Mode]:
     memory = slots.memory
     if memory is None:
-        # A register as ModRM.rm has its fifth bit where an index has its fourth (EVEX.X), and its fourth as a base has.
         rm = slots.rm
-        yield (
-            _Mode(0xC0 | rm & 7, b"", None, rm >> 1 & 8, rm)
-            if form.modrm >= 0
-            else _Mode(-1, b"", None, 0, slots.in_opcode)
-        )
+        if form.modrm < 0:
+            yield _Mode(-1, b"", None, 0, slots.in_opcode)
+        elif slots.vector_rm:  # its fifth bit stands where an index has its fourth (EVEX.X), its fourth as a base has
+            yield _Mode(0xC0 | rm & 7, b"", None, rm >> 1 & 8, rm & 15)
+        else:
+            yield _Mode(0xC0 | rm & 7, b"", None, 0, rm)
     elif "A" in form.places:
         yield _Mode(-1, b"", Part("displacement", 8, memory.displacement, 64, *_signed_limits(8)), 0, 0)
     else:
@@ -306,46 +335,78 @@ def _modes_of(form: Form, slots: _Slots, every: bool) -> Iterator[_Mode]:
         yield from _modes(memory, scale, every, "sibmem" in form.kinds)
 
 
-def _rex(form: Form, slots: _Slots, mode: _Mode) -> bytes:
-    """Mandatory prefix, REX and the opcode's escape bytes of a legacy form."""
-    rex = form.w << 3 | (slots.reg >> 3 & 1) << 2 | (mode.index_number >> 3 & 1) << 1 | mode.base_number >> 3 & 1
+def _rex(form: Form, slots: _Slots, mode: _Mode, _: bool = False) -> bytes:
+    """Mandatory prefix, REX or REX2, and the opcode's escape bytes of a legacy form."""
+    numbers = slots.reg, mode.index_number, mode.base_number
+    rex = form.w << 3 | _bits(numbers, 3)
     code = bytes([form.prefix]) if form.prefix else b""
+    extended = bool(slots.high) or form.rex2
+    if rex or slots.needs_rex or extended:
+        _refuse_high_byte(form, slots, "beside r8–r31, spl, bpl, sil, dil or a 64-bit operand")
+    if extended:
+        if form.map > 1 or form.allows("norex2"):
+            raise OperandError(f"{form.mnemonic}: {slots.high} cannot be encoded: the opcode takes no REX2 prefix")
+        return code + bytes([0xD5, form.map << 7 | _bits(numbers, 4) << 4 | rex])
     if rex or slots.needs_rex:
-        if slots.high_byte:
-            why = "beside r8–r15, spl, bpl, sil, dil or a 64-bit operand"
-            raise OperandError(f"{form.mnemonic}: {slots.high_byte} cannot be encoded {why}")
         code += bytes([0x40 | rex])
     return code + ESCAPES[form.map]
 
 
-def _vex(form: Form, slots: _Slots, mode: _Mode) -> bytes:
-    """The two or three bytes of a VEX or XOP prefix. Register bits are stored inverted."""
+def _refuse_high_byte(form: Form, slots: _Slots, why: str) -> None:
+    if slots.high_byte:
+        raise OperandError(f"{form.mnemonic}: {slots.high_byte} cannot be encoded {why}")
+
+
+def _bits(numbers: tuple[int, int, int], bit: int) -> int:
+    """That bit of the registers in ModRM.reg, index and base, from the left."""
+    reg, index, base = numbers
+    return (reg >> bit & 1) << 2 | (index >> bit & 1) << 1 | base >> bit & 1
+
+
+def _vex(form: Form, slots: _Slots, mode: _Mode, long: bool = False) -> bytes:
+    """The two or three bytes of a VEX or XOP prefix, `long`: always three. Register bits are stored inverted."""
+    if slots.high:
+        raise OperandError(f"{form.mnemonic}: {slots.high} can be used only by APX forms")
     r, x, b = (number >> 3 & 1 ^ 1 for number in (slots.reg, mode.index_number, mode.base_number))
     last = (~slots.vvvv & 15) << 3 | form.length << 2 | PP_BITS[form.prefix]
-    if form.family == "VEX" and form.map == 1 and not form.w and x and b:
+    if form.family == "VEX" and form.map == 1 and not form.w and x and b and not long:
         return bytes([0xC5, r << 7 | last])
     return bytes([0xC4 if form.family == "VEX" else 0x8F, r << 7 | x << 6 | b << 5 | form.map, form.w << 7 | last])
 
 
-def _evex(form: Form, slots: _Slots, mode: _Mode) -> bytes:
-    """The four bytes of an EVEX prefix. Register bits are stored inverted."""
-    memory, reg = slots.memory, slots.reg
-    r, x, b = (number >> 3 & 1 ^ 1 for number in (reg, mode.index_number, mode.base_number))
+def _evex(form: Form, slots: _Slots, mode: _Mode, _: bool = False) -> bytes:
+    """The four bytes of an EVEX prefix. Register bits are stored inverted, but the fifth one of a base is not."""
+    _refuse_high_byte(form, slots, "in a form with an EVEX prefix")
+    memory, reg, index, base = slots.memory, slots.reg, mode.index_number, mode.base_number
+    r, x, b = (number >> 3 & 1 ^ 1 for number in (reg, index, base))
     # V' extends the vector of indices, if there is one (then nothing is in vvvv).
-    v_high = (mode.index_number if memory is not None else 0) >> 4 & 1 | slots.vvvv >> 4
+    vector = memory is not None and memory.shape.vector != ""
+    v_high = (index if vector else slots.vvvv) >> 4
+    x_high = 0 if vector else index >> 4
     length = slots.rounding if slots.rounding >= 0 else form.length
-    broadcast = slots.rounding >= 0 or (memory is not None and memory.broadcast > 0)
+    broadcast = slots.rounding >= 0 or form.new_destination or (memory is not None and memory.broadcast > 0)
+    vvvv, low = ~slots.vvvv & 15, (v_high ^ 1) << 3 | slots.no_flags << 2 | slots.mask
+    if form.condition >= 0:
+        vvvv, low = slots.vvvv, form.condition
     return bytes(
         [
             0x62,
-            r << 7 | x << 6 | b << 5 | (reg >> 4 ^ 1) << 4 | form.map,
-            form.w << 7 | (~slots.vvvv & 15) << 3 | 4 | PP_BITS[form.prefix],
-            slots.zeroing << 7 | length << 5 | broadcast << 4 | (v_high ^ 1) << 3 | slots.mask,
+            r << 7 | x << 6 | b << 5 | (reg >> 4 ^ 1) << 4 | base >> 4 << 3 | form.map,
+            form.w << 7 | vvvv << 3 | (x_high ^ 1) << 2 | PP_BITS[form.prefix],
+            slots.zeroing << 7 | length << 5 | broadcast << 4 | low,
         ]
     )
 
 
 _FAMILY_PREFIX = {"legacy": _rex, "VEX": _vex, "XOP": _vex, "EVEX": _evex}
+
+# `{vex3}` and its like: what of the choices they leave. (Which forms they leave, `selection.REQUESTS` says.)
+_CHOICES: dict[str, Callable[[Draft], bool]] = {
+    "VEX2": lambda draft: draft.vex == 2,
+    "VEX3": lambda draft: draft.vex == 3,
+    "DISP8": lambda draft: any(part.kind == "displacement" and part.size == 1 for part in draft.tail),
+    "DISP32": lambda draft: any(part.kind == "displacement" and part.size == 4 for part in draft.tail),
+}
 
 
 def drafts(
@@ -356,38 +417,53 @@ def drafts(
     OperandError when the form cannot name these registers together (ah beside a REX prefix, xmm16 outside AVX-512).
     """
     _check_distinct(form, operands)
-    slots = _sort(form, operands)
+    slots = _sort(form, operands, prefixes)
     opening = _opening(form, slots.memory, prefixes)
     family_prefix = _FAMILY_PREFIX[form.family]
     opcode = form.opcode
     if form.in_opcode:
         opcode = opcode[:-1] + bytes([opcode[-1] + (slots.in_opcode & 7)])
     for mode in _modes_of(form, slots, every):
-        head = opening + family_prefix(form, slots, mode) + opcode
+        rest = opcode
         if mode.modrm >= 0:
-            head += bytes([mode.modrm | (slots.reg & 7) << 3]) + mode.sib
-        yield Draft(head, slots.tail if mode.displacement is None else (mode.displacement, *slots.tail))
+            rest += bytes([mode.modrm | (slots.reg & 7) << 3]) + mode.sib
+        tail = slots.tail if mode.displacement is None else (mode.displacement, *slots.tail)
+        prefix = family_prefix(form, slots, mode)
+        vex = len(prefix) if form.family == "VEX" else 0
+        yield Draft(opening + prefix + rest, tail, vex)
+        if every and vex == 2:
+            yield Draft(opening + family_prefix(form, slots, mode, True) + rest, tail, 3)
 
 
 def viable(
     found: tuple[Form, ...], operands: tuple[Operand, ...], prefixes: tuple[str, ...], every: bool = False
 ) -> list[Draft]:
-    """The drafts that can hold the operands, of the first family of forms that has any; shortest first."""
+    """The drafts that can hold the operands, of the first family of forms that has any; shortest first.
+
+    With `every` also those of later families; but an AVX-512 encoding of what earlier ones can do must be asked for.
+    """
+    choices = [_CHOICES[prefix] for prefix in prefixes if prefix in _CHOICES]
     result: list[Draft] = []
     refusal: AssemblyError | None = None
     tried: list[Draft] = []
     family = ""
     for form in found:
-        if result and form.family != family:
+        if result and form.family != family and (not every or form.family == "EVEX"):
             break
         family = form.family
         try:
-            for draft in drafts(form, operands, prefixes, every):
+            for draft in drafts(form, operands, prefixes, every or bool(choices)):
+                if not all(choice(draft) for choice in choices):
+                    continue
                 tried.append(draft)
+                if draft.length > LONGEST:
+                    raise OperandError(f"{form.mnemonic}: more than the {LONGEST} bytes that processors accept")
                 if all(part.holds() for part in draft.tail):
                     result.append(draft)
         except AssemblyError as error:
             refusal = error
+    if not result and choices and not tried:
+        raise refusal or OperandError(f"{found[0].mnemonic}: no encoding is as {', '.join(prefixes)} wants it")
     if not result:
         raise refusal or _out_of_range(found[0].mnemonic, tried)
     result.sort(key=lambda draft: draft.length)

@@ -8,16 +8,17 @@ Instruction("MOV", (rdi, qword[r12 + E0])).encodings()  every width that the sym
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from x86_64 import table
 from x86_64.effects import Effects, effects_of
-from x86_64.encoder import PREFIX_BYTES, Draft, Encoding, finish, useful, viable
+from x86_64.encoder import PREFIX_BYTES, Draft, Encoding, drafts, finish, useful, viable
 from x86_64.errors import OperandError
-from x86_64.operands import Masked, Memory, Operand, Rounding, Symbol, Symbolic, address, unfrozen
+from x86_64.operands import DefaultFlags, Masked, Memory, Operand, Rounding, Symbol, Symbolic, address, unfrozen
 from x86_64.registers import Register
-from x86_64.selection import Plan, plans, select, settle_size
+from x86_64.selection import REQUESTS, Plan, plans, select, settle_size
 from x86_64.selection import shape as _shape
 from x86_64.table import Form
 
@@ -42,10 +43,10 @@ class Instruction:
         given = tuple(map(_operand, operands))
         if any(isinstance(o, Rounding) for o in given[:-1]):
             given = tuple(sorted(given, key=lambda o: isinstance(o, Rounding)))
-        found = select(name, given)
+        found = select(name, given, prefixes)
         if not found.ready:
             given = settle_size(name, given, found.forms)
-            found = select(name, given)
+            found = select(name, given, prefixes)
         object.__setattr__(self, "mnemonic", name)
         object.__setattr__(self, "operands", given)
         object.__setattr__(self, "prefixes", prefixes)
@@ -68,8 +69,10 @@ class Instruction:
         return Instruction, (self.mnemonic, self.operands, self.prefixes)
 
     def _check_prefix(self, prefix: str) -> None:
+        if prefix in REQUESTS:  # selection has seen to it
+            return
         if prefix not in PREFIX_BYTES:
-            raise OperandError(f"{prefix}: unknown prefix; there are {', '.join(PREFIX_BYTES)}")
+            raise OperandError(f"{prefix}: unknown prefix; there are {', '.join([*PREFIX_BYTES, *REQUESTS])}")
         words = self._plan.forms[0].effects.split()
         if prefix == "LOCK":
             if not any("lock" in f.effects.split() for f in self._plan.forms) or not isinstance(
@@ -90,10 +93,13 @@ class Instruction:
             return known
 
     def _form(self) -> Form:
-        """The preferred form: of the forms' first family, but only EVEX can name registers above 15."""
+        """The preferred form: the first that can name these registers."""
         forms = self._plan.forms
-        if any(isinstance(o, Register) and o.number > 15 for o in self.operands):
-            return next((form for form in forms if form.family == "EVEX"), forms[0])
+        if len(forms) > 1 and forms[-1].family == "EVEX" != forms[0].family:
+            for form in forms:
+                with suppress(OperandError):
+                    next(drafts(form, self.operands, self.prefixes))
+                    return form
         return forms[0]
 
     @property
@@ -148,7 +154,7 @@ class Instruction:
             inner = operand.operand if isinstance(operand, Masked) else operand
             values = (inner.displacement, inner.target) if isinstance(inner, Memory) else (inner,)
             for value in values:
-                if value is not None and not isinstance(value, int | Register | Rounding | Masked):
+                if value is not None and not isinstance(value, int | Register | Rounding | Masked | DefaultFlags):
                     name = value.symbol.name if isinstance(value, Symbolic) else value.name
                     raise OperandError(f"{self.mnemonic}: {name} has no value yet: use encodings()")
 
@@ -232,9 +238,17 @@ class Prefix:
     def __call__(self, instruction: Instruction) -> Instruction:
         return replace(instruction, prefixes=(*instruction.prefixes, self.name))
 
+    def __repr__(self) -> str:
+        return self.name
+
 
 LOCK = Prefix("LOCK")
 REP = Prefix("REP")
 REPE = Prefix("REP")
 REPNE = Prefix("REPNE")
 NOTRACK = Prefix("NOTRACK")
+ADDR32 = Prefix("ADDR32")  # implied addresses and counts of 32 bits: esi, edi, ecx
+NF = Prefix("NF")  # APX: leave the flags alone
+# Which of several encodings is meant, as assemblers' {vex}, {disp32} …
+VEX, VEX2, VEX3, EVEX = Prefix("VEX"), Prefix("VEX2"), Prefix("VEX3"), Prefix("EVEX")
+DISP8, DISP32 = Prefix("DISP8"), Prefix("DISP32")

@@ -21,6 +21,7 @@ from x86_64.instruction import Instruction
 from x86_64.operands import (
     SIZE_KEYWORDS,
     Address,
+    DefaultFlags,
     Label,
     Masked,
     Memory,
@@ -29,21 +30,19 @@ from x86_64.operands import (
     Symbol,
     Symbolic,
     address,
+    dfv,
     in_text_order,
 )
 from x86_64.registers import Register
+from x86_64.selection import REQUESTS
 
 Resolve: TypeAlias = Callable[[str], Symbol | Address | Label]
 
 PREFIXES = {
-    "lock": "LOCK",
-    "rep": "REP",
-    "repe": "REP",
-    "repz": "REP",
-    "repne": "REPNE",
-    "repnz": "REPNE",
-    "notrack": "NOTRACK",
-}
+    "lock": "LOCK", "rep": "REP", "repe": "REP", "repz": "REP", "repne": "REPNE", "repnz": "REPNE", "notrack": "NOTRACK",
+    "addr32": "ADDR32", **{f"{{{name.lower()}}}": name for name in REQUESTS},
+}  # fmt: skip
+_PREFIX_TEXTS = {name: text for text, name in reversed(PREFIXES.items())}
 _KEYWORDS = {k.size: "tword" if k.name == "tbyte" else k.name for k in SIZE_KEYWORDS.values()}
 _SIZES = {name: size for size, name in _KEYWORDS.items()} | {"tbyte": 10}
 
@@ -97,15 +96,40 @@ def _operand_text(operand: Operand, branch: bool) -> str:
             return f"{_operand_text(operand.operand, branch)}{{{operand.mask.name}}}{'{z}' if operand.zeroing else ''}"
         case Rounding():
             return f"{{{operand.value}}}"
+        case DefaultFlags():
+            return default_flags_text(operand)
     return f"rip{operand:+d}" if branch else str(operand)
+
+
+def default_flags_text(flags: DefaultFlags) -> str:
+    return f"{{dfv={','.join(flags.names)}}}"
+
+
+def start_of_line(instruction: Instruction, mnemonic: str) -> str:
+    """Prefixes, mnemonic, and the default flags, which no comma separates from the other operands."""
+    first = [default_flags_text(o) for o in instruction.operands[:1] if isinstance(o, DefaultFlags)]
+    return " ".join([*(_PREFIX_TEXTS[p] for p in instruction.prefixes), mnemonic, *first])
+
+
+def take_default_flags(text: str) -> tuple[DefaultFlags | None, str]:
+    """The `{dfv=zf,cf}` that operands may begin with, and the text with spaces in its place."""
+    match = _DEFAULT_FLAGS.match(text)
+    if match is None:
+        return None, text
+    names = match[1].replace(" ", "")
+    return dfv(*names.split(",") if names else ()), " " * match.end() + text[match.end() :]
+
+
+_DEFAULT_FLAGS = re.compile(r"\s*\{dfv=([\w, ]*)\}")
 
 
 def format_intel(instruction: Instruction) -> str:
     """One line of Intel syntax, in lower case, without indentation."""
     branch = any(kind.startswith("rel") for kind in instruction.forms[0].kinds)
-    words = " ".join([*(p.lower() for p in instruction.prefixes), instruction.mnemonic.lower()])
-    operands = ", ".join(_operand_text(o, branch) for o in in_text_order(instruction.operands))
-    return f"{words} {operands}" if operands else words
+    start = start_of_line(instruction, instruction.mnemonic.lower())
+    shown = (o for o in in_text_order(instruction.operands) if not isinstance(o, DefaultFlags))
+    operands = ", ".join(_operand_text(o, branch) for o in shown)
+    return f"{start} {operands}" if operands else start
 
 
 # --- reading
@@ -121,7 +145,8 @@ def _default(name: str) -> Symbol | Address | Label:
     unresolved(name)
 
 
-_WORD = re.compile(r"\s*([A-Za-z_][\w.]*)")
+_FAR = re.compile(r"\s+far\b")
+_WORD = re.compile(r"\s*([A-Za-z_][\w.]*|\{\w+\})")
 _NUMBER = re.compile(r"(?:0x[0-9a-fA-F]+|0|[1-9]\d*)\Z")
 _NAME = re.compile(r"[A-Za-z_.$][\w.$@]*\Z")
 _DECORATIONS = re.compile(r"\s*\{([^}]*)\}\s*\Z")
@@ -288,9 +313,14 @@ def parse_intel(line: str, resolve: Resolve = _default) -> Instruction:
         prefixes.append(PREFIXES[word.lower()])
     else:
         reader.fail("expected a mnemonic", position, line[position:])
-    rest = line[position:]
+    if word.lower() in ("jmp", "call") and (far := _FAR.match(line, position)):
+        word, position = f"l{word}", far.end()
+    try:
+        flags, rest = take_default_flags(line[position:])
+    except AssemblyError as error:
+        reader.fail(str(error), position, line[position:])
     operands = [reader.operand(text, position + at) for at, text in _split(rest, ",")] if rest.strip() else []
     try:
-        return Instruction(word.upper(), tuple(operands), tuple(prefixes))
+        return Instruction(word.upper(), tuple(operands) if flags is None else (flags, *operands), tuple(prefixes))
     except AssemblyError as error:
         raise ParseError(str(error), line, match.start(1) + 1, word) from None

@@ -96,7 +96,7 @@ class MemoryShape(NamedTuple):
     """What selection goes by.
 
     vector: "xmm", "ymm" or "zmm" if the index is one. place: "rip", "absolute" (neither base nor index) or "".
-    plain: 64-bit registers, no segment override, and a displacement that is a number.
+    plain: 64-bit registers up to r15, no segment override, and a displacement that is a number. high: r16 … r31.
     """
 
     size: int | None
@@ -104,6 +104,7 @@ class MemoryShape(NamedTuple):
     vector: str
     place: str
     plain: bool
+    high: bool = False
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -138,21 +139,24 @@ class Memory:
         broadcast: int = 0,
     ) -> Memory:
         plain = segment is None
+        high = False
         place = vector = ""
-        if base is not None and base.kind != "r64":
+        if base is not None and base not in _PLAIN_REGISTERS:
             plain = False
+            high = base.number > 15
             if base.kind == "rip":
                 place = "rip"
-            elif base.kind != "r32":
+            elif base.kind not in _BASES:
                 raise OperandError(f"{base.name} cannot be a base register: use a 64-bit general register")
         if index is None:
             scale = 1
             if base is None:
                 plain, place = False, "absolute"
         else:
-            if index.kind != "r64":
-                plain = plain and index.kind != "r32"
+            if index not in _PLAIN_REGISTERS:
                 vector = _VECTOR[index.kind] if index.kind in _VECTOR else _refuse_index(index)
+                plain = plain and vector != ""
+                high = high or (not vector and index.number > 15)
             if scale not in _SCALES:
                 raise OperandError(f"scale {scale} of {index.name}: only 1, 2, 4 and 8 exist")
             if not vector:
@@ -170,10 +174,10 @@ class Memory:
         known = (
             _PLAIN_SHAPES.get(size)
             if plain and not vector and not broadcast
-            else _SHAPES.get((size, broadcast, vector, place, plain))
+            else _SHAPES.get((size, broadcast, vector, place, plain, high))
         )
         if known is None:
-            known = MemoryShape(size, broadcast, vector, place, plain)
+            known = MemoryShape(size, broadcast, vector, place, plain, high)
             _SHAPES[known] = known
         memory = _UnfrozenMemory()
         memory.base = base
@@ -226,9 +230,12 @@ class Memory:
 _PLAIN_SHAPES: dict[int | None, MemoryShape] = {
     size: MemoryShape(size, 0, "", "", True) for size in (None, 1, 2, 4, 6, 8, 10, 16, 32, 64)
 }
-_SHAPES: dict[tuple[int | None, int, str, str, bool], MemoryShape] = {}
+_SHAPES: dict[tuple[int | None, int, str, str, bool, bool], MemoryShape] = {}
 _BASES = frozenset({"r64", "r32", "rip"})
-_VECTOR = {"r32": "", "xmm": "xmm", "ymm": "ymm", "zmm": "zmm"}
+_PLAIN_REGISTERS = frozenset(Register.named(name) for name in (
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *(f"r{number}" for number in range(8, 16)),
+))  # fmt: skip
+_VECTOR = {"r64": "", "r32": "", "xmm": "xmm", "ymm": "ymm", "zmm": "zmm"}
 _SCALES = frozenset({1, 2, 4, 8})
 _UnfrozenMemory = unfrozen(Memory)
 
@@ -325,6 +332,32 @@ class Rounding(Enum):
         return "{sae}" if self is Rounding.SAE else "{er}"
 
 
+@dataclass(frozen=True, slots=True)
+class DefaultFlags:
+    """What ccmp and ctest set the flags to when their condition is false: `dfv("zf", "cf")`, of of, sf, zf and cf.
+
+    bits: as the encoding has them, OF SF ZF CF from 8 down to 1.
+    """
+
+    bits: int
+    shape: ClassVar[str] = "dfv"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, bit in _DEFAULT_FLAGS.items() if self.bits & bit)
+
+
+_DEFAULT_FLAGS = {"of": 8, "sf": 4, "zf": 2, "cf": 1}
+
+
+def dfv(*names: str) -> DefaultFlags:
+    """The default flags of ccmp and ctest that are set; the others of the four are cleared."""
+    unknown = [name for name in names if name not in _DEFAULT_FLAGS]
+    if unknown:
+        raise OperandError(f"{unknown[0]!r} is no default flag: there are {', '.join(_DEFAULT_FLAGS)}")
+    return DefaultFlags(sum({_DEFAULT_FLAGS[name] for name in names}))
+
+
 # As operands these may stand in braces: VADDPS(zmm0, zmm1, zmm2, {rn_sae}).
 rn_sae, rd_sae, ru_sae, rz_sae, sae = Rounding
 
@@ -389,4 +422,4 @@ SIZE_KEYWORDS: dict[str, SizeKeyword] = {
     k.name: k for k in (byte, word, dword, fword, qword, tbyte, oword, yword, zword)
 }
 
-Operand: TypeAlias = Register | Memory | Masked | Rounding | int | Symbolic | Address | Label
+Operand: TypeAlias = Register | Memory | Masked | Rounding | DefaultFlags | int | Symbolic | Address | Label

@@ -24,6 +24,9 @@ _ROUNDING = {"rn-sae": 0, "rd-sae": 0x20, "ru-sae": 0x40, "rz-sae": 0x60, "sae":
 _SIB_SCALE = {1: 0, 2: 0x40, 4: 0x80, 8: 0xC0}
 
 
+_UNUSUAL_SHAPES = frozenset({"symbol", "address", "label", "r8h", "r8+", "r16+", "r32+", "r64+", "dfv"})
+
+
 class _Unusual(Exception):
     """No recipe for this form."""
 
@@ -105,7 +108,9 @@ def _least_length(form: Form, shapes: tuple[Shape, ...]) -> int:
 
 def _recipe(form: Form, shapes: tuple[Shape, ...]) -> Recipe:
     memory = None
-    if form.allows("distinct") or form.allows("distinct-destination"):
+    if form.allows("distinct") or form.allows("distinct-destination") or form.allows("no-rsp"):
+        raise _Unusual
+    if form.rex2 or form.address32 or "APX_F" in form.features:
         raise _Unusual
     for position, given in enumerate(shapes):
         inner = given[1] if isinstance(given, tuple) and not isinstance(given, MemoryShape) else given
@@ -113,7 +118,7 @@ def _recipe(form: Form, shapes: tuple[Shape, ...]) -> Recipe:
             if not inner.plain or "sibmem" in form.kinds or "A" in form.places:
                 raise _Unusual
             memory = position
-        elif inner in ("symbol", "address", "label", "r8h") or "k+1" in form.kinds:
+        elif inner in _UNUSUAL_SHAPES or any("+" in kind for kind in form.kinds):
             raise _Unusual
     return _FAMILIES[form.family](form, shapes, memory)
 

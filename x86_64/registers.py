@@ -28,8 +28,9 @@ class Register:
     """A machine register.
 
     kind: "r8", "r8h" (ah ch dh bh), "r16", "r32", "r64", "mm", "xmm", "ymm", "zmm", "k", "st", "sreg", "tmm", "bnd"
-    or "rip". number: as the encoding counts (rax rcx rdx rbx rsp rbp rsi rdi r8 … r15 are 0 … 15; ah ch dh bh are 4 …
-    7). shape: what selection goes by, the kind or, for registers that some form names, the name.
+    or "rip". number: as the encoding counts (rax rcx rdx rbx rsp rbp rsi rdi r8 … r31 are 0 … 31; ah ch dh bh are 4 …
+    7). shape: what selection goes by: the kind; of registers that some form names, the name; of r16 … r31, which only
+    APX has, the kind and a plus sign.
     """
 
     name: str
@@ -38,7 +39,8 @@ class Register:
     shape: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", self.name if self.name in _NAMED else self.kind)
+        high = "+" if self.number > 15 and self.kind in ("r8", "r16", "r32", "r64") else ""
+        object.__setattr__(self, "shape", self.name if self.name in _NAMED else self.kind + high)
 
     @property
     def size(self) -> int:
@@ -124,18 +126,34 @@ def _numbered(kind: str, count: int) -> tuple[Register, ...]:
 
 
 def _general(kind: str, *low: str, suffix: str = "") -> tuple[Register, ...]:
-    return _family(kind, *low, *(f"r{number}{suffix}" for number in range(8, 16)))
+    return _family(kind, *low, *(f"r{number}{suffix}" for number in range(8, 32)))
 
 
 # fmt: off
-rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 = _general(
-    "r64", "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
-eax, ecx, edx, ebx, esp, ebp, esi, edi, r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d = _general(
-    "r32", "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", suffix="d")
-ax, cx, dx, bx, sp, bp, si, di, r8w, r9w, r10w, r11w, r12w, r13w, r14w, r15w = _general(
-    "r16", "ax", "cx", "dx", "bx", "sp", "bp", "si", "di", suffix="w")
-al, cl, dl, bl, spl, bpl, sil, dil, r8b, r9b, r10b, r11b, r12b, r13b, r14b, r15b = _general(
-    "r8", "al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", suffix="b")
+(
+    rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi,
+    r8, r9, r10, r11, r12, r13, r14, r15,
+    r16, r17, r18, r19, r20, r21, r22, r23,
+    r24, r25, r26, r27, r28, r29, r30, r31,
+) = _general("r64", "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi")
+(
+    eax, ecx, edx, ebx, esp, ebp, esi, edi,
+    r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d,
+    r16d, r17d, r18d, r19d, r20d, r21d, r22d, r23d,
+    r24d, r25d, r26d, r27d, r28d, r29d, r30d, r31d,
+) = _general("r32", "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", suffix="d")
+(
+    ax, cx, dx, bx, sp, bp, si, di,
+    r8w, r9w, r10w, r11w, r12w, r13w, r14w, r15w,
+    r16w, r17w, r18w, r19w, r20w, r21w, r22w, r23w,
+    r24w, r25w, r26w, r27w, r28w, r29w, r30w, r31w,
+) = _general("r16", "ax", "cx", "dx", "bx", "sp", "bp", "si", "di", suffix="w")
+(
+    al, cl, dl, bl, spl, bpl, sil, dil,
+    r8b, r9b, r10b, r11b, r12b, r13b, r14b, r15b,
+    r16b, r17b, r18b, r19b, r20b, r21b, r22b, r23b,
+    r24b, r25b, r26b, r27b, r28b, r29b, r30b, r31b,
+) = _general("r8", "al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", suffix="b")
 ah, ch, dh, bh = _family("r8h", "ah", "ch", "dh", "bh", first=4)
 es, cs, ss, ds, fs, gs = _family("sreg", "es", "cs", "ss", "ds", "fs", "gs")
 (rip,) = _family("rip", "rip")
@@ -164,7 +182,10 @@ tmm0, tmm1, tmm2, tmm3, tmm4, tmm5, tmm6, tmm7 = _numbered("tmm", 8)
 bnd0, bnd1, bnd2, bnd3 = _numbered("bnd", 4)
 # fmt: on
 
-REGISTERS: tuple[Register, ...] = tuple(_BY_NAME.values())
+REGISTERS: tuple[Register, ...] = tuple(r for r in _BY_NAME.values() if not r.shape.endswith("+"))
+HIGH_REGISTERS: tuple[Register, ...] = tuple(
+    r for r in _BY_NAME.values() if r.shape.endswith("+")
+)  # r16 … r31 in all widths, which need APX
 
 
 def _whole(register: Register) -> Register:
@@ -179,7 +200,7 @@ def _whole(register: Register) -> Register:
 
 
 _ZEROING = {register: Zeroing(register) for register in (k1, k2, k3, k4, k5, k6, k7)}
-_WHOLE = {register: _whole(register) for register in REGISTERS}
+_WHOLE = {register: _whole(register) for register in _BY_NAME.values()}
 
 # Address arithmetic makes Memory operands, whose module needs this one: hence at the end.
 from x86_64 import operands as _operands  # noqa: E402

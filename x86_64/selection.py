@@ -14,13 +14,27 @@ from typing import Any
 
 from x86_64 import table
 from x86_64.errors import OperandError
-from x86_64.operands import Address, Label, Masked, Memory, MemoryShape, Operand, Rounding, Symbolic
+from x86_64.operands import Address, DefaultFlags, Label, Masked, Memory, MemoryShape, Operand, Rounding, Symbolic
 from x86_64.registers import Register
 from x86_64.table import Form
+
+# Prefixes that say which forms are meant; DISP8 and its like choose among a form's encodings.
+REQUESTS: dict[str, Callable[[Form], bool]] = {
+    "VEX": lambda form: form.family == "VEX",
+    "VEX2": lambda form: form.family == "VEX",
+    "VEX3": lambda form: form.family == "VEX",
+    "EVEX": lambda form: form.family == "EVEX",
+    "NF": lambda form: form.allows("{nf}"),
+    "LOAD": lambda form: form.places.startswith("RM") and "I" not in form.places,
+    "STORE": lambda form: form.places.startswith("MR") and "I" not in form.places,
+    "DISP8": lambda form: True,
+    "DISP32": lambda form: True,
+}
 
 # A string for a register's or a value's class, a MemoryShape, or ("k", shape, zeroing).
 Shape = Hashable
 _CLASS = {"al": "r8", "cl": "r8", "r8h": "r8", "ax": "r16", "dx": "r16", "eax": "r32", "rax": "r64", "st0": "st", "xmm0": "xmm",
+          "r8+": "r8", "r16+": "r16", "r32+": "r32", "r64+": "r64",
           **dict.fromkeys(("es", "cs", "ss", "ds", "fs", "gs"), "sreg")}  # fmt: skip
 
 
@@ -38,7 +52,7 @@ def _unmasked(given: Shape) -> Shape:
 
 
 def _accepts_memory(kind: str, given: MemoryShape) -> bool:
-    size, broadcast, vector, place, _ = given
+    size, broadcast, vector, place, _, _ = given
     for part in kind.split("/"):
         if part.startswith("vm"):
             if vector and vector[0] == part[-1] and not broadcast:
@@ -77,12 +91,14 @@ def _accepts(kind: str, given: Shape) -> bool:
             return kind in ("i64", "rel32")
         case "label":
             return kind in ("rel8", "rel32")
+        case "dfv":
+            return kind == "dfv"
     register = kind.split("/")[0]
     assert isinstance(given, str)
-    if register == "k+1":
-        return given == "k"
+    if "+" in register:
+        register = register.split("+")[0]
     if register == "r32-eax":
-        return given == "r32"
+        return given in ("r32", "r32+")
     return register == given or register == _CLASS.get(given)
 
 
@@ -107,6 +123,18 @@ def _matches(form: Form, shapes: tuple[Shape, ...]) -> bool:
     return True
 
 
+def _wanted(form: Form, shapes: tuple[Shape, ...], requests: tuple[str, ...]) -> bool:
+    """Whether the form is one of those asked for: without r16 … r31 an APX form of an older one only when asked for."""
+    if not form.allows("{evex}") or requests:
+        return all(REQUESTS[request](form) for request in requests)
+    return any(_is_high(given) for given in shapes)
+
+
+def _is_high(given: Shape) -> bool:
+    given = _unmasked(given)
+    return given.high if isinstance(given, MemoryShape) else str(given).endswith("+")
+
+
 @dataclass(slots=True)
 class Plan:
     """What a mnemonic and operand shapes decide: the forms, and how to encode (made when first needed)."""
@@ -126,14 +154,18 @@ def plans(mnemonic: str) -> dict[tuple[Shape, ...], Plan]:
     return _PLANS.setdefault(mnemonic, {})
 
 
-def plan(mnemonic: str, operands: tuple[Operand, ...]) -> Plan:
+def plan(mnemonic: str, operands: tuple[Operand, ...], prefixes: tuple[str, ...] = ()) -> Plan:
     """The plan for operands of a canonical mnemonic; its forms are empty when none accepts them."""
     shapes = tuple(map(shape, operands))
+    requests = tuple(prefix for prefix in prefixes if prefix in REQUESTS)
     known = plans(mnemonic)
-    found = known.get(shapes)
+    key = (*shapes, *requests)
+    found = known.get(key)
     if found is None:
-        forms = tuple(form for form in table.forms(mnemonic) if _matches(form, shapes))
-        found = known[shapes] = Plan(mnemonic, shapes, forms, bool(forms) and _settled(forms, operands), lambda _: None)
+        forms = tuple(
+            form for form in table.forms(mnemonic) if _wanted(form, shapes, requests) and _matches(form, shapes)
+        )
+        found = known[key] = Plan(mnemonic, shapes, forms, bool(forms) and _settled(forms, operands), lambda _: None)
 
         def first(operands: Sequence[Any]) -> bytes | None:
             from x86_64.recipes import compile_recipes
@@ -145,15 +177,18 @@ def plan(mnemonic: str, operands: tuple[Operand, ...]) -> Plan:
     return found
 
 
-def matches(mnemonic: str, operands: tuple[Operand, ...]) -> tuple[Form, ...]:
+def matches(mnemonic: str, operands: tuple[Operand, ...], prefixes: tuple[str, ...] = ()) -> tuple[Form, ...]:
     """The forms of a canonical mnemonic that accept the operands; empty when there is none."""
-    return plan(mnemonic, operands).forms
+    return plan(mnemonic, operands, prefixes).forms
 
 
-def select(mnemonic: str, operands: tuple[Operand, ...]) -> Plan:
+def select(mnemonic: str, operands: tuple[Operand, ...], prefixes: tuple[str, ...] = ()) -> Plan:
     """The plan for operands of a canonical mnemonic; OperandError if no form accepts them."""
-    found = plan(mnemonic, operands)
+    found = plan(mnemonic, operands, prefixes)
     if not found.forms:
+        if plan(mnemonic, operands).forms:
+            wanted = ", ".join(prefix for prefix in prefixes if prefix in REQUESTS)
+            raise OperandError(f"{mnemonic}: no form with these operands is as {wanted} wants it")
         raise OperandError(_explain(mnemonic, operands))
     return found
 
@@ -220,6 +255,8 @@ def _describe(operand: Operand) -> str:
             return f"masked {_describe(operand.operand)}"
         case Rounding():
             return f"{{{operand.value}}}"
+        case DefaultFlags():
+            return f"{{dfv={','.join(operand.names)}}}"
         case Address() | Label():
             return operand.name
         case Symbolic():

@@ -36,13 +36,17 @@ class Form:
     wait: bool  # 9B first
     w: int  # REX.W, VEX.W
     length: int  # VEX.L: 0 = 128 bits, 1 = 256, 2 = 512
-    map: int  # 1 = 0F, 2 = 0F38, 3 = 0F3A, 5, 6 (EVEX), 8, 9, 10 (XOP); 0 for one-byte opcodes
+    map: int  # 1 = 0F, 2 = 0F38, 3 = 0F3A, 4 … 7 (EVEX), 8, 9, 10 (XOP); 0 for one-byte opcodes
     opcode: bytes  # without the map's escape bytes
     in_opcode: bool  # a register's low bits are added to the last opcode byte
     modrm: int  # -1: none, 0–7: /digit, 8: /r
     suffix: bytes  # opcode bytes after the ModRM operand (3DNow!)
     scale: int  # of disp8
     broadcast_scale: int
+    rex2: bool  # needs a REX2 prefix, whatever its registers
+    new_destination: bool  # EVEX.ND: the destination is a register of its own (or, imulzu and setzu, zero-extended)
+    no_flags: bool  # EVEX.NF, as part of the opcode
+    condition: int  # of ccmp and ctest, in the place of EVEX.V' and the mask; -1 for others
     features: tuple[str, ...]
     effects: str
 
@@ -54,7 +58,7 @@ class Form:
         return word in self.effects.split()
 
 
-_MAPS = {"0F": 1, "0F38": 2, "0F3A": 3, "MAP5": 5, "MAP6": 6, "X8": 8, "X9": 9, "XA": 10}
+_MAPS = {"0F": 1, "0F38": 2, "0F3A": 3, "MAP4": 4, "MAP5": 5, "MAP6": 6, "MAP7": 7, "X8": 8, "X9": 9, "XA": 10}
 _LENGTHS = {"128": 0, "256": 1, "512": 2, "L0": 0, "L1": 1, "LZ": 0, "LIG": 0}
 _ENCODED = re.compile(r"ib|iw|id|io|cb|cd|mo|/is[45]")
 
@@ -62,7 +66,7 @@ _ENCODED = re.compile(r"ib|iw|id|io|cb|cd|mo|/is[45]")
 def _parse(row: str) -> Form:
     mnemonic, operands, places, encoding, features, effects = row.split(" | ")
     pairs = [o.rsplit(":", 1) for o in operands.split()] if operands != "-" else []
-    family, prefix, w, length, map_, modrm, scale, broadcast = "legacy", 0, 0, 0, 0, -1, 1, 0
+    family, prefix, w, length, map_, modrm, scale, broadcast, condition = "legacy", 0, 0, 0, 0, -1, 1, 0, -1
     words: set[str] = set()
     opcode, suffix = bytearray(), bytearray()
     started = False
@@ -70,6 +74,7 @@ def _parse(row: str) -> Form:
         if token in ("NP", "66", "F2", "F3") and not started:
             prefix = 0 if token == "NP" else int(token, 16)
         elif "." in token:
+            started = True
             family, *parts = token.split(".")
             for part in parts:
                 match part:
@@ -77,12 +82,15 @@ def _parse(row: str) -> Form:
                         prefix = int(part, 16)
                     case "W1":
                         w = 1
+                    case "ND" | "NF":
+                        words.add(part)
+                    case _ if part.startswith("SC"):
+                        condition = int(part[2:], 16)
                     case _ if part in _MAPS:
                         map_ = _MAPS[part]
                     case _ if part in _LENGTHS:
                         length = _LENGTHS[part]
-            started = True
-        elif token in ("o16", "o64", "a32", "wait", "+r"):
+        elif token in ("o16", "o64", "a32", "wait", "rex2", "+r"):
             words.add(token)
         elif token == "/r":
             modrm = 8
@@ -116,6 +124,10 @@ def _parse(row: str) -> Form:
         suffix=bytes(suffix),
         scale=scale,
         broadcast_scale=broadcast,
+        rex2="rex2" in words,
+        new_destination="ND" in words,
+        no_flags="NF" in words,
+        condition=condition,
         features=tuple(features.split("+")),
         effects=effects,
     )
@@ -144,7 +156,7 @@ def aliases() -> dict[str, str]:
     """Other names: JZ of JE, SETC of SETB, SAL of SHL, …"""
     conditional = {
         stem + other: stem + name
-        for stem in ("J", "SET", "CMOV")
+        for stem in ("J", "SET", "SETZU", "CMOV", "CFCMOV", "CCMP", "CTEST")
         for other, name in CONDITIONS.items()
         if stem + name in _rows()
     }

@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from functools import cache
 
-from x86_64 import AssemblyError, Instruction, Masked, Memory, Operand, OperandError, Register, Rounding, mnemonics
-from x86_64.registers import REGISTERS, fs, gs, r9, r12, r13, r14, rax, rbp, rbx, rcx, rip, rsi, rsp
+from x86_64 import AssemblyError, Instruction, Masked, Memory, Operand, OperandError, Register, Rounding, dfv, mnemonics
+from x86_64.registers import (
+    HIGH_REGISTERS,
+    REGISTERS,
+    ebx,
+    ecx,
+    fs,
+    gs,
+    r9,
+    r12,
+    r13,
+    r14,
+    r17,
+    r20,
+    r21,
+    r28,
+    rax,
+    rbp,
+    rbx,
+    rcx,
+    rip,
+    rsi,
+    rsp,
+)  # fmt: skip
 from x86_64.table import Form, forms
 
-_BY_KIND = {(r.kind, r.number): r for r in REGISTERS}
+_BY_KIND = {(r.kind, r.number): r for r in (*REGISTERS, *HIGH_REGISTERS)}
 _COUNT = {
     "r8": 16,
     "r16": 16,
@@ -39,7 +62,9 @@ ADDRESSES = (
     Memory(displacement=0x11223344),
     Memory(rip, displacement=0x1000),
     Memory(r9, displacement=128, segment=fs),
+    Memory(ebx, ecx, 4, 0x100),
 )  # fmt: skip
+HIGH_ADDRESSES = (Memory(r20), Memory(r21, rax, 2, 8), Memory(rbx, r28, 8, 0x1234), Memory(r17, r20, 1, -8))
 _IMMEDIATES = {
     "i8": (3, -128, 127),
     "i16": (3, -32768, 32767),
@@ -55,11 +80,15 @@ _IMMEDIATES = {
     "rel32": (200, -200, (1 << 31) - 300),
 }
 VARIANTS = len(ADDRESSES)
+HIGH_VARIANTS = len(HIGH_ADDRESSES)  # with r16 … r31
+_GENERAL = ("r8", "r16", "r32", "r64")
 
 
 def _register(kind: str, position: int, variant: int, evex: bool) -> Register:
     """Different registers for the operands of one instruction; higher ones in later variants."""
     vector = kind in ("xmm", "ymm", "zmm")
+    if kind in _GENERAL and variant >= VARIANTS:
+        return _BY_KIND[kind, (17 + position * 3 + variant * 5) % 16 + 16 * ((position + variant) % 3 > 0)]
     count = 32 if vector and evex else _COUNT[kind]
     number = (1 + position * 3 + variant * (5 if vector else 3)) % count
     if kind == "sreg":
@@ -69,8 +98,11 @@ def _register(kind: str, position: int, variant: int, evex: bool) -> Register:
     return _BY_KIND[kind, number]
 
 
-def _memory(kind: str, variant: int) -> Memory:
-    address = ADDRESSES[variant]
+def _memory(kind: str, variant: int, form: Form) -> Memory:
+    address = (*ADDRESSES, *HIGH_ADDRESSES)[variant]
+    if form.address32:
+        base, index = ((None if r is None or r is rip else r.resize(4)) for r in (address.base, address.index))
+        address = Memory(base, index, address.scale, address.displacement, None, address.segment)
     size = None if kind in ("m", "sibmem", "mib") or kind.startswith("vm") else int(kind.lstrip("mo")) // 8
     if kind.startswith("mo"):
         return Memory(displacement=0x1122334455667788, size=size)
@@ -80,7 +112,7 @@ def _memory(kind: str, variant: int) -> Memory:
         return Memory(
             base, _BY_KIND[vector, 6 + variant % 9], address.scale, address.displacement, None, address.segment
         )
-    if kind in ("sibmem", "mib") and (address.base is None or address.base is rip):
+    if kind in ("sibmem", "mib") and (address.base is None or address.base is rip or address.base is ebx):
         address = ADDRESSES[2]
     return Memory(address.base, address.index, address.scale, address.displacement, size, address.segment)
 
@@ -90,16 +122,18 @@ def _operand(kind: str, position: int, variant: int, form: Form) -> Operand:
     if kind in _IMMEDIATES:
         values = _IMMEDIATES[kind]
         return values[variant % len(values)]
-    if kind == "k+1":
-        return _BY_KIND["k", 4]
+    if kind == "dfv":
+        return dfv(*(("cf",), ("zf", "of"), (), ("sf",), ("of", "sf", "zf", "cf"))[variant % 5])
     if kind == "r32-eax":
         return _BY_KIND["r32", 1 + variant]
+    if "+" in kind:
+        return _BY_KIND[kind[:-2], 4]
     first, *rest = kind.split("/")
     if (first[0] == "m" and first != "mm") or first.startswith(("vm", "sibmem", "mib")):
-        return _memory(first, variant)
+        return _memory(first, variant, form)
     if first in _COUNT:
         if rest and variant % 2:
-            return _memory(rest[0], variant)
+            return _memory(rest[0], variant, form)
         return _register(first, position, variant, evex)
     return Register.named(first)
 
@@ -107,8 +141,9 @@ def _operand(kind: str, position: int, variant: int, form: Form) -> Operand:
 def instructions(form: Form) -> Iterator[Instruction]:
     """Instructions that the form accepts (another form may be the one chosen to encode them)."""
     explicit_memory = any((k[0] == "m" and k != "mm") or "/m" in k or k[0] in "vs" for k in form.kinds)
-    count = VARIANTS if explicit_memory else 4
-    for variant in range(count):
+    general = explicit_memory or any(kind.split("/")[0] in _GENERAL for kind in form.kinds)
+    high = range(VARIANTS, VARIANTS + HIGH_VARIANTS * general)
+    for variant in (*range(VARIANTS if explicit_memory else 4), *high):
         operands: list[Operand] = [_operand(k, p, variant, form) for p, k in enumerate(form.kinds)]
         words = form.effects.split()
         if "{k!}" in words or (variant >= 2 and ("{k}" in words or "{kz}" in words)):
@@ -130,13 +165,29 @@ def instructions(form: Form) -> Iterator[Instruction]:
                 plain.base, plain.index, plain.scale, plain.displacement, int(element[1:]) // 8, plain.segment,
                 broadcast=int(memory[1:]) // int(element[1:]),
             )  # fmt: skip
-        try:
-            instruction = Instruction(form.mnemonic, tuple(operands))
-            instruction.encode()
-        except OperandError as error:
-            assert "ah" in str(error) or "beside" in str(error), error
-            continue
-        yield instruction
+        for prefixes in _prefixes(form):
+            try:
+                instruction = Instruction(form.mnemonic, tuple(operands), prefixes)
+                instruction.encode()
+            except OperandError as error:
+                assert re.search(_TOGETHER, str(error)), error
+                continue
+            yield instruction
+
+
+# What cannot go together: ah beside r8, r16 in an opcode that takes no REX2, two widths of address, pop2 of one register or rsp.
+_TOGETHER = "|".join((
+    "beside", "with an EVEX prefix", "takes no REX2", "only by APX forms", "no such form", "same width", "more than the 15 bytes",
+    "must be different", "rsp cannot be an operand",
+))  # fmt: skip
+
+
+def _prefixes(form: Form) -> tuple[tuple[str, ...], ...]:
+    """What must be said, or may be said, for the form to be chosen."""
+    plain = ("EVEX",) if form.allows("{evex}") else ()
+    if form.allows("addr32"):
+        return plain, ("ADDR32",)
+    return (plain, ("NF",)) if form.allows("{nf}") else (plain,)
 
 
 @cache
@@ -166,7 +217,7 @@ def random_instructions(generator: random.Random, count: int) -> Iterator[Instru
         if {"{er}", "{sae}"} & {*words} and generator.random() < 0.3:
             operands.append(generator.choice(list(Rounding)[:4]) if "{er}" in words else Rounding.SAE)
         try:
-            instruction = Instruction(form.mnemonic, tuple(operands))
+            instruction = Instruction(form.mnemonic, tuple(operands), generator.choice(_prefixes(form)))
             instruction.encode()
         except AssemblyError:
             continue  # what cannot go together: a rounding mode beside memory, ah beside r8, xmm16 in a VEX form
@@ -184,8 +235,12 @@ def _random_operand(kind: str, form: Form, generator: random.Random) -> Operand:
     first, *rest = kind.split("/")
     if rest and generator.random() < 0.5:
         first = generator.choice(rest)
+    if first == "dfv":
+        return dfv(*(name for name in ("of", "sf", "zf", "cf") if generator.random() < 0.5))
     if first == "k+1":
         return _BY_KIND["k", generator.randrange(0, 8, 2)]
+    if "+" in first:
+        return _BY_KIND[first[:-2], generator.randrange(0, 32, 4)]
     if first == "r32-eax":
         return _BY_KIND["r32", generator.randrange(1, 16)]
     if first == "sreg":
@@ -194,20 +249,22 @@ def _random_operand(kind: str, form: Form, generator: random.Random) -> Operand:
         vector = first in ("xmm", "ymm", "zmm") and form.family == "EVEX"
         if first == "r8" and generator.random() < 0.2:
             return _BY_KIND["r8h", generator.randrange(4, 8)]
+        if first in _GENERAL and generator.random() < 0.1:
+            return _BY_KIND[first, generator.randrange(16, 32)]
         return _BY_KIND[first, generator.randrange(32 if vector else _COUNT[first])]
     if first[0] in "mbvs" and first not in ("bx", "bl"):
         return _random_memory(kind, first, form, generator)
     return Register.named(first)
 
 
-def _random_memory(kind: str, part: str, form: Form, generator: random.Random) -> Memory:
+def _random_memory(whole: str, part: str, form: Form, generator: random.Random) -> Memory:
     if part.startswith("mo"):
         return Memory(displacement=generator.getrandbits(63) | 1 << 62, size=int(part[2:]) // 8)
     broadcast = 0
     size = int(part[1:]) // 8 if part[1:].isdigit() else None
     unit = form.scale
     if part[0] == "b":
-        broadcast = int(kind.split("/")[1][1:]) // int(part[1:])
+        broadcast = int(whole.split("/")[1][1:]) // int(part[1:])
         unit = form.broadcast_scale
     edges = (
         0,
@@ -220,8 +277,10 @@ def _random_memory(kind: str, part: str, form: Form, generator: random.Random) -
         (1 << 31) - 1,
     )
     displacement = generator.choice(edges)
-    base = _BY_KIND["r64", generator.randrange(16)]
-    index = _BY_KIND["r64", generator.choice([n for n in range(16) if n != 4])]
+    kind = "r32" if form.address32 or generator.random() < 0.1 else "r64"
+    count = 32 if generator.random() < 0.1 else 16
+    base = _BY_KIND[kind, generator.randrange(count)]
+    index = _BY_KIND[kind, generator.choice([n for n in range(count) if n != 4])]
     scale = generator.choice((1, 2, 4, 8))
     if part.startswith("vm"):
         name = {"x": "xmm", "y": "ymm", "z": "zmm"}[part[-1]]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import iced_x86 as iced
 
 from x86_64 import Encoding, Instruction, Masked, Memory, Rounding
+from x86_64.registers import REGISTERS
 
 _REGISTERS = {v: n.lower() for n, v in vars(iced.Register).items() if type(v) is int}
 _MNEMONICS = {v: n for n, v in vars(iced.Mnemonic).items() if type(v) is int}
 _MEMORY = {v for n, v in vars(iced.OpKind).items() if type(v) is int and n.startswith("MEMORY")}
 _IMPLICIT = {v for n, v in vars(iced.OpKind).items() if type(v) is int and n.startswith("MEMORY_")}
 _ADDRESS = 0x1000_0000
+_NARROW = frozenset(r.name for r in REGISTERS if r.kind == "r32")
 # Our names for what iced-x86 tells apart by operand size alone.
 _NAMES = {
     "PUSHW": "PUSH", "PUSHFW": "PUSHF", "POPFW": "POPF", "POPW": "POP", "ENTERW": "ENTER", "LEAVEW": "LEAVE",
@@ -101,10 +103,13 @@ def decoded(code: bytes) -> tuple[object, ...]:
             value = _name(instruction.op_register(position))
         elif kind in _MEMORY:
             base = _REGISTERS[instruction.memory_base]
+            index = _name(instruction.memory_index)
             displacement = instruction.memory_displacement - ((_ADDRESS + len(code)) if base == "rip" else 0)
+            if {base, index} & _NARROW:
+                displacement = _signed(displacement, 32)
             value = (
                 *_address(
-                    base, _name(instruction.memory_index), instruction.memory_index_scale, displacement,
+                    base, index, instruction.memory_index_scale, displacement,
                     _REGISTERS[instruction.segment_prefix],
                 ),
                 instruction.is_broadcast,
@@ -120,7 +125,8 @@ def decoded(code: bytes) -> tuple[object, ...]:
         operands.append(_ROUNDING[instruction.rounding_control])
     elif instruction.suppress_all_exceptions:
         operands.append("sae")
-    return (_MNEMONICS[instruction.mnemonic], *operands)
+    far = instruction.is_call_far_indirect or instruction.is_jmp_far_indirect
+    return ("L" * far + _MNEMONICS[instruction.mnemonic], *operands)
 
 
 _KINDS = {v: n for n, v in vars(iced.OpKind).items() if type(v) is int}

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from x86_64 import Instruction
+
 VERSIONS = {"gnu": "2.40", "llvm": "22"}
 
 
@@ -25,6 +27,7 @@ REFUSED = {
     "gnu": (
         Known(r"(tcmm|vpdpw[su]{2}d|vsha512|vsm[34]).*", "newer than binutils 2.40", "vsm3msg1 %xmm1, %xmm2, %xmm3"),
         Known(r"(movsww|movzww|getsecq) .*|getsecq", "has no name for this operand size", "movsww %ax, %cx"),
+        Known(r"l(call|jmp)q .*", "knows far pointers to 64-bit offsets only as rex64 ljmp", "ljmpq *(%rax)"),
         Known(r"l[fgs]s \S+, %r(\w[xip]|\d+)", "knows far pointers to 64-bit offsets only by their Intel syntax",
               "lfs (%rax), %rcx"),
     ),
@@ -49,6 +52,8 @@ DIFFERENT = {
         Known(r"mov (%\ws, %r(\w[xip]|\d+)|%r(\w[xip]|\d+), %\ws)", "keeps REX.W: the selector is zero-extended anyway",
               "mov %fs, %rcx"),
         Known(r"xchg %\w+, %\w+", "exchanges the operands", "xchg %rcx, %rdx"),
+        Known(r"\{evex\} set\w+ .*\(.*", "counts an 8-bit displacement in units of 16: map 4 has none",
+              "{evex} seta -128(%rbp,%rcx,2)"),
         Known(r"v[a-z0-9]+ .*%[xy]mm(8|9|1[0-5]), %[xy]mm[0-7], %[xy]mm\d+", "exchanges sources to save a byte of prefix",
               "vaddps %xmm9, %xmm1, %xmm2"),
     ),
@@ -68,12 +73,30 @@ ICED_UNREPORTED = {
 }
 
 
+# Extensions that only LLVM knows; each with a line that GNU as refuses. iced-x86 1.21 and objdump 2.40 know none of them.
+NEWER = {
+    "APX_F": "addq %r16, %r17",
+    "AVX10_2": "vaddbf16 %xmm1, %xmm2, %xmm3",
+    "MOVRS": "movrsb (%rax), %al",
+    "AMX_TF32": "tmmultf32ps %tmm1, %tmm2, %tmm3",
+    "AMX_FP8": "tdpbf8ps %tmm1, %tmm2, %tmm3",
+    "AMX_MOVRS": "tileloaddrs (%rax,%rbx), %tmm1",
+    "AMX_AVX512": "tilemovrow $3, %tmm1, %zmm1",
+}
+
+
+def knows(which: str, instruction: Instruction) -> bool:
+    """Whether the oracle ("gnu", "llvm", or a decoder) knows the instruction's extensions at all."""
+    return which == "llvm" or NEWER.keys().isdisjoint(instruction.effects.features)
+
+
 def listed(known: tuple[Known, ...], line: str) -> bool:
     return any(re.fullmatch(k.pattern, line) for k in known)
 
 
 # What objdump does not know, or writes so that it cannot be read back: whole texts.
 OBJDUMP = (
+    Known(r"rex\.W[RXB]+ l(call|jmp) .*", "has no name for a far pointer to a 64-bit offset", "rex.WB ljmp *0x7f(%r14,%rax,8)"),
     Known(r"\(bad\)", "newer than binutils 2.40", "(bad)"),
     Known(r"f(sub|div)r? +%st,%st\(0\)", "exchanges the names even where both operands are st(0)", "fdivr  %st,%st(0)"),
     Known(r"fn\w+\(\d+ only\)", "adds a remark", "fneni(8087 only)"),

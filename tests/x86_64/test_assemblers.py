@@ -15,21 +15,26 @@ from x86_64 import Instruction, format_att
 
 from .assemblers import assemble, gnu_available
 from .cases import all_instructions, random_instructions
-from .oracles import DIFFERENT, REFUSED, listed
+from .oracles import DIFFERENT, REFUSED, knows, listed
 
 
-def text_for(instruction: Instruction, length: int) -> str:
-    """AT&T text; a numeric branch target counts from the start of the instruction."""
+def text_for(instruction: Instruction, length: int, which: str) -> str:
+    """AT&T text; a numeric branch target counts from the start of the instruction.
+
+    LLVM takes a prefix for an instruction of its own.
+    """
     if instruction.forms[0].kinds[:1] in (("rel8",), ("rel32",)):
         offset = instruction.operands[0]
         assert isinstance(offset, int)
-        return f"{instruction.mnemonic.lower()} .{offset + length:+d}"
+        offset += length - (len(instruction.prefixes) if which == "llvm" else 0)
+        return " ".join([*map(str.lower, instruction.prefixes), f"{instruction.mnemonic.lower()} .{offset:+d}"])
     return format_att(instruction)
 
 
 def compare(instructions: Iterable[Instruction], which: str) -> tuple[int, list[str]]:
     """How many different lines the assembler was given, and the differences that are not listed."""
-    codes = {text_for(i, len(code)): bytes(code) for i in instructions for code in [i.encode()]}
+    known = (instruction for instruction in instructions if knows(which, instruction))
+    codes = {text_for(i, len(code), which): bytes(code) for i in known for code in [i.encode()]}
     wrong = []
     for (line, code), result in zip(codes.items(), assemble(list(codes), which), strict=True):
         if result.code is None and not listed(REFUSED[which], line):

@@ -8,6 +8,7 @@ from x86_64 import Instruction, Register
 
 from .cases import all_instructions
 from .decoding import decoded, ours
+from .oracles import knows
 
 # Written without REX.W, which would change nothing: the decoder then sees the 32-bit register (or the selector's own
 # 16 bits).
@@ -45,6 +46,8 @@ def whole(operand: object) -> object:
 def test_every_choice_of_encoding_decodes_to_the_same_instruction() -> None:
     wrong = []
     for instruction in all_instructions():
+        if not knows("iced", instruction):
+            continue
         for code in instruction.encode_options():
             if not same(instruction, bytes(code)):
                 wrong.append(f"{instruction}: {code.hex()} is {decoded(bytes(code))}, not {ours(instruction)}")

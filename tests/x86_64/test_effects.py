@@ -21,6 +21,8 @@ from x86_64 import (
 )
 from x86_64.registers import eax, r12, rax, rcx, rdi, rsi, rsp
 
+from .cases import all_instructions
+
 ARITHMETIC = Flags.CF | Flags.PF | Flags.AF | Flags.ZF | Flags.SF | Flags.OF
 NOTHING = Flags(0)
 
@@ -185,3 +187,8 @@ def test_effects_are_computed_once() -> None:
 )
 def test_required_extensions(text: str, features: tuple[str, ...]) -> None:
     assert parse_intel(text).effects.features == features
+
+
+def test_every_form_has_effects() -> None:
+    for instruction in all_instructions():
+        assert instruction.effects.features

@@ -13,7 +13,7 @@ import pytest
 from x86_64 import parse_att
 
 from .assemblers import assemble, gnu_available
-from .oracles import DIFFERENT, ICED_UNREPORTED, REFUSED, VERSIONS, Known
+from .oracles import DIFFERENT, ICED_UNREPORTED, NEWER, REFUSED, VERSIONS, Known
 
 
 def _installed(which: str) -> str:
@@ -41,6 +41,18 @@ def test_assemblers_still_behave_so(which: str) -> None:
 
     assert stale(REFUSED[which], True) == []
     assert stale(DIFFERENT[which], False) == []
+
+
+@pytest.mark.parametrize("feature", NEWER)
+def test_only_llvm_knows(feature: str) -> None:
+    line = NEWER[feature]
+    assert feature in parse_att(line).effects.features
+    (theirs,) = assemble([line], "llvm")
+    assert theirs.code == parse_att(line).encode()
+    assert not hasattr(iced.CpuidFeature, feature)
+    if gnu_available() and _installed("gnu").endswith(VERSIONS["gnu"]):
+        (refused,) = assemble([line], "gnu")
+        assert refused.code is None
 
 
 @pytest.mark.skipif(version("iced-x86") != "1.21.0", reason="the list is for iced-x86 1.21.0")

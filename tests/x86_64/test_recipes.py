@@ -5,11 +5,13 @@ from __future__ import annotations
 from x86_64.encoder import finish, viable
 
 from .cases import all_instructions
+from .oracles import knows
 
 
 def test_recipes_agree_with_drafts() -> None:
     quick = wrong = 0
-    for instruction in all_instructions():
+    known = [i for i in all_instructions() if not i.prefixes and knows("gnu", i)]
+    for instruction in known:
         code = instruction.plan.encode(instruction.operands)
         if code is not None:
             quick += 1
@@ -19,4 +21,4 @@ def test_recipes_agree_with_drafts() -> None:
                 if wrong < 40:
                     print(f"{instruction}: {code.hex()}, not {expected.hex()}")
     assert not wrong
-    assert quick > 0.6 * len(all_instructions())
+    assert quick > 0.6 * len(known)

@@ -32,7 +32,7 @@ __all__ = ["EXIT_STUB", "address_value", "select", "symbolic_value"]
 
 # Bytes that the runtime's helpers emit at most; see the enum at the head of stencilgen/emit.h.
 _LOAD, _CALL, _DROP_FRAME, _JUMP_LABEL = 10, 6, 7, 5
-_EXIT_STUB = 18 + 3  # its jump is aligned to 4 bytes
+_EXIT_STUB = 11 + 3  # its jump is aligned to 4 bytes
 
 EXIT_STUB = Helper("exit stub", "sg_exit_stub(as, {p})", _EXIT_STUB)
 

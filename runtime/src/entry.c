@@ -7,6 +7,9 @@
  *                                address of the state array; a side exit puts its number there, bit 63 set
  *                                r15 r14 r13 r12 rbx rbp, return address to C
  *
+ * In a trace rsp is where rbp says: rbp - SG_SHIM_STACK - the trace's frame. So a side exit, and a trace that is
+ * entered by a link, set rsp without knowing what frame there was.
+ *
  * Whoever leaves, by `ret` in the trace or in the exit routine, returns to the one place that the shim's call
  * pushed: the processor's return predictor stays right. rbp is a frame pointer, which stencils never touch,
  * so that profilers can walk through.
@@ -89,8 +92,20 @@ uint8_t *sg_write_shim(const sg_vm *vm, uint8_t *p)
     return PUT(p, 0x5D, 0xC3);                                        /* pop rbp; ret */
 }
 
+uint8_t *sg_set_frame(uint8_t *p, uint32_t frame)
+{
+    const uint32_t distance = SG_SHIM_STACK + frame;
+    if (distance <= 128) {
+        return PUT(p, 0x48, 0x8D, 0x65, (uint8_t)-distance); /* lea rsp, [rbp + disp8] */
+    }
+    p = PUT(p, 0x48, 0x8D, 0xA5); /* lea rsp, [rbp + disp32] */
+    sg_put32(p, -distance);
+    return p + 4;
+}
+
 uint8_t *sg_write_exit_routine(const sg_vm *vm, uint8_t *p)
 {
+    p = sg_set_frame(p, 0);
     p = PUT(p, 0x48, 0x8B, 0x5C, 0x24, 0x08); /* mov rbx, [rsp + 8] */
     p = move_state(vm, p, 3, false);
     p = PUT(p, 0x49, 0x0F, 0xBA, 0xEA, 0x3F); /* bts r10, 63 */

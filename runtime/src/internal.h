@@ -110,12 +110,17 @@ typedef struct sg_raw_exit {
 typedef sg_raw_exit (*sg_shim)(const void *entry, uint64_t *state);
 
 enum {
+    SG_SHIM_STACK = 56, /* bytes from rbp down to a trace's return address */
+    SG_MAX_SET_FRAME = 7,
+    SG_MAX_LINK_ENTRY = 9,
     SG_MAX_SHIM = 64 + 20 * 9,
     SG_MAX_EXIT_ROUTINE = 32 + 20 * 9,
 };
 
 SG_INTERNAL bool sg_check_state(const sg_vm *vm, sg_error *error);
 SG_INTERNAL uint8_t *sg_write_shim(const sg_vm *vm, uint8_t *p);
+/* rsp := where it is in a trace with this frame, whatever it was. 4 bytes, or 7 for large frames; changes no flags. */
+SG_INTERNAL uint8_t *sg_set_frame(uint8_t *p, uint32_t frame);
 SG_INTERNAL uint8_t *sg_write_exit_routine(const sg_vm *vm, uint8_t *p);
 
 /* ---- The context and its traces ---- */
@@ -133,6 +138,8 @@ struct sg_code {
     uint32_t cold, cold_size, cold_block;
     uint32_t record_block;
     uint32_t frame, length, exit_count;
+    uint32_t entry;  /* offset in the region, like `hot`: behind the prologue that sets the frame */
+    uint32_t linked; /* where links from traces with another frame go: to that prologue */
     sg_exit_record *incoming; /* exits linked to this trace */
     sg_exit_record *exits;
     uint8_t **labels, **cold_labels; /* length + 1 each, writable view */

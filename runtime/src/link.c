@@ -1,7 +1,8 @@
 /* Links: a side exit whose jump goes straight to another trace, and freeing, which has to undo them.
  *
- * The exit's stub ends in a jump to the exit routine; a link patches its rel32. Registers hold the state and
- * the frame is dropped there, just as at a trace's entry. Each trace lists the exits that come to it, so that
+ * The exit's stub ends in a jump to the exit routine; a link patches its rel32. Registers hold the state
+ * there, just as at a trace's entry, and a trace begins by setting its own frame, whatever frame there was; from a
+ * trace with the same frame a link goes past that. Each trace lists the exits that come to it, so that
  * they can be sent back when it is freed.
  */
 #include "internal.h"
@@ -85,7 +86,7 @@ bool sg_link(sg_code *from, uint32_t exit_index, sg_code *to, sg_error *error)
         exit->next->link = &exit->next;
     }
     to->incoming = exit;
-    patch(exit, to->jit->region.writable + to->hot);
+    patch(exit, to->jit->region.writable + (from->frame == to->frame ? to->entry : to->linked));
     return true;
 }
 

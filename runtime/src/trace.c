@@ -97,8 +97,8 @@ static bool find_room(sg_jit *jit, sg_arena *arena, const char *name, uint64_t s
 
 static bool reserve(sg_jit *jit, uint32_t length, const sg_size *size, room *room, sg_error *error)
 {
-    const uint64_t hot = size->hot + SG_MAX_DROP_FRAME + SG_MAX_EXIT_STUB + SG_MAX_EXIT_PADDING + SG_SLACK;
-    const uint64_t cold = size->cold + (uint64_t)length * SG_MAX_EXIT_PADDING + SG_SLACK;
+    const uint64_t hot = size->hot + SG_MAX_SET_FRAME + SG_MAX_EXIT_STUB + SG_MAX_EXIT_PADDING + SG_SLACK;
+    const uint64_t cold = size->cold + (uint64_t)length * SG_MAX_EXIT_PADDING + SG_MAX_LINK_ENTRY + SG_SLACK;
     const uint64_t record =
         sizeof(sg_code) + (length + (uint64_t)1) * (2 * sizeof(uint8_t *) + sizeof(sg_exit_record));
     return find_room(jit, &jit->hot, "hot code", hot, &room->hot, error) &&
@@ -140,13 +140,10 @@ static sg_code *begin(sg_jit *jit, const room *room, const void *trace, uint32_t
     as->reaches_end = length == 0;
 
     if (frame != 0) {
-        sg_put32(as->hot, 0xEC8348 | frame << 24); /* sub rsp, imm8 */
-        if (frame >= 128) {
-            sg_put32(as->hot, 0xEC8148); /* sub rsp, imm32 */
-            sg_put32(as->hot + 3, frame);
-        }
-        as->hot += frame < 128 ? 4 : 7;
+        as->hot = sg_set_frame(as->hot, frame);
     }
+    code->entry = (uint32_t)(as->hot - as->base);
+    code->linked = code->hot;
     return code;
 }
 
@@ -159,6 +156,16 @@ static void emit_end(sg_assembler *as, const sg_vm *vm)
     if (last == NULL || (last->flags & SG_ENDS) == 0 || as->reaches_end) {
         as->hot = sg_exit_stub(as, as->hot);
     }
+}
+
+/* A trace without a frame has no prologue. Where links from traces with one come to it, they drop theirs first. */
+static void emit_link_entry(sg_assembler *as, sg_code *code)
+{
+    code->linked = (uint32_t)(as->cold - as->base);
+    as->cold = sg_set_frame(as->cold, 0);
+    as->cold[0] = 0xE9;
+    sg_relative32(as->cold + 1, as->base + code->entry);
+    as->cold += 5;
 }
 
 static void finish(sg_jit *jit, sg_code *code, const room *room)
@@ -216,6 +223,9 @@ sg_code *sg_compile_trace(sg_jit *jit, const void *trace, size_t length, sg_erro
     }
     if (!as->failed) {
         emit_end(as, vm);
+        if (code->frame == 0) {
+            emit_link_entry(as, code);
+        }
     }
     as->trace = NULL;
     as->error = NULL;

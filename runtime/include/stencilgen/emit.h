@@ -29,7 +29,7 @@ enum {
     SG_MAX_LOAD = 10,
     SG_MAX_CALL = 6,
     SG_MAX_DROP_FRAME = 7,
-    SG_MAX_EXIT_STUB = 18, /* alignment comes on top; the runtime reserves that itself */
+    SG_MAX_EXIT_STUB = 11, /* alignment comes on top; the runtime reserves that itself */
     SG_MAX_JUMP_LABEL = 5,
     SG_SLACK = 16,
 };
@@ -251,8 +251,8 @@ static inline uint8_t *sg_drop_frame(const sg_assembler *as, uint8_t *p)
     return p + 7;
 }
 
-/* The exit stub of this micro-op, at most one for each: drop the frame; mov r10d, the exit's number; jmp exit
- * routine. The caller jumps to where `p` was. */
+/* The exit stub of this micro-op, at most one for each: mov r10d, the exit's number; jmp exit routine, which drops the
+ * frame. The caller jumps to where `p` was. */
 static inline uint8_t *sg_exit_stub(sg_assembler *as, uint8_t *p)
 {
     sg_exit_record *const record = as->exits;
@@ -262,7 +262,6 @@ static inline uint8_t *sg_exit_stub(sg_assembler *as, uint8_t *p)
     }
     as->last_exit = as->index + 1;
     as->exits = record + 1;
-    p = sg_drop_frame(as, p);
     sg_put16(p, 0xBA41);
     sg_put32(p + 2, (uint32_t)((uint8_t *)record - as->records));
     p += 6;

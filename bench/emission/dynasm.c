@@ -32,7 +32,7 @@ static const void *extern_address(unsigned index);
 #define EXIT (int)(Dst->length + 1 + Dst->index)
 #define SG_FRAME (int)(Dst->frame)
 #undef SG_RODATA
-#define SG_RODATA(offset) (&sg_rodata[offset])
+#define SG_RODATA(offset) (*(const uint8_t(*)[1]) &sg_rodata[offset]) /* the pointer, and so is its address */
 
 /* Where exit stubs lead; nothing is run here. */
 void exit_routine(void)

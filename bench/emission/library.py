@@ -28,7 +28,7 @@ from stencilgen.errors import UserError
 from stencilgen.toolchain.cc import find_compiler, link
 from x86_64 import Address
 
-__all__ = ["Code", "Peer", "direct", "through_dynasm"]
+__all__ = ["Code", "Emitted", "Peer", "direct", "extern_names", "through_dynasm"]
 
 HERE = Path(__file__).resolve().parent
 FLAGS = ("-O2", "-fPIC", "-shared", "-Wl,-Bsymbolic", "-w")
@@ -207,6 +207,12 @@ def table(vm: Vm, file: File) -> str:
     parts.append("static const peer_extern externs[] = {")
     parts += [f'    {{"{name}{f"{addend:+}" if addend else ""}", &extern_{name}[{addend}]}},' for name, addend in names]
     return "\n".join([*parts, "};", ""])
+
+
+def extern_names(vm: Vm) -> set[str]:
+    """The functions and objects of the VM that its stencils refer to by address."""
+    file = parse(vm.built.dasc, "stencils.dasc")
+    return {address.name for stencil in file.stencils for address in _addresses(stencil)}
 
 
 def _lines(stencil: Stencil) -> list[Line]:

@@ -7,7 +7,7 @@ some way, grow).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,14 +30,14 @@ class SlotAccess(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """At the start of a line: slots accessed and stored on every way to it, slots stored on some way, and whether on some way a
-    pointer into the stack has been given away.
+    """At the start of a line: slots accessed and stored on every way to it, slots stored on some way, and the slots that others
+    may look at: those below `visible`, for a pointer into the stack has been given away on some way.
     """
 
     touched: frozenset[int]
     written: frozenset[int]
     perhaps: frozenset[int]
-    escaped: bool
+    visible: int
 
     @property
     def deepest(self) -> int:
@@ -48,8 +48,8 @@ class Flow:
         """Whether a slot has been stored either on every way or on none."""
         return (slot in self.perhaps) == (slot in self.written)
 
-    def after(self, accesses: Sequence[SlotAccess], escapes: bool) -> Flow:
-        """What is known after a line with these accesses."""
+    def after(self, accesses: Sequence[SlotAccess], visible: int) -> Flow:
+        """What is known after a line with these accesses, which makes the slots below `visible` so."""
         touched, written, perhaps = set(self.touched), set(self.written), set(self.perhaps)
         for access in accesses:
             slots = range(access.first, access.last + 1)
@@ -57,7 +57,7 @@ class Flow:
             if access.writes:
                 written.update(slots)
                 perhaps.update(slots)
-        return Flow(frozenset(touched), frozenset(written), frozenset(perhaps), self.escaped or escapes)
+        return Flow(frozenset(touched), frozenset(written), frozenset(perhaps), max(self.visible, visible))
 
     def met(self, other: Flow) -> Flow:
         """What is known where two ways meet."""
@@ -65,17 +65,20 @@ class Flow:
             self.touched & other.touched,
             self.written & other.written,
             self.perhaps | other.perhaps,
-            self.escaped or other.escaped,
+            max(self.visible, other.visible),
         )
 
 
-START = Flow(frozenset(), frozenset(), frozenset(), False)
+NOTHING, EVERYTHING = -(1 << 20), 1 << 20
+"""No slot lies below the first, all below the second."""
+
+START = Flow(frozenset(), frozenset(), frozenset(), NOTHING)
 
 
 def flow_of(
-    lines: Sequence[str], accesses: Mapping[int, Sequence[SlotAccess]], escapes: Collection[int]
+    lines: Sequence[str], accesses: Mapping[int, Sequence[SlotAccess]], escapes: Mapping[int, int]
 ) -> dict[int, Flow]:
-    """The flow at each line of a function that control can reach."""
+    """The flow at each line that control can reach. escapes: by line, below which slot the stack becomes visible."""
     blocks: dict[str, list[int]] = {}
     successors: dict[str, list[str]] = {}
     name = ""
@@ -94,7 +97,7 @@ def flow_of(
         for index in blocks[block]:
             flow[index] = state
             if index in accesses or index in escapes:
-                state = state.after(accesses.get(index, ()), index in escapes)
+                state = state.after(accesses.get(index, ()), escapes.get(index, NOTHING))
         for successor in successors.get(block, ()):
             known = at_start.get(successor)
             new = state if known is None else known.met(state)

@@ -11,8 +11,10 @@ registers and the others of the array are written back; where it leaves (exits, 
 all are, and the true stack pointer is restored. LLVM's scalar replacement then makes values of the array's elements, and
 nothing is left of it.
 
-Between units the stack pointer counts the entries in memory only: those in registers lie above it. What lies above the
-top is dead, and entries are accessed through the stack pointer alone: both are the VM author's promise (`[stack]`).
+Between units the stack pointer counts the entries in memory only: those in registers lie above it. The VM author promises
+(`[stack]`) that what lies above the top is dead; that entries are accessed through the stack pointer alone; and that a
+pointer into the stack which a stencil stores in memory is where a callee finds the top: it may look at what lies below. A
+callee that is handed a pointer may look at all.
 A register is only ever filled from an entry that is known to exist, because the stencil itself accesses it or a deeper
 one on every way to that point: what lies below the stack's first entry is never read and written back.
 """
@@ -27,7 +29,7 @@ from llvm_passes.body import Body
 from llvm_passes.holes import CONTINUE
 from llvm_passes.instructions import Instruction, constant, global_address, strides
 from llvm_passes.layout import Layout, UnknownType
-from llvm_passes.stack_flow import Flow, flow_of
+from llvm_passes.stack_flow import EVERYTHING, NOTHING, Flow, flow_of
 from llvm_passes.text import NAME, closing, split_top, unquote
 
 SLOT = 8
@@ -89,8 +91,8 @@ class End:
 class Usage:
     """What a stencil does with its stack, by line of its body.
 
-    escapes: pointers into the stack that a line gives away, with their offsets in bytes; exposed: calls during which the stack
-    must be in memory; flow: what is known at each line. Valid for the text it was made from.
+    escapes: pointers into the stack that a line gives away, with their offsets in bytes; exposed: by line, below which slot the
+    stack must be in memory then; flow: what is known at each line. Valid for the text it was made from.
     """
 
     text: str
@@ -99,7 +101,7 @@ class Usage:
     ends: Mapping[int, End]
     returns: tuple[int, ...]
     escapes: Mapping[int, Mapping[str, int]]
-    exposed: frozenset[int]
+    exposed: Mapping[int, int]
     flow: Mapping[int, Flow]
 
     def outs(self, kin: int, registers: int) -> list[int]:
@@ -117,7 +119,7 @@ class Usage:
     def _possible(self, kin: int, base: int) -> bool:
         """Whether it is clear of each slot, wherever it is accessed, that it is in the window or that it is in memory."""
         pulled = range(base, -kin)
-        points = (*self.ends, *self.returns, *self.exposed)
+        points = (*self.ends, *self.returns, *self.exposed)  # where slots are written back
         if any(not self.flow[line].settled(slot) for line in points for slot in pulled):
             return False
         for line, accesses in self.accesses.items():
@@ -170,11 +172,14 @@ class _Analysis:
                 if line and (derived := self._use(line, name, offset)) is not None:
                     pending.append(derived)
         calls = {line: unquote(match[5]) for line, match in self._calls()}
-        exposed = {line for line, callee in calls.items() if callee in self.stack.escapes}
-        flow = flow_of(body.lines, self.accesses, frozenset(self.escapes))
-        exposed |= {line for line in calls if flow[line].escaped or line in self.escapes}
-        exposed |= set(self.escapes)
-        exposed -= set(self.ends)
+        given = {
+            line: EVERYTHING if line in calls else max(offsets.values()) // SLOT
+            for line, offsets in self.escapes.items()
+        }
+        flow = flow_of(body.lines, self.accesses, given)
+        exposed = {line: max(given.get(line, NOTHING), flow[line].visible) for line in (*calls, *given)}
+        exposed |= {line: EVERYTHING for line, callee in calls.items() if callee in self.stack.escapes}
+        exposed = {line: limit for line, limit in exposed.items() if limit != NOTHING and line not in self.ends}
         returns = tuple(
             index
             for index, line in enumerate(body.lines)
@@ -187,7 +192,7 @@ class _Analysis:
             self.ends,
             returns,
             self.escapes,
-            frozenset(exposed),
+            exposed,
             flow,
         )
         _require_told(usage)
@@ -296,7 +301,8 @@ def _require_told(usage: Usage) -> None:
             raise MemoryForm("moves the stack pointer over entries that it does not store")
     for line in (*usage.exposed, *usage.returns):
         flow = usage.flow[line]
-        if not all(flow.settled(slot) for slot in flow.perhaps if slot >= 0):
+        limit = usage.exposed.get(line, EVERYTHING)
+        if not all(flow.settled(slot) for slot in flow.perhaps if 0 <= slot < limit):
             raise MemoryForm("pushes on some ways only before its stack is looked at")
 
 
@@ -377,7 +383,8 @@ class _Variant:
         for name, offset in usage.escapes.get(index, {}).items():
             line = _replace_pointer(line, name, self._memory(0, offset))
         if index in usage.returns or index in usage.exposed:
-            slots = self._shadowed(index)
+            limit = usage.exposed.get(index, EVERYTHING)
+            slots = [slot for slot in self._shadowed(index) if slot < limit]
             self._write_back(slots)
             self.out.append(line)
             if index in usage.exposed and _CALL.match(line):

@@ -80,7 +80,9 @@ class Versions(_Table):
 
 
 class StackTable(_Table):
-    """The operand stack. Entries above its pointer are dead, and stencils access it through the pointer alone."""
+    """The operand stack. Entries above its pointer are dead, stencils access it through the pointer alone, and where they store
+    the pointer in memory, callees find the top.
+    """
 
     pointer: Name
     slot: Literal[8] = 8

@@ -1,18 +1,27 @@
 /* Choosing units for a trace: the cheapest way through (position, entries in registers).
  *
  * Costs of whole ways obey the principle of optimality, so one pass forwards computes for each position and state the
- * cost of the cheapest way there, and one pass backwards finds again by which step it came. Both take constant time
- * for each micro-op. Where jumps arrive only state 0 is allowed; so is it every SEGMENT micro-ops, to keep sums small.
+ * cost of the cheapest way there, and one pass backwards follows it. Both take constant time for each micro-op.
+ * Costs are multiples of 32: in the bits below stands by which step the way came, its *tag*, so that taking the minimum
+ * of two ways keeps its tag without any further work.
+ *
+ * Where jumps arrive only state 0 is allowed; so it is every SEGMENT micro-ops, to keep sums small.
  */
 #include "internal.h"
 
 #include "stencilgen/plan.h"
 
+#include <emmintrin.h>
 #include <stdlib.h>
 
-enum { SEGMENT = 1 << 16 };
+enum {
+    SEGMENT = SG_NEVER / SG_MAX_COST,
+    TAG = 31, /* the state before the step, times 4, plus the step's length, less 1 */
+};
 
-typedef uint32_t costs[SG_MAX_STATES];
+/* By state, the cost of the cheapest way there. A power of 2 in size: what is stored at once lies in one cache line. */
+typedef uint32_t costs[8];
+_Static_assert(SG_MAX_STATES <= 8, "every state has a place");
 
 struct sg_planner {
     sg_plan plan;
@@ -52,7 +61,7 @@ void sg_planner_destroy(sg_planner *planner)
     }
 }
 
-/* What is being planned: shared by both passes. */
+/* What is being planned. */
 typedef struct search {
     const sg_choices *choices;
     const sg_plan *plan;
@@ -62,18 +71,13 @@ typedef struct search {
     uint64_t seed;
 } search;
 
-static inline uint32_t least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
-/* A number from 0 to 1023 for one step: equal in both passes. */
+/* A cost drawn for one step. */
 static uint32_t lot(const search *search, uint32_t position, uint32_t row, uint32_t from, uint32_t to)
 {
     uint64_t z = search->seed ^ ((uint64_t)position << 32 | row << 8 | from << 4 | to) * UINT64_C(0x9E3779B97F4A7C15);
     z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return (uint32_t)(z >> 54);
+    return (uint32_t)(z >> 54) * (TAG + 1);
 }
 
 /* The cost of a step, as the selection sees it. */
@@ -88,6 +92,50 @@ static uint32_t price(const search *search, uint32_t position, uint32_t row, uin
         return row == search->plan->ops[position] && from == 0 && to == 0 ? cost : SG_NEVER;
     }
     return lot(search, position, row, from, to);
+}
+
+/* What the steps of one row reach, `length` micro-ops further. */
+static void reach(const search *search, uint32_t position, uint32_t row, uint32_t length)
+{
+    const uint32_t states = search->choices->states;
+    const uint32_t *const before = search->reached[position];
+    uint32_t *const after = search->reached[position + length];
+    for (uint32_t from = 0; from < states; from++) {
+        for (uint32_t to = 0; to < states; to++) {
+            const uint32_t cost =
+                (before[from] & ~(uint32_t)TAG) + price(search, position, row, from, to) + from * 4 + length - 1;
+            after[to] = cost < after[to] ? cost : after[to];
+        }
+    }
+}
+
+static inline __m128i least_4(__m128i a, __m128i b)
+{
+    const __m128i less = _mm_cmpgt_epi32(a, b);
+    return _mm_or_si128(_mm_and_si128(less, b), _mm_andnot_si128(less, a));
+}
+
+/* The same for four states at their true costs, the states after it side by side: `reached` gives what it reaches. */
+static inline __m128i reach_4(const search *search, __m128i reached, uint32_t row, uint32_t length)
+{
+    const __m128i tags = _mm_add_epi32(_mm_setr_epi32(0, 4, 8, 12), _mm_set1_epi32((int32_t)length - 1));
+    const __m128i before = _mm_or_si128(_mm_andnot_si128(_mm_set1_epi32(TAG), reached), tags);
+    const __m128i *const prices = (const __m128i *)(const void *)(search->choices->costs + row * 16);
+    const __m128i from_0 = _mm_add_epi32(_mm_shuffle_epi32(before, 0x00), _mm_loadu_si128(prices));
+    const __m128i from_1 = _mm_add_epi32(_mm_shuffle_epi32(before, 0x55), _mm_loadu_si128(prices + 1));
+    const __m128i from_2 = _mm_add_epi32(_mm_shuffle_epi32(before, 0xAA), _mm_loadu_si128(prices + 2));
+    const __m128i from_3 = _mm_add_epi32(_mm_shuffle_epi32(before, 0xFF), _mm_loadu_si128(prices + 3));
+    return least_4(least_4(from_0, from_1), least_4(from_2, from_3));
+}
+
+static inline __m128i load_4(const costs *costs)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)costs);
+}
+
+static inline void store_4(costs *costs, __m128i value)
+{
+    _mm_storeu_si128((__m128i *)(void *)costs, value);
 }
 
 /* The next longer sequence that the trace has at `position`, of `length` micro-ops so far; NULL: none. */
@@ -116,32 +164,6 @@ static bool fits(const search *search, const sg_longer *sequence, uint32_t posit
             choices->fits(search->trace + position * choices->instruction_size, sequence->row));
 }
 
-/* One row forwards: what its steps reach, `length` micro-ops further. */
-static void reach(const search *search, uint32_t position, uint32_t row, uint32_t length)
-{
-    const uint32_t states = search->choices->states;
-    const uint32_t *const before = search->reached[position];
-    uint32_t *const after = search->reached[position + length];
-    for (uint32_t from = 0; from < states; from++) {
-        for (uint32_t to = 0; to < states; to++) {
-            after[to] = least(after[to], before[from] + price(search, position, row, from, to));
-        }
-    }
-}
-
-/* One row backwards: the state from which its steps reach `to` at `position` at this cost, or `states`. */
-static uint32_t came_from(const search *search, uint32_t position, uint32_t row, uint32_t length, uint32_t to)
-{
-    const uint32_t states = search->choices->states;
-    const uint32_t *const before = search->reached[position - length];
-    const uint32_t cost = search->reached[position][to];
-    uint32_t from = 0;
-    while (from < states && before[from] + price(search, position - length, row, from, to) != cost) {
-        from++;
-    }
-    return from;
-}
-
 static inline void allow_only_state_0(uint32_t *reached, uint32_t states)
 {
     for (uint32_t state = 1; state < states; state++) {
@@ -149,91 +171,79 @@ static inline void allow_only_state_0(uint32_t *reached, uint32_t states)
     }
 }
 
-/* The forward pass for units of one micro-op at their true costs, with the number of states known to the compiler. */
-static inline void forwards_by_one(const search *search, uint32_t begin, uint32_t end, const uint32_t states)
+/* The forward pass over units of one micro-op at their true costs. */
+static void forwards_by_one(const search *search, uint32_t begin, uint32_t end)
 {
-    const uint32_t *const table = search->choices->costs;
-    uint32_t now[SG_MAX_STATES];
-    memcpy(now, search->reached[begin], sizeof now);
+    const __m128i never = _mm_set1_epi32(SG_NEVER);
+    const __m128i only_0 = _mm_setr_epi32(0, SG_NEVER, SG_NEVER, SG_NEVER);
+    __m128i reached = load_4(&search->reached[begin]);
     for (uint32_t i = begin; i < end; i++) {
-        const uint32_t *const row = table + search->plan->ops[i] * states * states;
-        uint32_t next[SG_MAX_STATES];
-        for (uint32_t to = 0; to < states; to++) {
-            next[to] = now[0] + row[to];
-        }
-        for (uint32_t from = 1; from < states; from++) {
-            for (uint32_t to = 0; to < states; to++) {
-                next[to] = least(next[to], now[from] + row[from * states + to]);
-            }
-        }
-        for (uint32_t to = 0; to < states; to++) {
-            now[to] = least(next[to], SG_NEVER);
-        }
+        reached = least_4(never, reach_4(search, reached, search->plan->ops[i], 1));
         if (search->plan->target[i + 1]) {
-            allow_only_state_0(now, states);
+            reached = _mm_or_si128(_mm_and_si128(reached, _mm_setr_epi32(-1, 0, 0, 0)), only_0);
         }
-        memcpy(search->reached[i + 1], now, sizeof now);
+        store_4(&search->reached[i + 1], reached);
     }
 }
 
-/* The forward pass for all units and selections. */
+/* The forward pass over all units, for any selection. */
 static void forwards(const search *search, uint32_t begin, uint32_t end)
 {
     const uint32_t states = search->choices->states;
+    const bool by_4 = states == 4 && search->selection == SG_SELECT_BEST;
     for (uint32_t i = begin + 1; i <= end; i++) {
-        for (uint32_t state = 0; state < states; state++) {
-            search->reached[i][state] = SG_NEVER;
-        }
+        search->reached[i][0] = SG_NEVER;
+        allow_only_state_0(search->reached[i], states);
     }
     for (uint32_t i = begin; i < end; i++) {
         if (search->plan->target[i]) {
             allow_only_state_0(search->reached[i], states);
         }
-        reach(search, i, search->plan->ops[i], 1);
         const sg_longer *sequence = NULL;
-        for (uint32_t length = 1; search->choices->longer != NULL && i + length < end; length++) {
+        uint32_t row = search->plan->ops[i];
+        for (uint32_t length = 1;; length++) {
+            if (by_4 && (length == 1 || row != 0)) {
+                costs *const after = &search->reached[i + length];
+                const __m128i reached = reach_4(search, load_4(&search->reached[i]), row, length);
+                store_4(after, least_4(load_4(after), reached));
+            } else if (length == 1 || row != 0) {
+                reach(search, i, row, length);
+            }
+            if (search->choices->longer == NULL || i + length >= end) {
+                break;
+            }
             sequence = extend(search, sequence, i, length);
             if (sequence == NULL) {
                 break;
             }
-            if (fits(search, sequence, i)) {
-                reach(search, i, sequence->row, length + 1);
-            }
+            row = fits(search, sequence, i) ? sequence->row : 0;
         }
     }
 }
 
-/* The row of the sequence of `length` micro-ops that ends before `position`; 0: it has no units. */
+/* The row of the sequence of `length` micro-ops that ends before `position`, which has units. */
 static uint32_t row_before(const search *search, uint32_t position, uint32_t length)
 {
     const sg_longer *sequence = NULL;
     for (uint32_t i = 1; i < length; i++) {
         sequence = extend(search, sequence, position - length, i);
-        if (sequence == NULL) {
-            return 0;
-        }
     }
-    return fits(search, sequence, position - length) ? sequence->row : 0;
+    return sequence == NULL ? search->plan->ops[position - 1] : sequence->row;
 }
 
-/* Find again how state 0 was reached at `end`, and write down the steps. */
+/* Follow the cheapest way to state 0 at `end` back, and write down its steps. */
 static void backwards(const search *search, uint32_t begin, uint32_t end)
 {
-    const sg_choices *const choices = search->choices;
-    const uint32_t states = choices->states;
+    const uint32_t states = search->choices->states;
     uint32_t state = 0;
     for (uint32_t i = end; i > begin;) {
-        uint32_t length = 1;
-        uint32_t row = search->plan->ops[i - 1];
-        uint32_t from = came_from(search, i, row, 1, state);
-        while (from == states) {
-            length++;
-            row = row_before(search, i, length);
-            from = row == 0 ? states : came_from(search, i, row, length, state);
-        }
-        search->plan->steps[i - length] = choices->steps[(row * states + from) * states + state];
-        state = from;
+        const uint32_t tag = search->reached[i][state] & TAG;
+        const uint32_t length = (tag & 3) + 1;
+        const uint32_t from = tag >> 2;
+        const uint32_t row = length == 1 ? search->plan->ops[i - 1] : row_before(search, i, length);
         i -= length;
+        search->plan->steps[i] = search->choices->steps[(row * states + from) * states + state];
+        state = from;
     }
 }
 
@@ -252,12 +262,10 @@ void sg_choose(sg_assembler *as, sg_plan *plan, const sg_choices *choices)
         const uint32_t end = plan->length - begin <= SEGMENT ? plan->length : begin + SEGMENT;
         search.reached[begin][0] = 0;
         allow_only_state_0(search.reached[begin], choices->states);
-        if (choices->longer != NULL || jit->selection != SG_SELECT_BEST) {
-            forwards(&search, begin, end);
-        } else if (choices->states == 4) {
-            forwards_by_one(&search, begin, end, 4);
+        if (choices->longer == NULL && choices->states == 4 && jit->selection == SG_SELECT_BEST) {
+            forwards_by_one(&search, begin, end);
         } else {
-            forwards_by_one(&search, begin, end, choices->states);
+            forwards(&search, begin, end);
         }
         backwards(&search, begin, end);
         begin = end;

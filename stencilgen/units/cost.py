@@ -11,18 +11,18 @@ from x86_64 import Memory, Register
 
 __all__ = ["INSTRUCTION", "cost_of"]
 
-INSTRUCTION = 32
+INSTRUCTION = 16
 """The cost of an operation on registers."""
 
-_MOVE = 16
-_ACCESS = 16
-_MOST_BYTES = 15
+_MOVE = 8
+_ACCESS = 8
+_MOST_BYTES = 7
 
 
 def cost_of(stencil: Stencil, max_hot: int) -> int:
     """The cost of a unit's hot part, which emits `max_hot` bytes at most; of several versions, their mean."""
     totals = [sum(map(_cost_of_line, version.hot)) for version in versions(stencil)]
-    return sum(totals) // len(totals) + min(max_hot // 4, _MOST_BYTES)
+    return sum(totals) // len(totals) + min(max_hot // 8, _MOST_BYTES)
 
 
 def _cost_of_line(line: Line) -> int:

@@ -56,7 +56,7 @@ def render_tables(
     costs, chosen = [], []
     for name in names:
         matrix = tables.choices.matrices[name,]
-        costs.append(_row(opcode(name), [str(step.cost) if step else "SG_NEVER" for row in matrix for step in row]))
+        costs.append(_row(opcode(name), [_cost(step) for row in matrix for step in row]))
         chosen.append(_row(opcode(name), [str(number(step)) for row in matrix for step in row]))
     emitters = "".join(f"    emit_{name},\n" for name in order)
     rows = "".join(f"    {{{', '.join(map(str, key))}}},\n" for key in steps)
@@ -112,6 +112,14 @@ static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
     }}
 }}
 """
+
+
+_SCALE, _MOST = 32, 4095
+"""SG_MAX_COST of runtime/include/stencilgen/plan.h is 32 * 4096."""
+
+
+def _cost(step: Step | None) -> str:
+    return str(min(step.cost, _MOST) * _SCALE) if step else "SG_NEVER"
 
 
 def _row(index: str, values: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ enum {
     SG_MAX_STATES = 5,
     SG_MAX_UNIT = 4,         /* micro-ops in a unit */
     SG_NEVER = 0x20000000,   /* the cost of what cannot be */
+    SG_MAX_COST = 0x20000,   /* above that of any step; costs are multiples of 32 */
 };
 
 /* A unit and the transitions before and after it, as indices into the header's table of emit functions; 0: none. */

@@ -14,7 +14,16 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import reduce
 
-from llvm_passes.expression import Const, ExpressionTooLarge, JitExpr, Operation, operation
+from llvm_passes.expression import (
+    Const,
+    ExpressionTooLarge,
+    Hole,
+    JitExpr,
+    Operation,
+    SymbolAddress,
+    operation,
+    walk,
+)
 from llvm_passes.knowledge import Knowledge
 from llvm_passes.symbols import HIGHEST_BOUNDED, LOWEST_BOUNDED, SYMBOL_PREFIX, JitSymbol
 from llvm_passes.text import NAME
@@ -50,7 +59,7 @@ def narrowness_test(text: str, symbols: Mapping[str, JitSymbol], knowledge: Know
         if SYMBOL_PREFIX in line and ' asm "' not in line and not _HANDED_ON.match(line):
             for match in _WIDE.finditer(line):
                 symbol = symbols[match[1] or match[2]]
-                if symbol.wide and symbol.expression.bits == 64:
+                if symbol.wide and symbol.expression.bits == 64 and not _is_address(symbol.expression):
                     found[_is_narrow(symbol.expression)] = None
     tests = [test for test in found if knowledge.value(test) is None]
     if not tests or len(tests) < len(found):
@@ -59,6 +68,14 @@ def narrowness_test(text: str, symbols: Mapping[str, JitSymbol], knowledge: Know
         return reduce(lambda a, b: operation("and", 1, a, b), tests)
     except ExpressionTooLarge:
         return None
+
+
+def _is_address(expression: JitExpr) -> bool:
+    """Whether it is an address in the VM, which is no small number."""
+    return any(
+        isinstance(node, SymbolAddress) or (isinstance(node, Hole) and node.kind == "pointer")
+        for node in walk(expression)
+    )
 
 
 def left_over(text: str, symbols: Mapping[str, JitSymbol]) -> tuple[JitExpr, ...]:

@@ -69,6 +69,8 @@ class Knowledge:
                 return result.assuming(operand, value)
             case Operation("sext", _, (operand,)), _:
                 return result.assuming(operand, value & ((1 << operand.bits) - 1))
+            case Operation("trunc", bits, (operand,)), _ if self.range(operand).high < 1 << bits:
+                return result.assuming(operand, value)
             case Operation("add", bits, (operand, Const(_, addend))), _:
                 return result.assuming(operand, (value - addend) % (1 << bits))
         return result
@@ -124,6 +126,8 @@ class Knowledge:
         match expression:
             case Operation("zext", _, (operand,)) if value < 1 << operand.bits:
                 return result._without(operand, value)
+            case Operation("trunc", bits, (operand,)) if self.range(operand).high < 1 << bits:
+                return result._without(operand, value)
             case Operation("sext", bits, (operand,)) if abs(to_signed(value, bits)) < 1 << (operand.bits - 1):
                 return result._without(operand, value & ((1 << operand.bits) - 1))
         return result
@@ -135,6 +139,8 @@ class Knowledge:
         result = replace(self, known={**self.known, expression: narrowed})
         match expression:
             case Operation("zext", _, (operand,)) if narrowed.high < 1 << operand.bits:
+                return result._bounded(operand, unsigned(operand.bits, narrowed.low, narrowed.high))
+            case Operation("trunc", bits, (operand,)) if self.range(operand).high < 1 << bits:
                 return result._bounded(operand, unsigned(operand.bits, narrowed.low, narrowed.high))
             case Operation("sext", _, (operand,)):
                 return result._bounded(operand, signed(operand.bits, narrowed.signed_low, narrowed.signed_high))

@@ -11,14 +11,14 @@ from __future__ import annotations
 import re
 
 from llvm_passes.body import Body
-from llvm_passes.expression import JitExpr, operation
+from llvm_passes.expression import Const, JitExpr, operation
 from llvm_passes.instructions import Resolve, constant, parse
 from llvm_passes.layout import Layout
-from llvm_passes.symbols import SYMBOL_PREFIX, SymbolTable, marker_call
+from llvm_passes.symbols import SYMBOL_PREFIX, SymbolTable, literal_text, marker_call
 from llvm_passes.text import NAME, closing
 
 _WITH_SYMBOL = re.compile(rf"^  .*@{SYMBOL_PREFIX}.*$", re.M)
-_BIT = re.compile(rf"ptrtoint \(ptr @({SYMBOL_PREFIX}\w+) to i1\)")
+_INTEGER = re.compile(rf"ptrtoint \(ptr @({SYMBOL_PREFIX}\w+) to i(\d+)\)")
 _NESTED = re.compile(r"\b(add|sub|xor|trunc|inttoptr|getelementptr)(?: (?:nuw|nsw|inbounds|nusw))* \(")
 _POINTER = re.compile(rf"(?:(?<!ptrtoint \()\bptr (?:[\w()]+ )*|\[ )@({SYMBOL_PREFIX}\w+)")
 _CALLED = re.compile(rf"@({SYMBOL_PREFIX}\w+)\(")
@@ -44,25 +44,29 @@ def has_leftovers(text: str) -> bool:
 
 
 def has_decided(text: str, table: SymbolTable) -> bool:
-    """Whether the text still asks for a bit that the version's knowledge decides."""
-    return any(_decided(match[1], table) is not None for match in _BIT.finditer(text))
+    """Whether the text still uses a value that the version's knowledge decides."""
+    return bool(table.knowledge.known) and any(_decided(match, table) is not None for match in _INTEGER.finditer(text))
 
 
-def _decided(name: str, table: SymbolTable) -> int | None:
-    value = table.value(name)
-    return None if value is None else table.knowledge.value(operation("trunc", 1, value))
+def _decided(use: re.Match[str], table: SymbolTable) -> Const | None:
+    """The only possible value of a symbol as it is used."""
+    value, bits = table.value(use[1]), int(use[2])
+    if value is None:
+        return None
+    only = table.knowledge.value(operation("trunc", bits, value))
+    return None if only is None else Const(bits, only)
 
 
 def _replace_decided(line: str, table: SymbolTable) -> str:
-    """`line` with the bits that are decided as constants."""
-    if " to i1)" not in line:
+    """`line` with constants for the values that are decided."""
+    if not table.knowledge.known:
         return line
 
-    def constant_for(match: re.Match[str]) -> str:
-        bit = _decided(match[1], table)
-        return match[0] if bit is None else "true" if bit else "false"
+    def constant_for(use: re.Match[str]) -> str:
+        only = _decided(use, table)
+        return use[0] if only is None else literal_text(f"i{only.bits}", only)
 
-    return _BIT.sub(constant_for, line)
+    return _INTEGER.sub(constant_for, line)
 
 
 def _is_leftover(line: str) -> bool:

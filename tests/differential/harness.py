@@ -13,16 +13,18 @@ import functools
 import random
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+import dasc
 from stencilgen import paths
 from stencilgen.config import Config
 from stencilgen.pipeline import Build, BuiltStencil, build
 from stencilgen.toolchain.clang import find_clang, state_names, ziglang
 from tests.differential.garbage import garbage_source
+from x86_64 import Symbol
 
 __all__ = [
     "EDGES",
@@ -114,6 +116,13 @@ class TestVM:
     returned: int = 0
     aborted: int = 0
     executed: dict[str, int] = field(default_factory=dict)
+    versions: tuple[tuple[str, str], ...] = ()
+    """Every version of every stencil: its name, and the condition under which it is emitted."""
+
+    def emitted(self) -> list[int]:
+        """How often each version was emitted so far."""
+        counts = (ctypes.c_uint64 * max(len(self.versions), 1)).in_dll(self.library, "versions_emitted")
+        return list(counts)[: len(self.versions)]
 
     @property
     def stencils(self) -> dict[str, BuiltStencil]:
@@ -233,8 +242,9 @@ def compile_vm(
         pytest.skip("the ziglang wheel is not installed")
     workspace.mkdir(parents=True, exist_ok=True)
     result = result or build(with_garbage(config, workspace), cache=False)
-    (workspace / "jit_stencils.h").write_text(change(result.header))
-    (workspace / "glue.h").write_text(_glue(config, result))
+    header, versions = _counting_versions(result)
+    (workspace / "jit_stencils.h").write_text(change(header))
+    (workspace / "glue.h").write_text(_glue(config, result) + f"#define VERSION_COUNT {max(len(versions), 1)}\n")
     library = workspace / "vm.so"
     directories = [workspace, config.directory, SUPPORT, paths.stencil_include(), paths.runtime() / "include"]
     names = ",".join(parameter.name for parameter in result.state)
@@ -250,7 +260,32 @@ def compile_vm(
     finished = subprocess.run(command, capture_output=True, text=True, cwd=config.directory)
     assert finished.returncode == 0, finished.stderr
     names_in_order = tuple(stencil.name for stencil in result.stencils if stencil.name != "GARBAGE")
-    return TestVM(config, result, _load(library), names_in_order, follows_pointers)
+    return TestVM(config, result, _load(library), names_in_order, follows_pointers, versions=versions)
+
+
+def _counting_versions(result: Build) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The header with emit functions that count which of their versions is emitted, and these versions in order."""
+    header, found = result.header, list[tuple[str, str]]()
+
+    def counting(version: dasc.Version) -> dasc.Version:
+        if version.decision is not None:
+            decision = version.decision
+            both = dasc.Decision(decision.condition, counting(decision.yes), counting(decision.no))
+            return replace(version, decision=both)
+        count = dasc.Value(Symbol("counted", 0, 0), f"count_version({len(found) + len(numbers)})", 64)
+        numbers.append(count)
+        return replace(version, values=(*version.values, count))
+
+    for built in result.stencils:
+        numbers = list[dasc.Value]()
+        stencil = built.stencil
+        whole = counting(dasc.Version(stencil.values, stencil.hot, stencil.cold, stencil.decision))
+        counted = replace(stencil, values=whole.values, decision=whole.decision)
+        source = dasc.compile_stencil(counted).c_source
+        assert built.c_source.rstrip() in header
+        header = header.replace(built.c_source.rstrip(), source.rstrip())
+        found += [(built.name, version.condition) for version in built.versions]
+    return header, tuple(found)
 
 
 def with_garbage(config: Config, workspace: Path) -> Config:

@@ -37,8 +37,31 @@ def test_each_stencil_does_what_its_source_says(machine: TestVM, scale: int) -> 
     least, count = min(machine.executed.items(), key=lambda pair: pair[1])
     assert machine.executed.keys() == set(machine.names)
     assert count >= 8 * STATES, f"{least} ran {count} times only"
-    print(f"\n{len(machine.names)} stencils, {machine.runs} runs: {machine.ended} reached the end,")
+    failures = call_for_every_version(machine, rng)
+    assert not failures, "\n".join(map(str, failures))
+    assert not unemitted(machine), "versions that no trace called for"
+    assert len(machine.versions) > len(machine.names)
+    print(f"\n{len(machine.versions)} versions of {len(machine.names)} stencils, {machine.runs} runs:")
+    print(f"{machine.ended} reached the end,")
     print(f"{machine.exited} left by an exit, {machine.returned} returned, {machine.aborted} aborted")
+
+
+def unemitted(machine: TestVM) -> list[tuple[str, str]]:
+    """The versions that no trace has called for yet."""
+    counts = zip(machine.versions, machine.emitted(), strict=True)
+    return [version for version, count in counts if count == 0 and version[0] != "GARBAGE"]
+
+
+def call_for_every_version(machine: TestVM, rng: random.Random) -> list[Failure]:
+    """Go on with stencils that have versions not yet emitted: all small operands, and any."""
+    failures = []
+    for name in dict.fromkeys(name for name, _ in unemitted(machine)):
+        for small in range(600):
+            instruction = random_instruction(rng, machine, name, 1, random_value(rng))
+            if small < 256:
+                instruction.oparg, instruction.choice, instruction.operand = small, small % 32, small
+            failures.append(machine.check([instruction], rng.getrandbits(40), 2, GARBAGE))
+    return [failure for failure in failures if failure is not None]
 
 
 def test_calls_reach_functions_more_than_2_gb_away(machine: TestVM, scale: int) -> None:

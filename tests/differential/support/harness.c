@@ -9,6 +9,17 @@
 #include "harness.h"
 
 #include "glue.h"
+
+#include <stdint.h>
+
+/* Emit functions call this once: which of their versions is emitted. */
+uint64_t versions_emitted[VERSION_COUNT];
+static int64_t count_version(uint32_t number)
+{
+    versions_emitted[number]++;
+    return 0;
+}
+
 #include "jit_stencils.h"
 
 #include <errno.h>

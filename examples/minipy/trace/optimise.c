@@ -180,6 +180,23 @@ static void guard(Facts *f, const Instruction *op, bool known, Fact then)
     }
 }
 
+/* One value. Just after the guard that it is a bool this will do alone, but then the exit does not know which other it is. */
+static void guard_is(Facts *f, const Instruction *op, Fact a)
+{
+    const bool known = (a.about == THE_VALUE || a.about == THE_OBJECT) && a.what == op->operand;
+    Recording *const out = f->out;
+    const Instruction *const last = &out->ops[out->length - 1];
+    const bool is_branch = out->length > 0 && f->at > 0 && f->in->ops[f->at - 1].opcode == OP_GUARD_BOOL;
+    const bool replaces = is_branch && last->opcode == OP_GUARD_BOOL && last->a == op->a;
+    if (replaces) {
+        out->length--;
+    }
+    guard(f, op, known, (Fact){is_object(op->operand) ? THE_OBJECT : THE_VALUE, op->operand});
+    if (replaces) {
+        out->resume[out->length - 1] = f->in->resume[f->at - 1];
+    }
+}
+
 static void for_range(Facts *f, const Instruction *op)
 {
     if (!is_plain(f, op->d)) { /* when nothing is left, the variable keeps its value */
@@ -210,11 +227,7 @@ static void step(Facts *f, const Instruction *op, const Value *constants)
     case OP_GUARD_BOOL:
         guard(f, op, a->about == A_BOOL || (a->about == THE_VALUE && is_bool(a->what)), (Fact){A_BOOL, 0});
         break;
-    case OP_GUARD_IS: {
-        const bool known = (a->about == THE_VALUE || a->about == THE_OBJECT) && a->what == op->operand;
-        guard(f, op, known, (Fact){is_object(op->operand) ? THE_OBJECT : THE_VALUE, op->operand});
-        break;
-    }
+    case OP_GUARD_IS: guard_is(f, op, *a); break;
     case OP_GUARD_IS_NOT:
         if (!((op->operand == EMPTY || op->operand == NONE) && is_something(f, op->a)) &&
             !(a->about == THE_VALUE && a->what != op->operand)) {

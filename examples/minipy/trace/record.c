@@ -43,7 +43,11 @@ static Ending record_loop(Recorder *r, const Instruction *ip, Value *slots)
         r->next = loop->head;
         return ENDING_REPEAT;
     }
-    return loop->trace != NULL ? link_to(r, loop, ip) : ENDING_STOP;
+    if (loop->trace != NULL) {
+        return link_to(r, loop, ip);
+    }
+    r->awaited = loop;
+    return ENDING_STOP;
 }
 
 static Loop *traced_loop_at(const Thread *thread, const Instruction *ip)
@@ -74,9 +78,15 @@ static RecordOne *const by_opcode[FIRST_SPECIAL] = { /* others: as_it_is */
     [OP_JUMP] = record_nothing, [OP_LOOP] = record_loop, [OP_END] = record_end,
 };
 
+static bool leaves_loop(const Recorder *r, const Instruction *ip)
+{
+    const bool outside = r->thread->call == r->frame && (ip < r->root->head || ip > r->root->back_edge);
+    return outside || r->depth < 0;
+}
+
 Ending record_instruction(Recorder *r, const Instruction *ip, Value *slots)
 {
-    if (r->recording->length > MAX_RECORDED) {
+    if (r->recording->length > MAX_RECORDED || (r->must_stay && leaves_loop(r, ip))) {
         return ENDING_ABORT;
     }
     r->next = ip;

@@ -12,16 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOT_LOOP = 40, HOT_EXIT = 12, RETRY = 400, SHORT_RUNS = 2000 };
+/* back edges until a loop is recorded; exits; back edges until a loop is tried again; runs until a trace is judged */
+enum { HOT_LOOP = 40, HOT_EXIT = 12, SOON = 5, RETRY = 400, SHORT_RUNS = 2000 };
+/* The last iteration of a loop says little about the others: so often one that leaves it is not recorded, but another. */
+enum { PATIENCE = 3 };
 
 /* ---- Recording: the interpreter goes on one instruction at a time ---- */
 
-/* Record from `*ip` on until there is a trace or a reason to stop; `*ip` is then where control is. */
-static Trace *record(Jit *jit, const Instruction **ip, Loop *root)
+/* Record from `*ip` on until there is a trace or a reason to stop; `*ip` is then where control is. *awaited, when there is no
+ * trace: the loop that has to have one first, or NULL. */
+static Trace *record(Jit *jit, const Instruction **ip, Loop *root, Loop **awaited)
 {
     static Recording recording;
     Thread *const thread = jit->thread;
     Recorder recorder = {.thread = thread, .root = root, .frame = thread->call, .recording = &recording, .start = *ip};
+    recorder.must_stay = root != NULL && root->failures < PATIENCE;
     recording.length = 0;
     const double start = seconds();
     Ending ending;
@@ -42,6 +47,7 @@ static Trace *record(Jit *jit, const Instruction **ip, Loop *root)
         recording.resume[recording.length] = *ip;
         trace = compile(jit, &recording, root, ending == ENDING_REPEAT);
     }
+    *awaited = recorder.awaited;
     if (trace == NULL) {
         jit->statistics.aborted++;
     } else if (ending == ENDING_LINK) {
@@ -57,8 +63,11 @@ static const Instruction *record_exit(Jit *jit, Trace *from, uint32_t index)
 {
     Exit *const left = &from->exits[index];
     const Instruction *ip = left->resume;
-    Trace *const trace = record(jit, &ip, NULL);
-    if (trace == NULL || !link_exit(jit, from, index, trace)) {
+    Loop *awaited;
+    Trace *const trace = record(jit, &ip, NULL, &awaited);
+    if (trace == NULL && awaited != NULL && awaited->failures < PATIENCE + MAX_FAILURES) {
+        left->taken = 0; /* too early */
+    } else if (trace == NULL || !link_exit(jit, from, index, trace)) {
         left->failures++;
     }
     return ip;
@@ -73,7 +82,7 @@ static void give_up_if_useless(Jit *jit, Trace *trace, bool short_run)
         return;
     }
     trace->loop->trace = NULL;
-    trace->loop->failures = MAX_FAILURES;
+    trace->loop->failures = PATIENCE + MAX_FAILURES;
     trace->loop->countdown = INT64_MAX;
     give_up(jit, trace);
 }
@@ -114,12 +123,16 @@ static const Instruction *hot_loop(Jit *jit, const Instruction *ip)
     if (loop->trace != NULL) {
         return run_trace(jit, loop->trace);
     }
+    Loop *awaited;
     if (jit->statistics.traces < MAX_TRACES) {
-        loop->trace = record(jit, &ip, loop);
+        loop->trace = record(jit, &ip, loop, &awaited);
     }
     if (loop->trace == NULL) {
-        loop->failures++;
-        loop->countdown = loop->failures < MAX_FAILURES ? RETRY << loop->failures : INT64_MAX;
+        const uint32_t failures = ++loop->failures;
+        const bool always = jit->options->jit == JIT_ALWAYS;
+        loop->countdown = failures <= PATIENCE                  ? (always ? 0 : SOON)
+                          : failures < PATIENCE + MAX_FAILURES ? RETRY << (failures - PATIENCE)
+                                                               : INT64_MAX;
     }
     return ip;
 }

@@ -42,8 +42,10 @@ typedef struct Recorder {
     const Call *frame;    /* where it started */
     Recording *recording;
     const Instruction *start;
+    bool must_stay;       /* in the loop, or the recording is not worth a trace */
     int depth;            /* calls entered less calls left */
     Loop *link;           /* ENDING_LINK */
+    Loop *awaited;        /* ENDING_STOP: because this loop has no trace, or not yet */
     const Instruction *next; /* where control is at the ending */
 } Recorder;
 

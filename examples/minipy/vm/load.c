@@ -93,7 +93,10 @@ static void read_code(Reader *reader, Thread *thread, Code *code)
         case OP_CHECK_LOCAL:
         case OP_CHECK_BOUND:
         case OP_LOAD_GLOBAL: it->pointer = thread->names[it->operand]; break;
-        case OP_LOOP: thread->loops[it->operand].head = it + it->target; break;
+        case OP_LOOP:
+            thread->loops[it->operand].head = it + it->target;
+            thread->loops[it->operand].back_edge = it;
+            break;
         default: break;
         }
     }

@@ -51,7 +51,7 @@ typedef struct Call {
 typedef struct Loop {
     int64_t countdown; /* back edges until it is looked at */
     struct Trace *trace;
-    const Instruction *head;
+    const Instruction *head, *back_edge;
     uint32_t failures;
 } Loop;
 

@@ -28,15 +28,17 @@ VM never has to copy its instructions into ours. Everything else has a default.
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from stencilgen.errors import Diagnostic, UserError
+from stencilgen.toolchain.cpu import CPUS, Cpu, CpuName
 from stencilgen.toolchain.flags import refused_flags
 
-__all__ = ["Config", "Hole", "StackTable", "load_config"]
+__all__ = ["Config", "Hole", "StackTable", "Target", "load_config"]
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Expression = Annotated[str, Field(min_length=1), AfterValidator(lambda text: _one_line(text))]
@@ -96,6 +98,12 @@ class VirtualMachine(_Table):
     flags: list[str] = []
 
 
+class Target(_Table):
+    """Which machines to build for. cpus: levels of x86-64; of those that a machine has, it takes the best."""
+
+    cpus: Annotated[list[CpuName], Field(min_length=1)] = ["x86-64"]
+
+
 class Config(_Table):
     """A whole stencilgen.toml. Paths are relative to `directory`, where the file lies."""
 
@@ -106,6 +114,7 @@ class Config(_Table):
     versions: Versions = Versions()
     stack: StackTable | None = None
     vm: VirtualMachine = VirtualMachine()
+    target: Target = Target()
 
     @property
     def directory(self) -> Path:
@@ -114,6 +123,11 @@ class Config(_Table):
     @property
     def sources(self) -> list[Path]:
         return [self.directory / source for source in self.stencils.sources]
+
+    @property
+    def cpus(self) -> list[Cpu]:
+        """The levels to build for, the lowest first."""
+        return [cpu for name, cpu in CPUS.items() if name in self.target.cpus]
 
     def line(self, *key: str) -> int:
         """The line of the file in which this key stands, as in `line("holes", "oparg")`; 0 when it has a default."""
@@ -165,6 +179,7 @@ def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
     for refused in refused_flags(config.stencils.flags):
         line = _line_of(text, ("stencils", "flags"))
         problems.append(Diagnostic(f"the flag {refused.flag}: {refused.why}", refused.remedy, path, line))
+    problems += _check_target(config, path, text)
     for name, hole in config.holes.items():
         if hole.range and not (-(2**63) <= hole.range[0] <= hole.range[1] < 2**64):
             line = _line_of(text, ("holes", name))
@@ -180,6 +195,16 @@ def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
                 )
             )
     return problems
+
+
+def _check_target(config: Config, path: Path, text: str) -> Iterator[Diagnostic]:
+    march = [flag for flag in config.stencils.flags if flag.startswith("-march=")]
+    if march and "target" in config.model_fields_set:
+        line = _line_of(text, ("stencils", "flags"))
+        yield Diagnostic(f"the flag {march[0]}, but [target] says what to build for", "remove it", path, line)
+    if config.stack and len(config.cpus) > 1:
+        what = "with [stack] there can be one level of x86-64 only"
+        yield Diagnostic(what, "name one in target.cpus", path, _line_of(text, ("target", "cpus")))
 
 
 def _diagnostic(path: Path, text: str, error: dict[str, Any]) -> Diagnostic:

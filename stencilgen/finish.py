@@ -43,15 +43,17 @@ class BuiltVersion:
 class BuiltStencil:
     """One stencil with everything that was made on its way, for `explain` and `--emit`.
 
-    ir, folded_ir, assembly: of all versions, each after a comment that says when it is chosen; dasc, c_source, listing: its
-    texts; max_hot, max_cold: bytes that it emits at most; frame: bytes of stack; ends: whether it never goes on to the next
-    micro-op by falling through; rules: how often each peephole rule fired; expressions: what each JIT-time value stands for;
-    constants, externs: what it refers to outside of its code; versions: that were worth having; without_versions: bytes,
-    hot and cold, that it would emit at most if it had none; conditions: what is tested at run time since there would be too many
-    versions; layout: see `stencil`.
+    emitter: what its emit function is called after `emit_`; ir, folded_ir, assembly: of all versions, each after a
+    comment that says when it is chosen; dasc, c_source, listing: its texts; max_hot, max_cold: bytes that it emits at
+    most; frame: bytes of stack; ends: whether it never goes on to the next micro-op by falling through; rules: how often
+    each peephole rule fired; expressions: what each JIT-time value stands for; constants, externs: what it refers to
+    outside of its code; versions: that were worth having; without_versions: bytes, hot and cold, that it would emit at
+    most if it had none; conditions: what is tested at run time since there would be too many versions; layout: see
+    `stencil`.
     """
 
     name: str
+    emitter: str
     file: str
     line: int
     ir: str
@@ -130,6 +132,7 @@ def finish_unit(config: Config, work: tuple[Unit, CompiledFunction]) -> BuiltSte
     cold_lines = [line for version in dasc.versions(stencil) for line in version.cold]
     return BuiltStencil(
         name=unit.name,
+        emitter=stencil.name,
         file=unit.file,
         line=unit.line,
         ir=compiled.ir,

@@ -118,7 +118,7 @@ def _lower(source: Source, config: Config) -> Lowered:
         if symbol.name in used
     )
     stencil = Stencil(
-        name=unit.name,
+        name=unit.name + unit.suffix,
         source=f"{unit.file}:{unit.line}" if unit.file else "",
         frame=code.frame,
         parameters=(f"const {config.instruction.type} *instruction",),

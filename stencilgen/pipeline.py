@@ -30,12 +30,12 @@ from stencilgen.cache import Cache
 from stencilgen.config import Config
 from stencilgen.emit.constants import merged, pool
 from stencilgen.emit.dasc_file import dasc_file
-from stencilgen.emit.header import Emitter, Extern, HeaderContent, StateParameter, render_header
+from stencilgen.emit.header import Emitter, Extern, HeaderContent, Level, StateParameter, render_header
 from stencilgen.errors import UserError, VersionWarning
 from stencilgen.facts import Facts, examine, layouts, require_sound
 from stencilgen.finish import BuiltStencil, finish_unit
 from stencilgen.output import write_files
-from stencilgen.statistics import statistics
+from stencilgen.statistics import level_statistics, statistics
 from stencilgen.toolchain.clang import (
     Clang,
     compile_commands,
@@ -44,6 +44,7 @@ from stencilgen.toolchain.clang import (
     line_of_state,
     state_names,
 )
+from stencilgen.toolchain.cpu import Cpu, CpuName
 from stencilgen.toolchain.header import examine_header
 from stencilgen.unit import Unit, unit_of
 from stencilgen.units.derivation import derive_units, stack_of
@@ -61,13 +62,14 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A finished build. `rebuilt` counts the stencils that did not come from the cache; `units`: what else the planner may
-    choose.
+    """A finished build. `stencils`: for the lowest level of x86-64; `levels`: for each, the lowest first; `rebuilt` counts the
+    stencils that did not come from the cache; `units`: what else the planner may choose.
     """
 
     config: Config
     clang: Clang
     stencils: tuple[BuiltStencil, ...]
+    levels: Mapping[CpuName, tuple[BuiltStencil, ...]]
     header: str
     dasc: str
     listing: str
@@ -98,41 +100,38 @@ def build(
     jobs = jobs or os.cpu_count() or 1
     clang = find_clang()
 
-    progress("compile C", 0, 1)
     with ThreadPoolExecutor(max_workers=jobs + 1) as threads:
         visible = threads.submit(examine_header, config, clang)
-        module, names = compile_sources(config, clang, jobs)
-        progress("compile C", 1, 1)
-        facts = examine(module, config, names, only)
-
-        keys = stencil_keys(config, module, facts)
         store = Cache((directory or build_directory(config, target)) / "cache.pickle", enabled=cache)
-        missing = [name for name in facts.stencils if keys[name] not in store]
-        require_sound(module, config, missing)
-        kinds = "".join(parameter.kind for parameter in facts.state)
-        units = [unit_of(facts.stencils[name], kinds, config) for name in missing]
-        for stencil in compile_units(config, module, units, jobs, progress):
-            store[keys[stencil.name]] = stencil
-        places = {name: source.position for name, source in facts.stencils.items()}
-        stencils = tuple(store[keys[name]].at(place.file, place.line) for name, place in places.items())
+        levels = [build_level(config, clang, cpu, only, store, jobs, progress) for cpu in config.cpus]
+        lowest = levels[0]
+        facts, stencils = lowest.facts, lowest.stencils
+        for level in levels[1:]:
+            _require_alike(config, level, lowest)
         stack = stack_of(config, facts)
-        variant_keys = variants_keys(config, keys) if stack else {}
+        variant_keys = variants_keys(config, lowest.keys) if stack else {}
         if stack:
-            build_variants(config, module, facts, stack, variant_keys, store, jobs, progress)
-        store.save([*keys.values(), *variant_keys.values()] if only is None else None)
+            build_variants(config, lowest.module, facts, stack, variant_keys, store, jobs, progress)
+        keys = [key for level in levels for key in level.keys.values()]
+        store.save([*keys, *variant_keys.values()] if only is None else None)
         _warn_of_limits(config, stencils)
         structures = layouts(facts.structures, visible.result(), config.directory)
 
     variants = [store[key] for key in variant_keys.values()]
     selection = select_units(config, stencils, variants, stack.registers) if stack else None
     chosen = selection.units if selection else ()
-    everything = (*stencils, *chosen)
+    higher = _without_twins(levels)
+    by_level = {level.cpu.name: built for level, built in zip(levels, (stencils, *higher), strict=True)}
+    everything = (*stencils, *(s for level in higher for s in level if s.emitter != s.name), *chosen)
     constants = pool(merged(item for stencil in everything for item in stencil.constants.items()))
-    mark = _fingerprint(config, keys, facts)
+    mark = _fingerprint(config, levels)
     header = render_header(
         config,
         HeaderContent(
-            emitters=[Emitter(s.name, s.c_source, s.max_hot, s.max_cold, s.frame, s.ends) for s in stencils],
+            levels=[
+                Level(level.cpu, level.suffix, [_emitter(stencil) for stencil in by_level[level.cpu.name]])
+                for level in levels
+            ],
             pool=constants,
             externs=externs(everything, facts),
             layouts=structures,
@@ -145,11 +144,14 @@ def build(
         config=config,
         clang=clang,
         stencils=stencils,
+        levels=by_level,
         header=header,
         dasc="\n".join((dasc.write(dasc_file(config, constants)), *(s.dasc for s in everything))),
         listing="\n".join(s.listing for s in everything),
-        stats=statistics(stencils, constants) | ({"units": selection.statistics} if selection else {}),
-        rebuilt=len(missing),
+        stats=statistics(stencils, constants)
+        | level_statistics(by_level)
+        | ({"units": selection.statistics} if selection else {}),
+        rebuilt=sum(level.rebuilt for level in levels),
         fingerprint=mark,
         state=facts.state,
         units=chosen,
@@ -170,19 +172,19 @@ def _warn_of_limits(config: Config, stencils: Iterable[BuiltStencil]) -> None:
 
 
 def fingerprint(config: Config) -> str:
-    """The fingerprint that a header generated now would carry. Costs a run of Clang."""
+    """The fingerprint that a header generated now would carry. Costs a run of Clang for each level of x86-64."""
     clang = find_clang()
-    module, names = compile_sources(config, clang, os.cpu_count() or 1)
-    facts = examine(module, config, names)
-    return _fingerprint(config, stencil_keys(config, module, facts), facts)
+    return _fingerprint(config, [read_sources(config, clang, cpu, os.cpu_count() or 1) for cpu in config.cpus])
 
 
-def _fingerprint(config: Config, keys: Mapping[str, str], facts: Facts) -> str:
-    if config.stack:
-        keys = variants_keys(config, keys)
-    state = (f"{parameter.type} {parameter.name}" for parameter in facts.state)
-    structures = (f"{s.name} {s.size} {s.members}" for s in facts.structures)
-    return _digest(*keys, *keys.values(), *state, *structures)
+def _fingerprint(config: Config, levels: Sequence["Sources"]) -> str:
+    parts: list[str] = []
+    for level in levels:
+        keys = variants_keys(config, level.keys) if config.stack else level.keys
+        parts += [*keys, *keys.values()]
+        parts += (f"{parameter.type} {parameter.name}" for parameter in level.facts.state)
+        parts += (f"{s.name} {s.size} {s.members}" for s in level.facts.structures)
+    return _digest(*parts)
 
 
 def build_directory(config: Config, target: str = "x86_64-linux") -> Path:
@@ -213,12 +215,102 @@ def write_build(build: Build, directory: Path) -> list[Path]:
 # ---- The stages ----
 
 
-def compile_sources(config: Config, clang: Clang, jobs: int) -> tuple[Module, list[str]]:
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All sources as one module for one level of x86-64, what is known of them, and each stencil's key in the cache."""
+
+    cpu: Cpu
+    module: Module
+    facts: Facts
+    keys: dict[str, str]
+
+
+def read_sources(config: Config, clang: Clang, cpu: Cpu, jobs: int, only: Collection[str] | None = None) -> Sources:
+    """C → LLVM IR and what is known of it."""
+    module, names = compile_sources(config, clang, jobs, cpu)
+    facts = examine(module, config, names, only)
+    return Sources(cpu, module, facts, stencil_keys(config, cpu, module, facts))
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltLevel(Sources):
+    """And all stencils, in the order of the sources. suffix: of their emit functions' names, none for the lowest level."""
+
+    suffix: str
+    stencils: tuple[BuiltStencil, ...]
+    rebuilt: int
+
+
+def build_level(
+    config: Config,
+    clang: Clang,
+    cpu: Cpu,
+    only: Collection[str] | None,
+    store: Cache,
+    jobs: int,
+    progress: Progress,
+) -> BuiltLevel:
+    """C → emit functions, for one level of x86-64. What is made anew goes into the cache."""
+    progress("compile C", 0, 1)
+    sources = read_sources(config, clang, cpu, jobs, only)
+    progress("compile C", 1, 1)
+    facts, keys = sources.facts, sources.keys
+    suffix = "" if cpu == config.cpus[0] else cpu.suffix
+    missing = [name for name in facts.stencils if keys[name] not in store]
+    require_sound(sources.module, config, missing)
+    kinds = "".join(parameter.kind for parameter in facts.state)
+    units = [unit_of(facts.stencils[name], kinds, config, suffix) for name in missing]
+    for stencil in compile_units(config, sources.module, units, jobs, progress):
+        store[keys[stencil.name]] = stencil
+    places = {name: source.position for name, source in facts.stencils.items()}
+    stencils = tuple(store[keys[name]].at(place.file, place.line) for name, place in places.items())
+    return BuiltLevel(cpu, sources.module, facts, keys, suffix, stencils, len(missing))
+
+
+def _require_alike(config: Config, level: Sources, lowest: Sources) -> None:
+    """UserError when the sources are not the same VM for each level: they can ask what the compiler may use."""
+    ours, others = level.facts, lowest.facts
+    if (list(ours.stencils), ours.state, ours.structures) != (list(others.stencils), others.state, others.structures):
+        raise UserError(
+            f"for {level.cpu.name} the sources define other stencils, state or structures than for {lowest.cpu.name}",
+            remedy="let #ifdef __AVX2__ and its like choose between two ways to compute, nothing else",
+            file=config.path,
+            line=config.line("target", "cpus"),
+        )
+
+
+def _without_twins(levels: Sequence[BuiltLevel]) -> list[tuple[BuiltStencil, ...]]:
+    """The stencils of all levels but the lowest; one that is the same for a level below is that level's."""
+    known = {stencil.name: [stencil] for stencil in levels[0].stencils}
+
+    def kept(stencil: BuiltStencil) -> BuiltStencil:
+        for other in known[stencil.name]:
+            if re.sub(rf"\b(emit_)?{stencil.emitter}\b", rf"\1{other.emitter}", stencil.c_source) == other.c_source:
+                return other
+        known[stencil.name].append(stencil)
+        return stencil
+
+    return [tuple(map(kept, level.stencils)) for level in levels[1:]]
+
+
+def _emitter(stencil: BuiltStencil) -> Emitter:
+    return Emitter(
+        name=stencil.name,
+        function=f"emit_{stencil.emitter}",
+        c_source=stencil.c_source,
+        max_hot=stencil.max_hot,
+        max_cold=stencil.max_cold,
+        frame=stencil.frame,
+        ends=stencil.ends,
+    )
+
+
+def compile_sources(config: Config, clang: Clang, jobs: int, cpu: Cpu | None = None) -> tuple[Module, list[str]]:
     """Every source through Clang, linked into one module of LLVM IR; and the names of the state's parameters."""
 
     def compile_source(source: Path) -> tuple[str, list[str]]:
         names = state_names(config, clang, source)
-        return compile_to_ir(config, clang, source, names), names
+        return compile_to_ir(config, clang, source, names, cpu), names
 
     with ThreadPoolExecutor(max_workers=jobs) as threads:
         results = list(threads.map(compile_source, config.sources))
@@ -269,11 +361,11 @@ def _line_of_stencil(source: Path, name: str) -> int:
     return 0
 
 
-def stencil_keys(config: Config, module: Module, facts: Facts) -> dict[str, str]:
+def stencil_keys(config: Config, cpu: Cpu, module: Module, facts: Facts) -> dict[str, str]:
     """For each stencil a digest of all that its emit function is made from: code, state, configuration, LLVM, ourselves."""
     kinds = "".join(parameter.kind for parameter in facts.state)
     holes = config.model_dump_json(include={"holes", "instruction", "versions"})
-    common = _digest(VERSION, str(RUNTIME_ABI), _own_code(), version("llvmlite"), kinds, holes)
+    common = _digest(VERSION, str(RUNTIME_ABI), _own_code(), version("llvmlite"), cpu.name, kinds, holes)
     return {name: _digest(common, module.fingerprint(name)) for name in facts.stencils}
 
 

@@ -1,15 +1,16 @@
 """stats.json: what each stencil costs and what each rule earned. Plain data, for people, scripts and `stencilgen stats`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stencilgen.emit.constants import Pool
+from stencilgen.toolchain.cpu import CpuName
 
 if TYPE_CHECKING:
     from stencilgen.pipeline import BuiltStencil
 
-__all__ = ["statistics"]
+__all__ = ["level_statistics", "statistics"]
 
 
 def statistics(stencils: Sequence["BuiltStencil"], constants: Pool) -> dict[str, Any]:
@@ -44,6 +45,21 @@ def statistics(stencils: Sequence["BuiltStencil"], constants: Pool) -> dict[str,
             "versions": _gain([stencil for stencil in stencils if len(stencil.versions) > 1]),
             "rules": dict(sorted(rules.items())),
         },
+    }
+
+
+def level_statistics(levels: Mapping[CpuName, Sequence["BuiltStencil"]]) -> dict[str, Any]:
+    """What the levels of x86-64 are about: how many stencils differ from the lowest one's, and the bytes of all."""
+    lowest = next(iter(levels.values()))
+    return {
+        "cpus": {
+            cpu: {
+                "stencils_of_its_own": sum(s is not t for s, t in zip(stencils, lowest, strict=True)),
+                "max_hot_bytes": sum(stencil.max_hot for stencil in stencils),
+                "max_cold_bytes": sum(stencil.max_cold for stencil in stencils),
+            }
+            for cpu, stencils in levels.items()
+        }
     }
 
 

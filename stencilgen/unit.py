@@ -23,9 +23,10 @@ BOUNDARIES: Mapping[str, Label] = {"__sg_continue": NEXT, "__sg_exit": EXIT}
 class Unit:
     """One emit function to be made.
 
-    name: of the emit function, and of the function in the module; file, line: where the author wrote it; state: a letter
-    for each register of machine state that is live at its end (`i`, `d`, `f`; see `StateParameter`); holes: what each hole's
-    name stands for, in C; boundaries: what a tail call of each of these functions goes to.
+    name: of the function in the module; suffix: what the emit function's name has after it; file, line: where the author
+    wrote it; state: a letter for each register of machine state that is live at its end (`i`, `d`, `f`; see
+    `StateParameter`); holes: what each hole's name stands for, in C; boundaries: what a tail call of each of these functions
+    goes to.
     """
 
     name: str
@@ -34,8 +35,9 @@ class Unit:
     state: str
     holes: Mapping[str, Hole]
     boundaries: Mapping[str, Label] = field(default_factory=lambda: BOUNDARIES)
+    suffix: str = ""
 
 
-def unit_of(stencil: StencilSource, state: str, config: Config) -> Unit:
+def unit_of(stencil: StencilSource, state: str, config: Config, suffix: str = "") -> Unit:
     """The unit that a stencil is by itself: its holes are those of the configuration."""
-    return Unit(stencil.name, stencil.position.file, stencil.position.line, state, config.holes)
+    return Unit(stencil.name, stencil.position.file, stencil.position.line, state, config.holes, suffix=suffix)

@@ -11,7 +11,7 @@ from bench.baseline.emit import emitter, externs_of
 from bench.baseline.flavours import Flavour
 from bench.baseline.objects import Code, read_objects
 from stencilgen.config import Config
-from stencilgen.emit.header import Extern, HeaderContent, render_header
+from stencilgen.emit.header import Extern, HeaderContent, Level, render_header
 from stencilgen.facts import examine
 from stencilgen.pipeline import compile_sources
 from stencilgen.toolchain.clang import find_clang
@@ -60,7 +60,9 @@ def build(config: Config, flavour: Flavour) -> Baseline:
     header = render_header(
         config,
         HeaderContent(
-            emitters=[emitter(code, continues[name], config) for name, code in stencils.items()],
+            levels=[
+                Level(config.cpus[0], "", [emitter(code, continues[name], config) for name, code in stencils.items()])
+            ],
             pool=objects.constants,
             externs=[Extern(name, "object" if name in facts.objects else "function") for name in externs],
             layouts=(),

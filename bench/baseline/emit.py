@@ -39,6 +39,7 @@ def emitter(code: Code, continues: bool, config: Config) -> Emitter:
     lines += ["    (void)instruction;", "}"]
     return Emitter(
         name=code.name,
+        function=f"emit_{code.name}",
         c_source="\n".join(lines) + "\n",
         max_hot=len(code.content),
         max_cold=_MAX_EXIT_STUB if exits else 0,

@@ -24,6 +24,12 @@ static bool check_vm(const sg_vm *vm, sg_error *error)
                         vm->abi, SG_ABI);
         return false;
     }
+    const sg_cpu here = sg_cpu_level();
+    if (vm->cpu > here) {
+        sg_error_format(error, "the generated code is for %s, this machine is %s; add %s to [target] cpus and regenerate it",
+                        sg_cpu_name(vm->cpu), sg_cpu_name(here), sg_cpu_name(here));
+        return false;
+    }
     for (uint32_t i = 0; i < vm->op_count; i++) {
         if (vm->ops[i].frame > 1u << 20) {
             sg_error_format(error, "micro-op %s needs a frame of %" PRIu32 " bytes; at most 1 MB is possible",
@@ -205,6 +211,7 @@ sg_statistics sg_jit_statistics(const sg_jit *jit)
 {
     const uint32_t code_size = jit->region.hot_size + jit->region.cold_size;
     return (sg_statistics){
+        .cpu = jit->vm->cpu,
         .traces = jit->trace_count,
         .allocations = jit->counters.allocations,
         .mappings = jit->counters.mappings,

@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wants_traceback = len(arguments) < len(given) or os.environ.get("STENCILGEN_TRACEBACK", "") not in ("", "0")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("always", BuildWarning)
+            warnings.simplefilter("default", BuildWarning)  # once, however many levels are built for
             warnings.showwarning = _show_warning
             return _exit_code(stencilgen.main(args=arguments, prog_name="stencilgen", standalone_mode=False))
     except UserError as error:

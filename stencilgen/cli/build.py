@@ -66,9 +66,10 @@ def command(
     hot = sum(stencil.max_hot for stencil in result.stencils)
     cold = sum(stencil.max_cold for stencil in result.stencils)
     out = console()
+    levels = f", each for {', '.join(result.levels)}," if len(result.levels) > 1 else ""
     out.print(
-        f"{plural(len(result.stencils), 'stencil')} in {milliseconds(time.perf_counter() - start)}"
-        f" ({result.rebuilt} built, {len(result.stencils) - result.rebuilt} as before);"
+        f"{plural(len(result.stencils), 'stencil')}{levels} in {milliseconds(time.perf_counter() - start)}"
+        f" ({result.rebuilt} built, {len(result.levels) * len(result.stencils) - result.rebuilt} as before);"
         f" at most {hot:,} bytes hot, {cold:,} cold"
     )
     for path in written:

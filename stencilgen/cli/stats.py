@@ -68,6 +68,14 @@ def command(config: Config, target: str, jobs: int | None, as_json: bool) -> Non
             f"{with_versions['max_hot_bytes']:,} bytes hot, {with_versions['max_cold_bytes']:,} cold (average of the versions); "
             f"without versions {without['max_hot_bytes']:,} and {without['max_cold_bytes']:,}"
         )
+    if len(result.stats["cpus"]) > 1:
+        cpus = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for title in ("built for", "stencils of its own", "hot", "cold"):
+            cpus.add_column(title, justify="left" if title == "built for" else "right")
+        for name, row in result.stats["cpus"].items():
+            cpus.add_row(name, *(f"{number:,}" for number in row.values()))
+        out.print()
+        out.print(cpus)
     out.print(f"\nconstants: {total['constant_bytes']:,} bytes")
 
 

@@ -15,10 +15,11 @@ from typing import Literal
 from dasc import PRELUDE
 from stencilgen.config import Config
 from stencilgen.emit.constants import Pool
+from stencilgen.toolchain.cpu import Cpu
 from stencilgen.units.table import Tables, render_tables
 from stencilgen.version import RUNTIME_ABI, VERSION
 
-__all__ = ["Emitter", "Extern", "HeaderContent", "Layout", "StateParameter", "fingerprint_of", "render_header"]
+__all__ = ["Emitter", "Extern", "HeaderContent", "Layout", "Level", "StateParameter", "fingerprint_of", "render_header"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,10 @@ class Extern:
 
 @dataclass(frozen=True, slots=True)
 class Emitter:
-    """One emit function, compiled to C, and what the runtime must know of it before it is called."""
+    """One emit function, compiled to C, and what the runtime must know of it before it is called. name: the micro-op's."""
 
     name: str
+    function: str
     c_source: str
     max_hot: int
     max_cold: int
@@ -61,16 +63,32 @@ class Emitter:
 
 
 @dataclass(frozen=True, slots=True)
-class HeaderContent:
-    """All that goes into a header, in the order of the sources. units: what there is beside the stencils, if anything."""
+class Level:
+    """The emit functions of all micro-ops for one level of x86-64, in the order of the sources. suffix: of its C names."""
 
+    cpu: Cpu
+    suffix: str
     emitters: Sequence[Emitter]
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderContent:
+    """All that goes into a header. levels: the lowest first; they share emit functions. units: what there is beside the
+    stencils, if anything.
+    """
+
+    levels: Sequence[Level]
     pool: Pool
     externs: Sequence[Extern]
     layouts: Sequence[Layout]
     state: Sequence[StateParameter]
     fingerprint: str
     units: Tables | None = None
+
+    @property
+    def emitters(self) -> Sequence[Emitter]:
+        """Those of the lowest level."""
+        return self.levels[0].emitters
 
 
 def fingerprint_of(header: str) -> str | None:
@@ -89,13 +107,19 @@ def render_header(config: Config, content: HeaderContent) -> str:
         _opcodes(config, content.emitters),
         _externs(content.externs),
         _constants(content.pool),
-        *(emitter.c_source.rstrip() + "\n" for emitter in content.emitters),
+        *(emitter.c_source.rstrip() + "\n" for emitter in _distinct(content.levels)),
         *(unit.c_source.rstrip() + "\n" for unit in (content.units.units if content.units else ())),
+        _opcode(config),
+        *(_table(config, level, content) for level in content.levels),
         _description(config, content),
         _embedding(config, content.state),
         "#endif\n",
     ]
     return "\n".join(section for section in sections if section)
+
+
+def _distinct(levels: Sequence[Level]) -> list[Emitter]:
+    return list({emitter.function: emitter for level in levels for emitter in level.emitters}.values())
 
 
 def _top(config: Config, content: HeaderContent) -> str:
@@ -199,84 +223,98 @@ def _constants(pool: Pool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _description(config: Config, content: HeaderContent) -> str:
+def _opcode(config: Config) -> str:
+    return f"""\
+static uint32_t sg_opcode(const void *element)
+{{
+    const {config.instruction.type} *const instruction = element;
+    return (uint32_t)({config.instruction.opcode});
+}}
+"""
+
+
+def _table(config: Config, level: Level, content: HeaderContent) -> str:
+    """What exists once for each level of x86-64: the table of emit functions, and the two loops that know it."""
     sizes = content.units.sizes if content.units else {}
     rows = "".join(
-        f'    [{opcode_name(config, e.name)}] = {{"{e.name}", (sg_emit_function)emit_{e.name}, '
+        f'    [{opcode_name(config, e.name)}] = {{"{e.name}", (sg_emit_function){e.function}, '
         f"{', '.join(map(str, sizes.get(e.name, (e.max_hot, e.max_cold, e.frame))))}, {'SG_ENDS' if e.ends else '0'}}},\n"
-        for e in content.emitters
+        for e in level.emitters
     )
+    instruction = config.instruction.type
+    ops = f"sg_ops{level.suffix}"
+    return f"""\
+/* Every micro-op{f" for {level.cpu.name}" if level.suffix else ""}: its emit function, and the room it needs. */
+static const sg_op {ops}[] = {{
+{rows}}};
+
+static uint32_t sg_measure{level.suffix}(const void *trace, uint32_t length, sg_size *size)
+{{
+    const {instruction} *const instructions = trace;
+    for (uint32_t i = 0; i < length; i++) {{
+        const {instruction} *const instruction = &instructions[i];
+        const uint32_t opcode = (uint32_t)({config.instruction.opcode});
+        if (opcode >= sizeof {ops} / sizeof *{ops} || {ops}[opcode].emit == NULL) {{
+            return i;
+        }}
+        sg_measure_op(size, &{ops}[opcode]);
+    }}
+    return length;
+}}
+
+{_emit_loop(config, level, content)}"""
+
+
+def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
+    """`sg_emit`: each micro-op by itself, or what the planner chooses."""
+    instruction = config.instruction.type
+    if content.units:
+        names = [emitter.name for emitter in level.emitters]
+        return render_tables(
+            content.units, names, partial(opcode_name, config), instruction, f"(uint32_t)({config.instruction.opcode})"
+        )
+    functions = "".join(f"    [{opcode_name(config, e.name)}] = {e.function},\n" for e in level.emitters)
+    return f"""\
+static void (*const sg_emitters{level.suffix}[])(sg_assembler *as, const {instruction} *instruction) = {{
+{functions}}};
+
+static void sg_emit{level.suffix}(sg_assembler *as, const void *trace, uint32_t length)
+{{
+    const {instruction} *const instructions = trace;
+    for (uint32_t i = 0; i < length; i++) {{
+        const {instruction} *const instruction = &instructions[i];
+        sg_begin_micro_op(as, i);
+        sg_emitters{level.suffix}[(uint32_t)({config.instruction.opcode})](as, instruction);
+    }}
+}}
+"""
+
+
+def _description(config: Config, content: HeaderContent) -> str:
+    """The VM for the runtime, once for each level."""
     kinds = ", ".join(f"'{parameter.kind}'" for parameter in content.state) or "0"
     rodata = "sg_rodata, sizeof sg_rodata" if content.pool.content else "NULL, 0"
     relocations = (
         "sg_relocations, sizeof sg_relocations / sizeof *sg_relocations" if content.pool.relocations else "NULL, 0"
     )
     instruction = config.instruction.type
-    return f"""\
-/* Every micro-op: its emit function, and the room it needs. */
-static const sg_op sg_ops[] = {{
-{rows}}};
-
-{_emitters(config, content)}static uint32_t sg_opcode(const void *element)
-{{
-    const {instruction} *const instruction = element;
-    return (uint32_t)({config.instruction.opcode});
-}}
-
-static uint32_t sg_measure(const void *trace, uint32_t length, sg_size *size)
-{{
-    const {instruction} *const instructions = trace;
-    for (uint32_t i = 0; i < length; i++) {{
-        const {instruction} *const instruction = &instructions[i];
-        const uint32_t opcode = (uint32_t)({config.instruction.opcode});
-        if (opcode >= sizeof sg_ops / sizeof *sg_ops || sg_ops[opcode].emit == NULL) {{
-            return i;
-        }}
-        sg_measure_op(size, &sg_ops[opcode]);
-    }}
-    return length;
-}}
-
-{_emit_loop(config, content)}
-static const uint8_t sg_state_kinds[] = {{{kinds}}};
-
-static const sg_vm sg_vm_description = {{
-    SG_ABI, sizeof({instruction}), sg_ops, sizeof sg_ops / sizeof *sg_ops, sg_opcode, {rodata}, {relocations},
-    sg_state_kinds, {len(content.state)}, sg_measure, sg_emit,
+    descriptions = "\n".join(
+        f"""\
+static const sg_vm sg_vm_description{suffix} = {{
+    SG_ABI, {cpu.constant}, sizeof({instruction}), sg_ops{suffix}, sizeof sg_ops{suffix} / sizeof *sg_ops{suffix},
+    sg_opcode, {rodata}, {relocations},
+    sg_state_kinds, {len(content.state)}, sg_measure{suffix}, sg_emit{suffix},
 }};
 """
-
-
-def _emitters(config: Config, content: HeaderContent) -> str:
-    """The emit functions by opcode, where they are called by it."""
-    if content.units:
-        return ""
-    functions = "".join(f"    [{opcode_name(config, e.name)}] = emit_{e.name},\n" for e in content.emitters)
+        for cpu, suffix in ((level.cpu, level.suffix) for level in content.levels)
+    )
+    all_of_them = ", ".join(f"&sg_vm_description{level.suffix}" for level in content.levels)
     return f"""\
-static void (*const sg_emitters[])(sg_assembler *as, const {config.instruction.type} *instruction) = {{
-{functions}}};
+static const uint8_t sg_state_kinds[] = {{{kinds}}};
 
-"""
-
-
-def _emit_loop(config: Config, content: HeaderContent) -> str:
-    """`sg_emit`: each micro-op by itself, or what the planner chooses."""
-    instruction = config.instruction.type
-    if content.units:
-        names = [emitter.name for emitter in content.emitters]
-        return render_tables(
-            content.units, names, partial(opcode_name, config), instruction, f"(uint32_t)({config.instruction.opcode})"
-        )
-    return f"""\
-static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
-{{
-    const {instruction} *const instructions = trace;
-    for (uint32_t i = 0; i < length; i++) {{
-        const {instruction} *const instruction = &instructions[i];
-        sg_begin_micro_op(as, i);
-        sg_emitters[(uint32_t)({config.instruction.opcode})](as, instruction);
-    }}
-}}
+{descriptions}
+/* The VM for each level of x86-64, the lowest first. */
+static const sg_vm *const sg_vms[] = {{{all_of_them}}};
 """
 
 
@@ -304,7 +342,7 @@ typedef struct sg_exit {{
 
 static inline sg_jit *sg_jit_new(const sg_options *options, sg_error *error)
 {{
-    return sg_jit_create(&sg_vm_description, options, error);
+    return sg_jit_create(sg_vm_for(sg_vms, sizeof sg_vms / sizeof *sg_vms, options), options, error);
 }}
 
 static inline void sg_jit_free(sg_jit *jit)

@@ -19,6 +19,7 @@ from pathlib import Path
 from stencilgen.config import Config
 from stencilgen.errors import ClangWarning, Diagnostic, UserError
 from stencilgen.paths import stencil_include
+from stencilgen.toolchain.cpu import Cpu
 
 __all__ = [
     "NEWEST",
@@ -43,6 +44,7 @@ FLAGS = (
     "-g",  # for messages that name a line, and for the struct layouts that the generated header asserts
     "-fno-pic",  # VM functions and data are dso_local: direct calls, no GOT
     "-fno-jump-tables",  # a stencil cannot carry a table of code addresses
+    "-ffp-contract=off",  # a result must not depend on whether the machine has FMA
     "-fno-stack-protector",
     "-fno-asynchronous-unwind-tables",
     "-fno-unroll-loops",  # unrolling multiplies JIT-time conditions
@@ -118,9 +120,13 @@ def _probe(command: tuple[str, ...], origin: str, system_headers: tuple[str, ...
     return Clang(command, int(match[1]), origin, system_headers) if match else None
 
 
-def stencil_flags(config: Config, clang: Clang, state_names: Sequence[str] | None = None) -> list[str]:
-    """All flags with which a stencil source is compiled."""
+def stencil_flags(
+    config: Config, clang: Clang, state_names: Sequence[str] | None = None, cpu: Cpu | None = None
+) -> list[str]:
+    """All flags with which a stencil source is compiled. cpu: the level of x86-64, if the configuration names any."""
     flags = ["-target", TRIPLE, *FLAGS]
+    if cpu is not None and "target" in config.model_fields_set:
+        flags += [f"-march={cpu.name}", "-mtune=generic"]
     flags += [flag for directory in clang.system_headers for flag in ("-isystem", directory)]
     flags += ["-I", str(stencil_include())]
     flags += [flag for directory in config.stencils.include for flag in ("-I", str(config.directory / directory))]
@@ -130,9 +136,9 @@ def stencil_flags(config: Config, clang: Clang, state_names: Sequence[str] | Non
     return flags + config.stencils.flags
 
 
-def compile_to_ir(config: Config, clang: Clang, source: Path, names: Sequence[str]) -> str:
+def compile_to_ir(config: Config, clang: Clang, source: Path, names: Sequence[str], cpu: Cpu | None = None) -> str:
     """The LLVM IR of one stencil source. UserError, or ClangWarning, holds Clang's own messages, which name file and line."""
-    result = _run(config, clang, source, [*stencil_flags(config, clang, names), "-S", "-emit-llvm", "-o", "-"])
+    result = _run(config, clang, source, [*stencil_flags(config, clang, names, cpu), "-S", "-emit-llvm", "-o", "-"])
     if messages := result.stderr.strip():
         warnings.warn(messages, ClangWarning, stacklevel=2)
     return result.stdout

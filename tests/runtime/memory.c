@@ -167,6 +167,9 @@ static void a_vm_that_does_not_fit_says_why(void)
     vm.abi = SG_ABI + 1;
     expect_failure(&vm, NULL, "regenerate");
     vm = toy_vm;
+    vm.cpu = (sg_cpu)(sg_cpu_level() + 1);
+    expect_failure(&vm, NULL, "this machine is x86-64");
+    vm = toy_vm;
     vm.state = (const uint8_t *)"iiiiiiiiiiiii";
     vm.state_count = 13;
     expect_failure(&vm, NULL, "13 integers");

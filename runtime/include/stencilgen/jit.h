@@ -28,7 +28,7 @@ extern "C" {
 
 /* Raised whenever a struct of this header or of emit.h changes; sg_jit_create refuses a VM for another
  * one. */
-enum { SG_ABI = 1 };
+enum { SG_ABI = 2 };
 
 typedef struct sg_assembler sg_assembler;
 typedef struct sg_jit sg_jit;
@@ -72,8 +72,17 @@ typedef struct sg_size {
     uint32_t frame;
 } sg_size;
 
+/* The levels of the x86-64 psABI; each has all that the one before it has. */
+typedef enum sg_cpu {
+    SG_X86_64 = 1,
+    SG_X86_64_V2, /* SSE4.2, POPCNT, … */
+    SG_X86_64_V3, /* AVX2, BMI2, FMA, … */
+    SG_X86_64_V4, /* AVX-512 F, BW, CD, DQ, VL */
+} sg_cpu;
+
 typedef struct sg_vm {
     uint32_t abi; /* SG_ABI */
+    sg_cpu cpu;   /* what the code is for; 0: what every x86-64 has */
     size_t instruction_size;
     const sg_op *ops;
     uint32_t op_count;
@@ -115,7 +124,15 @@ typedef struct sg_options {
     bool perf_map;    /* name each micro-op's code in /tmp/perf-PID.map for perf; makes compiling slow */
     sg_selection selection;
     uint64_t seed;
+    sg_cpu cpu; /* take code for this level at most; 0: the best that this machine has */
 } sg_options;
+
+/* The level of this machine: processor and operating system. */
+sg_cpu sg_cpu_level(void);
+const char *sg_cpu_name(sg_cpu level); /* "x86-64-v3" */
+
+/* Of the same VM built for several levels, the lowest first: the best for this machine and `options`. */
+const sg_vm *sg_vm_for(const sg_vm *const *vms, size_t count, const sg_options *options);
 
 /* NULL: error->text says why. `options` and `error` may be NULL. `vm` must live as long as the context. */
 sg_jit *sg_jit_create(const sg_vm *vm, const sg_options *options, sg_error *error);
@@ -216,6 +233,7 @@ sg_unwind sg_jit_unwind(const sg_jit *jit);
 int sg_stack_map(const sg_jit *jit, const void *return_address, uint32_t *offsets, int capacity);
 
 typedef struct sg_statistics {
+    sg_cpu cpu;           /* the level that the context's code is for; 0: what every x86-64 has */
     uint64_t traces;      /* alive */
     uint64_t allocations; /* calls of the C allocator since the context was created */
     uint64_t mappings;    /* calls of mmap since then */

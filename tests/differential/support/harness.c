@@ -296,6 +296,30 @@ static bool same_state(const sg_state *a, const sg_state *b)
     return true EACH_STATE(SAME);
 }
 
+/* The NaN that an operation makes, of either sign: with two of them as operands the result is the first one's, and a
+ * compiler may exchange the operands of an addition. */
+static bool is_made_nan(uint64_t bits)
+{
+    return bits << 1 == (uint64_t)0x7FF8000000000000 << 1;
+}
+
+static uint64_t word(const uint8_t *image, size_t offset)
+{
+    uint64_t value;
+    memcpy(&value, image + offset, sizeof value);
+    return value;
+}
+
+/* Offset of the first 8 bytes that differ; `size` when none do. */
+static size_t first_difference(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    size_t i = 0;
+    while (i + 8 <= size && (word(a, i) == word(b, i) || (is_made_nan(word(a, i)) && is_made_nan(word(b, i))))) {
+        i += 8;
+    }
+    return i + 8 <= size || memcmp(a + i, b + i, size - i) != 0 ? i : size;
+}
+
 /* In words, how the second run differs from the first; false when it does not. */
 static bool differs(const Outcome *a, const Outcome *b, const Log *log_a, const Log *log_b, const uint8_t *after_a,
                     const uint8_t *after_b, char *text, size_t size)
@@ -334,14 +358,11 @@ static bool differs(const Outcome *a, const Outcome *b, const Log *log_a, const 
         EACH_STATE(SHOW)
         return true;
     }
-    if (memcmp(after_a, after_b, image) != 0) {
-        size_t i = 0;
-        while (after_a[i] == after_b[i]) {
-            i++;
-        }
+    const size_t i = memcmp(after_a, after_b, image) == 0 ? image : first_difference(after_a, after_b, image);
+    if (i < image) {
         uint64_t mine = 0, other = 0;
-        memcpy(&mine, after_b + (i & ~(size_t)7), 8);
-        memcpy(&other, after_a + (i & ~(size_t)7), 8);
+        memcpy(&mine, after_b + i, image - i < 8 ? image - i : 8);
+        memcpy(&other, after_a + i, image - i < 8 ? image - i : 8);
         snprintf(text, size, "memory at offset %zu of %s is 0x%llx, the reference 0x%llx",
                  i < vm_arena_size ? i : i - vm_arena_size, i < vm_arena_size ? "the arena" : "the VM's variables",
                  (unsigned long long)mine, (unsigned long long)other);

@@ -7,7 +7,7 @@ function or object by name, or the data there. Everything else has to be equal b
     encoding   the same instruction in fewer bytes
     constant   another instruction that puts the same constant into the same register, in no more bytes
 
-Exit stubs are the runtime's and the embedder's; jumps to them and the frames that they drop are compared. `encoding` and
+Exit stubs are the runtime's and the embedder's; jumps to them are compared. `encoding` and
 `constant` are checked by two decoders: iced-x86 and GNU objdump.
 """
 
@@ -70,8 +70,6 @@ class _One:
 def compare(ours: Emitted, theirs: Emitted, name_at: Sequence[Callable[[int], str | None]], into: Differences) -> None:
     """Compare two ways to emit one trace; name_at: the names of addresses, for each of them."""
     sides = [_Side(emitted, names) for emitted, names in zip((ours, theirs), name_at, strict=True)]
-    both = sides[0].exits.keys() & sides[1].exits.keys()  # an embedder of DynASM's may emit stubs that no jump leads to
-    into.unequal += [f"exit {i} drops another frame" for i in both if sides[0].exits[i] != sides[1].exits[i]]
     for section in (0, 1):
         streams = [side.canonical(section) for side in sides]
         if len(streams[0]) != len(streams[1]):
@@ -90,14 +88,14 @@ def compare(ours: Emitted, theirs: Emitted, name_at: Sequence[Callable[[int], st
 
 
 class _Side:
-    """One way's code, taken apart: `exits` has the frame's bytes that each exit stub drops, by micro-op."""
+    """One way's code, taken apart. What follows the last micro-op's cold code is the runtime's."""
 
     def __init__(self, emitted: Emitted, name_at: Callable[[int], str | None]) -> None:
         self._name_at = name_at
-        self._sections = ((emitted.hot_address, emitted.hot), (emitted.cold_address, emitted.cold))
+        cold = emitted.cold[: emitted.places[-1][1]]
+        self._sections = ((emitted.hot_address, emitted.hot), (emitted.cold_address, cold))
         self._decoded: list[list[Instruction]] = []
         self._stubs: dict[int, int] = {}  # address to micro-op
-        self.exits: dict[int, int] = {}
         self.left_out = [0, 0]
         last = len(emitted.places) - 1
         ops_at = (
@@ -108,8 +106,8 @@ class _Side:
             decoded = [i for i in Decoder(64, code, ip=address) if i.code != Code.NOPD]
             for place in range(len(decoded)):
                 index = ops_at[section].get(decoded[place].ip)
-                if index is not None and (stub := self._stub(decoded[place : place + 3])):
-                    self._take(stub, index)
+                if index is not None and (stub := self._stub(decoded[place : place + 2])):
+                    self._stubs |= dict.fromkeys((i.ip for i in stub), index)
             kept = [i for i in decoded if i.ip not in self._stubs]
             needed = [i for i in kept if not (_is_jump(i) and i.near_branch_target == i.next_ip)]
             self.left_out[section] = len(kept) - len(needed)
@@ -117,15 +115,9 @@ class _Side:
         self._starts = [[i.ip for i in decoded] for decoded in self._decoded]
 
     def _stub(self, found: list[Instruction]) -> list[Instruction]:
-        """`found` up to the end of an exit stub: drop the frame, load the exit's number, jump out of the trace."""
-        head = 1 if found[0].mnemonic == Mnemonic.ADD and found[0].op0_register == Register.RSP else 0
-        stub = found[: head + 2]
-        number = stub[head:] and stub[head].code == Code.MOV_R32_IMM32 and stub[head].op0_register == Register.R10D
-        return stub if number and len(stub) == head + 2 and _is_jump(stub[-1]) else []
-
-    def _take(self, stub: list[Instruction], index: int) -> None:
-        self._stubs |= dict.fromkeys((i.ip for i in stub), index)
-        self.exits[index] = stub[0].immediate(1) if len(stub) == 3 else 0
+        """`found` if it is an exit stub: load the exit's number, jump out of the trace."""
+        number = found[0].code == Code.MOV_R32_IMM32 and found[0].op0_register == Register.R10D
+        return found if number and len(found) == 2 and _is_jump(found[1]) else []
 
     def canonical(self, section: int) -> list[_One]:
         """Without exit stubs and padding, and without jumps to where control goes anyway."""

@@ -31,7 +31,7 @@ void harness_log(void) {}
 void harness_log_text(void) {}
 unsigned long harness_random(void) { return 0; }
 """  # what the machines' helpers call when they run; here nothing runs
-PROGRAMS = ("nbody", "richards", "sieve", "spectral_norm", "fft")
+PROGRAMS = ("nbody", "sieve", "fft")
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,6 @@ def test_traces_of_the_differential_machines(name: str, tmp_path: Path, pytestco
         Instruction,
     )
     long = bool(pytestconfig.getoption("--long"))
-    count, seed = (3000, random.SystemRandom().getrandbits(32)) if long else (150, 1)
+    count, seed = (3000, random.SystemRandom().getrandbits(32)) if long else (60, 1)
     print(f"seed {seed}")
     require_the_same(vm, lambda vm, back: random_traces(vm, back, count, seed))

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.frame.measure import run_process
+from bench.frame.measure import Completed, run_process
 from bench.frame.report import Cell, Column, Options, Plot, Report, Series, Spread, Table, Timing
 from stencilgen.errors import UserError
 
@@ -80,34 +80,31 @@ STAGES = ("from nothing", "one touched", "unchanged")
 
 
 def run(options: Options) -> Report:
-    """Builds of 20, 200 and 1,000 stencils, in seconds of wall time: they use all cores."""
-    sizes, rounds = ((20,), 1) if options.quick else ((20, 200, 1000), 5)
-    seconds = {
-        (size, stage): values for size in sizes for stage, values in _measure(size, rounds, options.jobs).items()
-    }
-    rows: list[tuple[Cell, ...]] = [(size, *(Spread.of(seconds[size, stage]) for stage in STAGES)) for size in sizes]
-    columns = (Column("stencils"), *(Column(stage, "s", ".2f") for stage in STAGES))
-    plot = Plot(
-        "build",
-        "stencilgen build",
-        "stencils",
-        "seconds",
-        tuple(
-            Series(stage, tuple(map(float, sizes)), tuple(Spread.of(seconds[size, stage]).median for size in sizes))
-            for stage in STAGES
-        ),
-        "lines",
+    """Builds of 20, 200 and 1,000 stencils: wall time, and the processor time of all processes, which load does not change."""
+    sizes, rounds = ((20,), 1) if options.quick else ((20, 200, 1000), 3)
+    ended = {(size, stage): runs for size in sizes for stage, runs in _measure(size, rounds, options.jobs).items()}
+    walls = {key: [run.wall for run in runs] for key, runs in ended.items()}
+    processors = {key: [run.processor for run in runs] for key, runs in ended.items()}
+    rows: list[tuple[Cell, ...]] = [
+        (size, *(Spread.of(seconds[size, stage]) for seconds in (walls, processors) for stage in STAGES))
+        for size in sizes
+    ]
+    columns = [Column(f"{stage}{what}", "s", ".2f") for what in ("", ": processor") for stage in STAGES]
+    curves = (
+        Series(stage, tuple(map(float, sizes)), tuple(Spread.of(walls[size, stage]).median for size in sizes))
+        for stage in STAGES
     )
+    plot = Plot("build", "stencilgen build", "stencils", "seconds", tuple(curves), "lines")
     return Report(
-        (Table("stencilgen build, seconds of wall time", columns, tuple(rows)),),
-        tuple(Timing(f"build/{size}/{stage}", tuple(values)) for (size, stage), values in seconds.items()),
+        (Table("stencilgen build", (Column("stencils"), *columns), tuple(rows)),),
+        tuple(Timing(f"build/{size}/{stage}", tuple(values)) for (size, stage), values in walls.items()),
         (plot,) if len(sizes) > 1 else (),
     )
 
 
-def _measure(size: int, rounds: int, jobs: int | None) -> dict[str, list[float]]:
-    """Seconds of each stage, round after round."""
-    times: dict[str, list[float]] = {stage: [] for stage in STAGES}
+def _measure(size: int, rounds: int, jobs: int | None) -> dict[str, list[Completed]]:
+    """The runs of each stage, round after round."""
+    runs: dict[str, list[Completed]] = {stage: [] for stage in STAGES}
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
         (project / "vm.h").write_text(HEADER)
@@ -116,17 +113,17 @@ def _measure(size: int, rounds: int, jobs: int | None) -> dict[str, list[float]]
         for turn in range(rounds):
             source.write_text(stencils(size))
             shutil.rmtree(project / "build", ignore_errors=True)
-            times["from nothing"].append(_build(project, jobs))
+            runs["from nothing"].append(_build(project, jobs))
             source.write_text(stencils(size, touched=turn + 1))
-            times["one touched"].append(_build(project, jobs))
-            times["unchanged"].append(_build(project, jobs))
-    return times
+            runs["one touched"].append(_build(project, jobs))
+            runs["unchanged"].append(_build(project, jobs))
+    return runs
 
 
-def _build(project: Path, jobs: int | None) -> float:
+def _build(project: Path, jobs: int | None) -> Completed:
     command = [sys.executable, "-m", "stencilgen", "build", "--config", str(project)]
     command += ["--jobs", str(jobs)] if jobs else []
     ended = run_process(command)
     if ended.status:
         raise UserError(f"stencilgen build failed:\n{ended.output}{ended.errors}", remedy="run `stencilgen doctor`")
-    return ended.wall
+    return ended

@@ -19,7 +19,18 @@ from stencilgen.pipeline import build
 __all__ = ["run"]
 
 OURS, COPY_AND_PATCH = "stencilgen", "copy-and-patch"
-_BYTES = ",.1f"
+
+Size = tuple[float, float]
+"""Bytes of hot code, and of cold."""
+
+_SIDES = (
+    Column("hot", format=",.1f"),
+    Column("cold", format=",.1f"),
+    Column("both", format=",.1f"),
+    Column(f"{COPY_AND_PATCH}: both", format=",.1f"),
+    Column("ours / theirs", format=".2f"),
+)
+_NOTE = f"{COPY_AND_PATCH} keeps slow paths among the fast ones; `quality` tells them apart and compares hot with hot."
 
 
 def run(options: Options) -> Report:
@@ -30,38 +41,48 @@ def run(options: Options) -> Report:
         OURS: vm.library(build(configuration).header),
         COPY_AND_PATCH: vm.library(copied.header, flags=("-I", str(copied.include))),
     }
-    traces = [name for name in vm.NAMES if options.wants(name)]
-    runs = {(name, peer): library.run(name) for name in traces for peer, library in libraries.items()}
-    stencils = {peer: _by_stencil([runs[name, peer] for name in traces]) for peer in libraries}
-    rows: list[tuple[Cell, ...]] = []
-    for name in traces:
-        ours, other = runs[name, OURS].info(), runs[name, COPY_AND_PATCH].info()
-        sizes = [side / ours.length for side in (ours.hot_size, ours.cold_size, other.hot_size, other.cold_size)]
-        rows.append((name, ours.length, *sizes, ours.hot_size / other.hot_size))
+    names = [name for name in vm.NAMES if options.wants(name)]
+    runs = {(name, peer): library.run(name) for name in names for peer, library in libraries.items()}
     programs, program_timings = _programs(options)
     timings = [
         Timing(f"size/{name}/{peer} {part}", (float(size),), "byte")
         for (name, peer), run in runs.items()
         for part, size in (("hot", run.info().hot_size), ("cold", run.info().cold_size))
     ]
-    tables = (Table("bench/vm's traces, bytes per micro-op", _COLUMNS, tuple(rows)), _stencil_table(stencils), programs)
-    return Report(tables, (*timings, *program_timings))
+    return Report((_traces(names, runs), _stencils(names, runs), programs), (*timings, *program_timings))
 
 
-_SIDES = (
-    Column("hot", format=_BYTES),
-    Column("cold", format=_BYTES),
-    Column(f"{COPY_AND_PATCH}: hot", format=_BYTES),
-    Column("cold", format=_BYTES),
-    Column("hot / hot", format=".2f"),
-)
-_COLUMNS = (Column("trace"), Column("micro-ops"), *_SIDES)
+def _beside(ours: Size, theirs: Size) -> tuple[Cell, ...]:
+    """The cells of one thing."""
+    return (*ours, sum(ours), sum(theirs), sum(ours) / sum(theirs) if sum(theirs) else None)
 
 
-def _by_stencil(runs: list[vm.Run]) -> dict[str, list[tuple[int, int]]]:
-    """Hot and cold bytes of every micro-op in these traces, by stencil."""
+def _traces(names: list[str], runs: Mapping[tuple[str, str], vm.Run]) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for name in names:
+        sides = [runs[name, peer].info() for peer in (OURS, COPY_AND_PATCH)]
+        ours, theirs = ((info.hot_size / info.length, info.cold_size / info.length) for info in sides)
+        rows.append((name, sides[0].length, *_beside(ours, theirs)))
+    columns = (Column("trace"), Column("micro-ops"), *_SIDES)
+    return Table("bench/vm's traces, bytes per micro-op", columns, tuple(rows), (_NOTE,))
+
+
+def _stencils(names: list[str], runs: Mapping[tuple[str, str], vm.Run]) -> Table:
+    """Means over these traces, the biggest first."""
+    ours, theirs = (_by_stencil([runs[name, peer] for name in names]) for peer in (OURS, COPY_AND_PATCH))
+    biggest = sorted(ours, key=lambda name: -sum(_mean(ours[name])))
+    rows = tuple((name, len(ours[name]), *_beside(_mean(ours[name]), _mean(theirs[name]))) for name in biggest)
+    return Table("bench/vm's stencils, bytes", (Column("stencil"), Column("in traces"), *_SIDES), rows)
+
+
+def _mean(sizes: list[Size]) -> Size:
+    return statistics.fmean(hot for hot, _ in sizes), statistics.fmean(cold for _, cold in sizes)
+
+
+def _by_stencil(runs: list[vm.Run]) -> dict[str, list[Size]]:
+    """Every micro-op of these traces."""
     names = [stencil.name for stencil in build(vm.configuration()).stencils]
-    sizes: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    sizes: dict[str, list[Size]] = defaultdict(list)
     for run in runs:
         for index, instruction in enumerate(run.instructions):
             extent = run.extent(index)
@@ -69,35 +90,18 @@ def _by_stencil(runs: list[vm.Run]) -> dict[str, list[tuple[int, int]]]:
     return sizes
 
 
-def _stencil_table(stencils: Mapping[str, dict[str, list[tuple[int, int]]]]) -> Table:
-    """Means over the traces, the biggest first."""
-    rows: list[tuple[Cell, ...]] = []
-    for name, sizes in stencils[OURS].items():
-        other = stencils[COPY_AND_PATCH][name]
-        hot, cold, other_hot, other_cold = (
-            statistics.fmean(size[part] for size in side) for side in (sizes, other) for part in (0, 1)
-        )
-        rows.append((name, len(sizes), hot, cold, other_hot, other_cold, hot / other_hot if other_hot else None))
-    rows.sort(key=lambda row: -float(row[2]))  # type: ignore[arg-type]
-    return Table("bench/vm's stencils, bytes", (Column("stencil"), Column("in traces"), *_SIDES), tuple(rows))
-
-
 def _programs(options: Options) -> tuple[Table, list[Timing]]:
     """minipy's traces, as its programs have them."""
-    vms = {OURS: minipy.executable(), COPY_AND_PATCH: baseline.minipy_vm()}
     rows: list[tuple[Cell, ...]] = []
     timings = []
     chosen = [name for name in names() if options.wants(name)]
     with tempfile.TemporaryDirectory(prefix="bench-size-") as folder:
         for name in chosen[:4] if options.quick else chosen:
             job = Job(name, SHORT[name], 4)
-            found = {peer: minipy.statistics(path, job, Path(folder)) for peer, path in vms.items()}
-            ours, other = found.values()
-            sizes = [
-                one[part] / one["micro_ops_emitted"] for one in (ours, other) for part in ("hot_bytes", "cold_bytes")
-            ]
-            ratio = ours["hot_bytes"] / other["hot_bytes"]
-            rows.append((name, ours["traces_compiled"], ours["micro_ops_emitted"], *sizes, ratio))
-            timings.append(Timing(f"size/minipy {name}/hot", (float(ours["hot_bytes"]),), "byte"))
+            sides = [minipy.statistics(path, job, Path(folder)) for path in (minipy.executable(), baseline.minipy_vm())]
+            count = sides[0]["micro_ops_emitted"]
+            ours, theirs = ((side["hot_bytes"] / count, side["cold_bytes"] / count) for side in sides)
+            rows.append((name, sides[0]["traces_compiled"], count, *_beside(ours, theirs)))
+            timings.append(Timing(f"size/minipy {name}/hot", (float(sides[0]["hot_bytes"]),), "byte"))
     columns = (Column("program"), Column("traces"), Column("micro-ops"), *_SIDES)
-    return Table("minipy's traces, bytes per micro-op", columns, tuple(rows)), timings
+    return Table("minipy's traces, bytes per micro-op", columns, tuple(rows), (_NOTE,)), timings

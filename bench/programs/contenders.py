@@ -185,6 +185,6 @@ def _numba() -> Contender | NotMeasured:
         setup,
         lambda job, folder: (sys.executable, driver, "--numba", job.python(folder)),
         version("numba"),
-        rounds=3,
+        rounds=2,
         slow=True,
     )

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 
 from bench.frame.counting import counter, instructions
 from bench.frame.report import Cell, Column, NotMeasured, Report, Table, Timing
-from bench.programs.contenders import COPY_AND_PATCH, JIT, SWITCH, THREADED, Contender
+from bench.programs.contenders import COPY_AND_PATCH, JIT, SWITCH, Contender
 from bench.programs.jobs import EMPTY, SHORT, Job
 from bench.programs.sample import Sampler
 
 __all__ = ["measure"]
 
-COUNTED = (JIT, COPY_AND_PATCH, SWITCH, THREADED)
+COUNTED = (JIT, COPY_AND_PATCH, SWITCH)
 
 
 def measure(sampler: Sampler, programs: Sequence[str], *, quick: bool) -> Report:
-    """Millions of instructions of 20 short runs in one process, recording and compiling included."""
+    """Millions of instructions of 10 short runs in one process, recording and compiling included."""
     tool = counter()
     if isinstance(tool, NotMeasured):
         return Report(not_measured=(tool,))
@@ -23,7 +23,7 @@ def measure(sampler: Sampler, programs: Sequence[str], *, quick: bool) -> Report
     start = {one.name: _count(sampler, one, EMPTY) for one in counted}
     found: dict[str, dict[str, int]] = {}
     for program in programs:
-        job = Job(program, SHORT[program], 1 if quick else 20)
+        job = Job(program, SHORT[program], 1 if quick else 10)
         found[program] = {one.name: _count(sampler, one, job) - start[one.name] for one in counted}
     rows: list[tuple[Cell, ...]] = [(name, *(count / 1e6 for count in row.values())) for name, row in found.items()]
     by_contender = zip(*(row.values() for row in found.values()), strict=True)
@@ -32,7 +32,7 @@ def measure(sampler: Sampler, programs: Sequence[str], *, quick: bool) -> Report
         "instructions executed",
         (Column("program"), *(Column(one.name, "million") for one in counted)),
         tuple(rows),
-        (f"Counted by {tool}, {'1 short run' if quick else '20 short runs'} in a process, compiling included.",),
+        (f"Counted by {tool}, {'1 short run' if quick else '10 short runs'} in a process, compiling included.",),
     )
     timings = [
         Timing(f"programs/{program} instructions/{name}", (float(count),), "integer")

@@ -9,20 +9,20 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from bench.frame.report import Cell, Column, Report, Table, Timing
-from bench.programs.contenders import COPY_AND_PATCH, CPYTHON, JIT, LUAJIT, LUAJIT_OFF, NUMBA, SWITCH
+from bench.programs.contenders import COPY_AND_PATCH, CPYTHON, JIT, LUAJIT, NUMBA, SWITCH
 from bench.programs.jobs import SHORT, Job
 from bench.programs.sample import Sampler
 
 __all__ = ["lost", "measure", "time_to_peak"]
 
-SHOWN = (JIT, COPY_AND_PATCH, SWITCH, CPYTHON, LUAJIT, LUAJIT_OFF)
+SHOWN = (JIT, COPY_AND_PATCH, SWITCH, CPYTHON, LUAJIT)
 COMPILERS = (JIT, COPY_AND_PATCH, LUAJIT)
-RUNS = (1, 2, 4, 8, 16, 32, 64)
+RUNS = (1, 2, 4, 8, 16, 32)
 
 
 def measure(sampler: Sampler, programs: Sequence[str], *, quick: bool) -> Report:
     """Totals of 1 and of the most runs; the time to peak; what Numba compiles before it runs at all."""
-    counts, rounds = ((1, 2, 4), 2) if quick else (RUNS, 5)
+    counts, rounds = ((1, 2, 4), 2) if quick else (RUNS, 3)
     shown = sampler.named(*SHOWN)
     names = [one.name for one in shown]
     totals: dict[str, dict[str, list[float]]] = {}

@@ -36,7 +36,7 @@ from stencilgen.peephole import (
     self_test,
     spread_constant,
 )
-from stencilgen.peephole.known_value import ValueRule, propagate
+from stencilgen.peephole.known_value import ValueRule, drop_repeated, propagate
 from stencilgen.peephole.rule import Edit, Rule, Site
 
 __all__ = ["RULES", "VALUE_RULES", "by_mnemonic", "improve", "optimize"]
@@ -62,6 +62,9 @@ RULES: tuple[Rule, ...] = (
 VALUE_RULES: tuple[ValueRule, ...] = (fold_address.RULE, spread_constant.RULE, forward_copy.RULE)
 """Those that look beyond a block; they run when the others are quiet."""
 
+REPEATED, REPEATED_VALUE = frozenset({"MOV", "LEA"}), "repeated_value"
+"""Whose repetition goes, and what this counts as."""
+
 Heads = Mapping[str, Sequence[Rule]]
 """Mnemonic → the rules that look at such an instruction."""
 
@@ -71,7 +74,11 @@ def optimize(
 ) -> tuple[Code, Mapping[str, int]]:
     """Apply the rules wherever they hold. Returns the new code and how often each rule fired (0 included)."""
     heads = by_mnemonic(rules)
-    fired: Counter[str] = Counter(dict.fromkeys([*(r.name for r in rules), *(r.name for r in value_rules)], 0))
+    fired: Counter[str] = Counter(
+        dict.fromkeys(
+            [*(r.name for r in rules), *(r.name for r in value_rules), *([REPEATED_VALUE] if value_rules else [])], 0
+        )
+    )
     while True:
         before = fired.total()
         liveness = Liveness(code)
@@ -87,6 +94,8 @@ def optimize(
             code = replace(code, blocks=tuple(blocks))
             continue
         code = propagate(code, value_rules, fired)
+        if value_rules:
+            code = drop_repeated(code, REPEATED, fired, REPEATED_VALUE)
         if fired.total() == before:
             return code, dict(fired)
 

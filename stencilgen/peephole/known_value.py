@@ -14,6 +14,14 @@ definition (by any instruction equal to it), cleared by whatever may change the 
 from, and at a block's start it is set if it is at the end of all its predecessors. *Whether* it pays is tried: all
 uses are rewritten, and if the definition is dead then and the whole is cheaper, it stays so.
 
+And what a register holds already is not put into it again (`drop_repeated`):
+
+    mov  rax, W                        mov  rax, W
+    inc  dword [rax]           →       inc  dword [rax]
+    mov  rsi, [r12 + E]                mov  rsi, [r12 + E]
+    mov  rax, W
+    mov  [r12 + E], rax                mov  [r12 + E], rax
+
 A `ValueRule` rewrites one use. It is proved as `definition ; use` = `definition ; rewritten use`, all registers live.
 """
 
@@ -27,7 +35,7 @@ from stencilgen.layout.code import Block, Code
 from stencilgen.layout.liveness import ALL_FLAGS, Liveness, parts, usage_of
 from x86_64 import Instruction, Register
 
-__all__ = ["ValueRule", "propagate"]
+__all__ = ["ValueRule", "drop_repeated", "propagate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ def _first(
 ) -> tuple[ValueRule, Code, Liveness] | None:
     """The first definition that can go, with the code without it. Remembers in `refused` what cannot."""
     for rule in rules:
-        for definition in _definitions(code, rule):
+        for definition in _definitions(code, rule.heads):
             if (rule.name, definition) in refused:
                 continue
             changed = _rewritten(code, liveness, rule, definition)
@@ -70,11 +78,11 @@ def _first(
     return None
 
 
-def _definitions(code: Code, rule: ValueRule) -> Iterator[Instruction]:
+def _definitions(code: Code, heads: frozenset[str]) -> Iterator[Instruction]:
     seen = set[Instruction]()
     for block in code.blocks:
         for instruction in block.instructions:
-            if instruction.mnemonic not in rule.heads or instruction in seen:
+            if instruction.mnemonic not in heads or instruction in seen:
                 continue
             seen.add(instruction)
             usage = usage_of(instruction)
@@ -102,6 +110,27 @@ def _rewritten(code: Code, liveness: Liveness, rule: ValueRule, definition: Inst
             known = instruction == definition or (known and not _changes(usage.changes, definition))
         blocks.append(replace(block, instructions=tuple(instructions)))
     return replace(code, blocks=tuple(blocks)) if uses else None
+
+
+def drop_repeated(code: Code, heads: frozenset[str], fired: Counter[str], name: str) -> Code:
+    """Remove every definition (with one of these mnemonics) of a value that its register holds already."""
+    for definition in _definitions(code, heads):
+        if sum(block.instructions.count(definition) for block in code.blocks) < 2:
+            continue
+        liveness = Liveness(code)
+        holds = _holds_at_start(code, liveness, definition)
+        blocks = []
+        for block in code.blocks:
+            known, kept = holds[block.name], list[Instruction]()
+            for instruction, usage in zip(block.instructions, liveness.usages[block.name], strict=True):
+                if instruction == definition and known:
+                    fired[name] += 1
+                    continue
+                kept.append(instruction)
+                known = instruction == definition or (known and not _changes(usage.changes, definition))
+            blocks.append(replace(block, instructions=tuple(kept)))
+        code = replace(code, blocks=tuple(blocks))
+    return code
 
 
 def _changes(changed: int, definition: Instruction) -> bool:

@@ -8,7 +8,7 @@ from dasc import EXIT, NEXT
 from stencilgen.layout.code import Block, Branch, Code, Convention, End, Jump
 from stencilgen.layout.conventions import INDIRECT
 from stencilgen.peephole.driver import VALUE_RULES
-from stencilgen.peephole.known_value import propagate
+from stencilgen.peephole.known_value import drop_repeated, propagate
 from x86_64 import Label, r12, rax, rcx, rdx, rsp
 
 from .programs import program, text
@@ -18,15 +18,23 @@ CALLEE = Convention(reads=frozenset({rsp}), clobbers=frozenset({rax, rcx, rdx}))
 LEFT, RIGHT, JOIN = Label("left"), Label("right"), Label("join")
 
 
-def propagated(*blocks: tuple[str, str, End]) -> dict[str, str]:
-    code = Code(
+def graph(*blocks: tuple[str, str, End]) -> Code:
+    return Code(
         name="TEST",
         blocks=tuple(Block(name, program(body, E=SYMBOL), end, cold=name == "cold") for name, body, end in blocks),
         live_out=frozenset({r12, rdx, rsp}),
         conventions={"f": CALLEE},
         indirect=INDIRECT,
     )
-    return {block.name: text(block.instructions) for block in propagate(code, VALUE_RULES, Counter()).blocks}
+
+
+def without_repetition(*blocks: tuple[str, str, End]) -> dict[str, str]:
+    code = drop_repeated(graph(*blocks), frozenset({"MOV", "LEA"}), Counter(), "repeated")
+    return {block.name: text(block.instructions) for block in code.blocks}
+
+
+def propagated(*blocks: tuple[str, str, End]) -> dict[str, str]:
+    return {block.name: text(block.instructions) for block in propagate(graph(*blocks), VALUE_RULES, Counter()).blocks}
 
 
 def unchanged(*blocks: tuple[str, str, End]) -> bool:
@@ -112,3 +120,23 @@ def test_cold_uses_are_cheap() -> None:
     )
     assert after["top"] == "test al, 1"
     assert unchanged(("top", f"lea rcx, [r12 + E]; {uses}", Jump(NEXT)))
+
+
+def test_what_a_register_holds_is_not_put_into_it_again() -> None:
+    wide = "mov rax, 0x123456789a"
+    after = without_repetition(
+        ("top", f"{wide}; inc dword [rax]; mov rdx, [r12 + E]; {wide}; mov [r12], rax", Branch("JE", LEFT, NEXT)),
+        ("left", f"{wide}; mov [r12 + 8], rax", Jump(NEXT)),
+    )
+    assert after == {
+        "top": f"{wide}; inc dword [rax]; mov rdx, qword [r12+E]; mov qword [r12], rax".replace(
+            "0x123456789a", "78187493530"
+        ),
+        "left": "mov qword [r12+8], rax",
+    }
+
+
+@pytest.mark.parametrize("between", ["inc rax", "mov al, 1", "call f", "call g", "add rbx, 1"])
+def test_it_is_when_the_register_or_what_it_was_made_from_changed(between: str) -> None:
+    body = f"lea rax, [rbx + 8]; {between}; lea rax, [rbx + 8]"
+    assert without_repetition(("top", body, Jump(NEXT)))["top"].count("lea rax") == 2

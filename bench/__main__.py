@@ -67,7 +67,12 @@ def run(console: Console, names: tuple[str, ...], options: Options) -> results.R
     for benchmark in chosen:
         console.rule(f"[bold]{benchmark.name}[/]: {benchmark.line}", align="left")
         start = time.perf_counter()
-        measured.append(_measure(benchmark, options))
+        try:
+            measured.append(_measure(benchmark, options))
+        except UserError as error:
+            if len(chosen) == 1:
+                raise
+            measured.append(_failed(benchmark, options, error))  # what the others find is not lost
         terminal.show(console, measured[-1].report)
         console.print(f"took {time.perf_counter() - start:.0f} s", style="dim")
     return results.Results(f"python -m bench {shlex.join(sys.argv[1:])}", results.today(), tuple(measured))
@@ -76,15 +81,17 @@ def run(console: Console, names: tuple[str, ...], options: Options) -> results.R
 def _measure(benchmark: Benchmark, options: Options) -> results.Measured:
     before = machine.load()
     report = benchmark.run(options)
-    return results.Measured(
-        benchmark.name,
-        benchmark.line,
-        f"python -m bench {benchmark.name} --seed {options.seed}" + (" --quick" if options.quick else ""),
-        machine.machine(),
-        f"{before} to {machine.load()}",
-        {**machine.versions(), **report.versions},
-        report,
-    )
+    return _measured(benchmark, options, f"{before} to {machine.load()}", report)
+
+
+def _failed(benchmark: Benchmark, options: Options, error: UserError) -> results.Measured:
+    return _measured(benchmark, options, machine.load(), Report(differences=(f"it did not run: {error}",)))
+
+
+def _measured(benchmark: Benchmark, options: Options, load: str, report: Report) -> results.Measured:
+    command = f"python -m bench {benchmark.name} --seed {options.seed}" + (" --quick" if options.quick else "")
+    versions = {**machine.versions(), **report.versions}
+    return results.Measured(benchmark.name, benchmark.line, command, machine.machine(), load, versions, report)
 
 
 def write_report(found: results.Results, path: Path) -> None:

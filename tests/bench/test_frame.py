@@ -16,7 +16,7 @@ from bench.frame import markdown, plots, terminal
 from bench.frame import results as files
 from bench.frame.compare import compare
 from bench.frame.measure import interleave, run_process
-from bench.frame.report import Column, NotMeasured, Plot, Report, Series, Spread, Table, Timing
+from bench.frame.report import Column, NotMeasured, Options, Plot, Report, Series, Spread, Table, Timing
 from bench.frame.results import Measured, Results
 from bench.frame.text import cell_text
 from stencilgen.errors import UserError
@@ -251,3 +251,23 @@ def test_measuring_saving_and_comparing_in_one_go(tmp_path: Path) -> None:
     assert "build/20/unchanged" in ended.stdout
     assert "| stencils |" in report.read_text()
     assert set(json.loads(first.read_text())) >= {"benchmarks", "stencilgen"}
+
+
+def test_a_benchmark_that_cannot_run_does_not_lose_what_the_others_find(
+    monkeypatch: pytest.MonkeyPatch, report: Report
+) -> None:
+    from bench import __main__ as command
+    from bench.registry import Benchmark
+
+    def run(self: Benchmark, options: Options) -> Report:
+        if self.name == "build":
+            raise UserError("no compiler", remedy="install one")
+        return report
+
+    monkeypatch.setattr(Benchmark, "run", run)
+    console = Console(file=io.StringIO())
+    found = command.run(console, ("build", "size"), Options())
+    assert found.failed and found.measured[1].report == report
+    assert found.measured[0].report.differences == ("it did not run: no compiler\n  → install one",)
+    with pytest.raises(UserError):
+        command.run(console, ("build",), Options())

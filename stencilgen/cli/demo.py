@@ -30,10 +30,10 @@ PROGRAM = "pi.rpn"
 @click.argument("program", metavar="[FILE.py]", required=False, type=click.Path(path_type=Path))
 @click.option("--keep", type=click.Path(path_type=Path), help="Work in this folder, which must be new, and keep it.")
 @click.option(
-    "--jit", type=click.Choice(["off", "on", "always"]), default="on", help="For FILE.py: when to trace its loops."
+    "--jit", type=click.Choice(["off", "on", "always"]), help="For FILE.py: when to trace its loops.  [default: on]"
 )
 @click.option("--stats", "statistics", is_flag=True, help="For FILE.py: print figures about its traces.")
-def command(program: Path | None, keep: Path | None, jit: str, statistics: bool) -> None:
+def command(program: Path | None, keep: Path | None, jit: str | None, statistics: bool) -> None:
     """Build the bundled calculator, run a program in its interpreter and as a trace, and compare; then minipy.
 
     With FILE.py, run it in minipy, and print just what it prints.
@@ -41,8 +41,12 @@ def command(program: Path | None, keep: Path | None, jit: str, statistics: bool)
     from stencilgen.cli import minipy_demo
 
     if program is not None:
-        if (status := minipy_demo.run_program(program, jit, statistics)) != 0:
+        if (status := minipy_demo.run_program(program, jit or "on", statistics)) != 0:
             raise click.exceptions.Exit(status)
+    elif jit is not None or statistics:
+        raise UserError(
+            "--jit and --stats are for a program of yours", remedy="name it: stencilgen demo FILE.py --stats"
+        )
     elif keep is None:
         with tempfile.TemporaryDirectory(prefix="stencilgen-demo-") as folder:
             _demo(Path(folder) / "calculator")
@@ -100,5 +104,7 @@ def _next(first: str, why: str) -> None:
         (first, why),
         ("stencilgen explain LOAD --slot 3", "one stencil from C to bytes, stage by stage"),
         ("stencilgen stats", "the size of every stencil"),
+        ("stencilgen demo FILE.py --stats", "a program of yours in minipy"),
+        (str(paths.example("minipy") / "README.md"), "how minipy is put together"),
     ):
         out.print(f"   {command:<52} {what}", markup=False)

@@ -3,8 +3,9 @@
 `stencilgen demo` alone is the tour; `stencilgen demo FILE.py` prints just what the program prints.
 """
 
-import re
+import json
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,10 +28,17 @@ def _command(program: Path, *options: str) -> list[str]:
 
 def run_program(program: Path, jit: str, statistics: bool) -> int:
     """Run a program of the subset; its exit code."""
-    if not program.is_file():
+    if not program.exists() or program.is_dir():
         raise UserError("there is no such program", remedy="name a file of Python", file=program)
     sys.stdout.flush()
-    return subprocess.run(_command(program, f"--jit={jit}", *(["--stats"] if statistics else []))).returncode
+    process = subprocess.Popen(_command(program, f"--jit={jit}", *(["--stats"] if statistics else [])))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program
+    status = process.wait()
+    signal.signal(signal.SIGINT, before)
+    if status < 0:  # as it ended, so do we
+        signal.signal(-status, signal.SIG_DFL)
+        signal.raise_signal(-status)
+    return status
 
 
 def tour() -> None:
@@ -71,9 +79,9 @@ def _output(program: Path, option: str) -> tuple[str, float]:
 
 
 def _figures(program: Path) -> tuple[str, str, str]:
-    text = subprocess.run(_command(program, "--jit=on", "--stats"), capture_output=True, text=True).stderr
-    share = re.search(r"in traces\s+([\d.]+ %)", text)
-    emitted = re.search(r"([\d.]+) bytes hot, [\d.]+ cold, (\d+) ns", text)
-    if share is None or emitted is None:
-        raise RuntimeError(f"no statistics of {program.name}: {text}")
-    return share[1], emitted[1], f"{emitted[2]} ns"
+    with tempfile.NamedTemporaryFile(prefix="stencilgen-demo-") as file:
+        _output(program, f"--stats-json={file.name}")
+        found = json.loads(Path(file.name).read_text())
+    share = found["micro_ops_in_traces"] / found["micro_ops_executed"]
+    emitted = found["micro_ops_emitted"]
+    return f"{share:.2%}", f"{found['hot_bytes'] / emitted:.1f}", f"{found['emission_ns'] / emitted:.0f} ns"

@@ -5,14 +5,13 @@
 
 import datetime
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyperf
 from pydantic import TypeAdapter, ValidationError
 
-from bench.frame import machine
 from bench.frame.report import Report, Timing
 from stencilgen.errors import UserError
 
@@ -50,27 +49,31 @@ class Results:
 
 
 def today() -> str:
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 _RESULTS = TypeAdapter(Results)
 
 
-def suite(timings: Iterable[Timing]) -> pyperf.BenchmarkSuite | None:
+def suite(results: Results) -> pyperf.BenchmarkSuite | None:
     """The timings as pyperf has them; None if there are none, which pyperf does not allow."""
-    common = {**machine.versions(), "machine": machine.machine()}
     benchmarks = []
-    for timing in timings:
-        metadata = {"name": timing.name, "unit": timing.unit, **common, **timing.metadata}
-        runs = [pyperf.Run([value], metadata=metadata, collect_metadata=False) for value in timing.values if value > 0]
-        if runs:
-            benchmarks.append(pyperf.Benchmark(runs))
+    for measured in results.measured:
+        versions = ", ".join(f"{name} {version}" for name, version in measured.versions.items())
+        origin = {"machine": measured.machine, "versions": versions, "date": results.date}
+        for timing in measured.report.timings:
+            metadata = {"name": timing.name, "unit": timing.unit, **origin, **timing.metadata}
+            runs = [
+                pyperf.Run([value], metadata=metadata, collect_metadata=False) for value in timing.values if value > 0
+            ]
+            if runs:
+                benchmarks.append(pyperf.Benchmark(runs))
     return pyperf.BenchmarkSuite(benchmarks) if benchmarks else None
 
 
 def save(results: Results, path: Path) -> None:
     """Write the file; a report's timings stand in pyperf's part only."""
-    found = suite(results.timings)
+    found = suite(results)
     stripped = [replace(measured, report=replace(measured.report, timings=())) for measured in results.measured]
     data = {} if found is None else found._as_json()
     data[_KEY] = _RESULTS.dump_python(replace(results, measured=tuple(stripped)), mode="json")
@@ -118,7 +121,7 @@ def _read(path: Path) -> dict[str, object]:
     return data
 
 
-_OURS = ("name", "unit")
+_OURS = ("name", "unit", "machine", "versions", "date")
 
 
 def _timings(data: dict[str, object], path: Path) -> list[Timing]:
@@ -128,10 +131,9 @@ def _timings(data: dict[str, object], path: Path) -> list[Timing]:
         found = pyperf.BenchmarkSuite.loads(json.dumps(data))
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"pyperf cannot read it: {error}", file=path) from error
-    shared = {*machine.versions(), "machine"}
     result = []
     for benchmark in found:
-        metadata = {k: v for k, v in benchmark.get_metadata().items() if k not in _OURS and k not in shared}
+        metadata = {key: value for key, value in benchmark.get_metadata().items() if key not in _OURS}
         values = tuple(float(value) for value in benchmark.get_values())
         result.append(Timing(benchmark.get_name(), values, benchmark.get_unit(), metadata))
     return result

@@ -179,7 +179,8 @@ def _tree(
     if isinstance(part, CompiledFunction):
         lowered = _lower(unit, part, config)
         parts.append(_Part(path, part, lowered))
-        return Leaf(lowered.stencil)
+        near = Leaf(lowered.stencil)
+        return near if lowered.far is None else Choice(lowered.near, near, Leaf(lowered.far))
     condition = render_condition(part.test, sources)
     yes = _tree(unit, part.yes, (*path, condition), config, sources, parts)
     no = _tree(unit, part.no, (*path, negated(condition)), config, sources, parts)

@@ -18,13 +18,15 @@ from stencilgen.emit.constants import constant_name, merged, reachable
 from stencilgen.emit.expressions import HoleSource, render
 from stencilgen.errors import UserError
 from stencilgen.layout.blocks import build_code
-from stencilgen.layout.code import Convention
+from stencilgen.layout.code import Code, Convention
 from stencilgen.layout.conventions import INDIRECT, LIBCALL, state_registers
 from stencilgen.layout.frame import strip_frame
 from stencilgen.layout.liveness import Liveness
 from stencilgen.layout.placement import place, thread_jumps
 from stencilgen.layout.stack_maps import gather_stack_maps
+from stencilgen.layout.tails import merge_tails
 from stencilgen.peephole import optimize
+from stencilgen.reach import far_version, use_directly, variables
 from stencilgen.unit import Unit
 from x86_64 import Address, Label, Memory, Symbol, Symbolic
 
@@ -50,7 +52,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A laid-out stencil.
+    """A laid-out stencil. far: the same for VM variables out of reach, if it uses any and can do without their being near;
+    near: the C condition that tells.
 
     constants: what it refers to as `SG_RODATA(name)`, by that name; externs: VM symbols it refers to by address, and
     thread_locals by their offset from the thread pointer; rules: how often each peephole rule fired; expressions: what the C
@@ -58,6 +61,8 @@ class Lowered:
     """
 
     stencil: Stencil
+    far: Stencil | None
+    near: str
     constants: Mapping[str, Data]
     externs: frozenset[str]
     thread_locals: frozenset[str]
@@ -98,9 +103,10 @@ def _lower(source: Source, config: Config) -> Lowered:
     code = build_code(function, state_registers(unit.state), conventions, INDIRECT, labels)
     code = strip_frame(code, file=unit.file, line=unit.line)
     code = thread_jumps(gather_stack_maps(code, file=unit.file, line=unit.line))
-    code, rules = optimize(code)
-    code = thread_jumps(code)
+    code, rules = optimize(use_directly(code))
+    code, shared_tails = merge_tails(thread_jumps(code))
     hot, cold = place(code, Liveness(code))
+    far = place_far(code)
     used = _symbols_in((*hot, *cold))
     sources = hole_sources(unit.holes)
     for hole in sorted(names.holes() - sources.keys()):
@@ -132,7 +138,9 @@ def _lower(source: Source, config: Config) -> Lowered:
         constants=_renamed(constants, source.data),
         externs=_externs((*hot, *cold)) | names.places | _data_externs(unit.name, constants),
         thread_locals=frozenset(names.thread_locals),
-        rules=rules,
+        far=None if far is None else replace(stencil, hot=far[0], cold=far[1]),
+        near=" && ".join(f"SG_NEAR({name})" for name in sorted(variables(code))),
+        rules={**rules, "shared_tail": shared_tails},
         expressions={
             render(jit.expression, sources, names.place): str(jit.expression)
             for symbol, jit in names.symbols.values()
@@ -150,6 +158,12 @@ def promised(holes: Iterable[str], sources: Mapping[str, HoleSource]) -> tuple[V
         for hole in sorted(holes)
         if (bounds := sources[hole].range)
     )
+
+
+def place_far(code: Code) -> tuple[tuple[Line, ...], tuple[Line, ...]] | None:
+    """Hot and cold lines that reach the VM's variables wherever they are; None where there are none, or no way."""
+    far = far_version(code) if variables(code) else None
+    return None if far is None else place(far, Liveness(far))
 
 
 class _Names:
@@ -237,12 +251,14 @@ def _operands(lines: tuple[Line, ...]) -> list[object]:
 
 
 def _symbols_in(lines: tuple[Line, ...]) -> set[str]:
-    return {operand.symbol.name for operand in _operands(lines) if isinstance(operand, Symbolic)}
+    names = {operand.symbol.name for operand in _operands(lines) if isinstance(operand, Symbolic)}
+    places = (operand.name for operand in _operands(lines) if isinstance(operand, Address))
+    return names.union(*(re.findall(r"\((W\d+)", place) for place in places if place.startswith("SG_")))
 
 
 def _externs(lines: tuple[Line, ...]) -> frozenset[str]:
     names = (operand.name for operand in _operands(lines) if isinstance(operand, Address))
-    return frozenset(name for name in names if not name.startswith("SG_RODATA("))
+    return frozenset(name for name in names if not name.startswith(("SG_RODATA(", "SG_AT(", "SG_LITERAL(")))
 
 
 def _data_externs(stencil: str, constants: Mapping[str, Data]) -> frozenset[str]:

@@ -5,13 +5,14 @@ which came out the same disappears, and a version for small constants stays only
 written as a person would: tests joined by && and ||, each value named once and computed where all versions below need it.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import dasc
 from dasc import InstructionLine, Line, Stencil, Value
 from stencilgen.emit.conditions import both, either, negated
-from x86_64 import AssemblyError, Instruction, Masked, Memory, Operand, Register, Symbol, Symbolic
+from x86_64 import Address, AssemblyError, Instruction, Masked, Memory, Operand, Register, Symbol, Symbolic
 
 __all__ = ["Choice", "Leaf", "Tree", "choose", "leaves"]
 
@@ -96,14 +97,27 @@ def _mapped(tree: Tree, change: Callable[[Leaf], Leaf]) -> Tree:
     return replace(tree, yes=_mapped(tree.yes, change), no=_mapped(tree.no, change))
 
 
+_VALUE_IN_PLACE = re.compile(r"(?<=\()[EW]\d+\b")
+"""In `SG_AT(W0+8)`, `SG_LITERAL(W0)`: places that depend on a value."""
+
+
 def _mentioned(stencil: Stencil) -> Iterator[Symbol]:
+    by_name = {value.symbol.name: value.symbol for value in stencil.values}
     for line in (*stencil.hot, *stencil.cold):
         if isinstance(line, InstructionLine):
-            yield from (s for s in dasc.references(line.instruction) if isinstance(s, Symbol))
+            for mentioned in dasc.references(line.instruction):
+                if isinstance(mentioned, Symbol):
+                    yield mentioned
+                elif isinstance(mentioned, Address):
+                    yield from (by_name[name] for name in _VALUE_IN_PLACE.findall(mentioned.name))
 
 
 def _with_symbols(stencil: Stencil, new: dict[Symbol, Symbol]) -> Stencil:
     """The stencil with other symbols in its code."""
+    names = {old.name: symbol.name for old, symbol in new.items()}
+
+    def address(old: Address) -> Address:
+        return replace(old, name=_VALUE_IN_PLACE.sub(lambda match: names[match[0]], old.name))
 
     def operand(old: Operand) -> Operand:
         match old:
@@ -111,6 +125,10 @@ def _with_symbols(stencil: Stencil, new: dict[Symbol, Symbol]) -> Stencil:
                 return replace(old, symbol=new[symbol])
             case Memory(displacement=Symbolic(symbol=symbol) as displacement):
                 return replace(old, displacement=replace(displacement, symbol=new[symbol]))
+            case Memory(target=Address() as target):
+                return replace(old, target=address(target))
+            case Address():
+                return address(old)
             case Masked(operand=Memory(displacement=Symbolic(symbol=symbol) as displacement) as memory):
                 return replace(old, operand=replace(memory, displacement=replace(displacement, symbol=new[symbol])))
         return old

@@ -86,6 +86,11 @@ typedef struct sg_assembler {
 /* The VM's constant at this offset, as an lvalue: `&SG_RODATA(16)` is its address. Needs `as` in scope. */
 #define SG_RODATA(offset) (as->rodata[offset])
 
+/* What lies at an address, and a constant in memory that holds a 64-bit value, as lvalues: `call &SG_AT(W0)`, `movsd
+ * xmm0, [&SG_LITERAL(W0)]`. */
+#define SG_AT(address) (*(const uint8_t *)(uintptr_t)(address))
+#define SG_LITERAL(value) (*(const uint8_t *)sg_literal64(as, (uint64_t)(value)))
+
 /* The function or object that `extern name` in a .dasc file refers to. A generated header that declares these
  * symbols itself, under other names, defines this before. */
 #ifndef SG_EXTERN
@@ -150,6 +155,16 @@ static inline bool sg_near(const sg_assembler *as, const uint8_t *p, uintptr_t a
 {
     const int64_t distance = sg_distance(as, p, address);
     return distance >= INT32_MIN + 256 && distance <= INT32_MAX;
+}
+
+/* Is `name`, a variable of the VM, in reach of a rel32 wherever in the micro-op being emitted? */
+#define SG_NEAR(name) sg_reaches(as, (uintptr_t)&SG_EXTERN(name))
+
+static inline bool sg_reaches(const sg_assembler *as, uintptr_t address)
+{
+    const int64_t room = 1 << 20; /* no micro-op is that long */
+    const int64_t hot = sg_distance(as, as->hot, address), cold = sg_distance(as, as->cold, address);
+    return hot >= INT32_MIN + room && hot <= INT32_MAX && cold >= INT32_MIN + room && cold <= INT32_MAX;
 }
 
 /* The 4 bytes at p := destination - (p + 4): a jump between two places of the region. */

@@ -64,7 +64,7 @@ def _patch(relocation: Relocation, config: Config, code: Code) -> str:
         case "PC32" | "PLT32" | "GOTPC32":
             return f"cp_relative32(as, {place}, {value} + UINT64_C({(relocation.addend + 4) % 2**64:#x}));"
         case "GOTPCREL":
-            return f"cp_got(as, {place}, {value}, {-4 - relocation.addend});"
+            return f"cp_got(as, {place}, {value}, {relocation.addend + 4});"
         case "GOTPCRELX" | "REX_GOTPCRELX" if relocation.addend == -4:
             has_rex = "true" if relocation.kind.startswith("REX") else "false"
             return f"cp_got_relaxed(as, {place}, {value}, {has_rex});"

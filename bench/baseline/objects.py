@@ -68,7 +68,7 @@ def read_objects(files: list[bytes]) -> Objects:
             target = sections[index]
             relocations = tuple(_relocation(r, table, sections, bases) for r in section.iter_relocations())
             if index in bases:
-                inner += [_inner(r, bases[index]) for r in relocations]
+                inner += [found for r in relocations if (found := _inner(r, bases[index], content))]
             elif index in functions:
                 stencils[functions[index]] = Code(functions[index], target.data(), relocations)
         for index, name in functions.items():
@@ -117,7 +117,12 @@ def _relocation(entry: object, table: SymbolTableSection, sections: list[Section
     raise ValueError(f"a stencil calls {symbol.name or (section.name if section else place)}, which is not inlined")
 
 
-def _inner(relocation: Relocation, base: int) -> PoolRelocation:
+def _inner(relocation: Relocation, base: int, content: bytearray) -> PoolRelocation | None:
+    """An address within the constants, to be filled in; or a distance, which is known already."""
+    place = base + relocation.offset
+    if relocation.kind == "PC32" and relocation.symbol is None:
+        content[place : place + 4] = (relocation.addend - place).to_bytes(4, "little", signed=True)
+        return None
     if relocation.kind != "64":
         raise ValueError(f"constants with a relocation {relocation.kind}")
-    return PoolRelocation(base + relocation.offset, relocation.symbol, relocation.addend)
+    return PoolRelocation(place, relocation.symbol, relocation.addend)

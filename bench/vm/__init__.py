@@ -137,6 +137,11 @@ class Run:
         nanoseconds: float = self._library.run_emission(self._pointer, samples)
         return nanoseconds / len(self.instructions)
 
+    def disturbed(self, seed: int) -> Result:
+        """Enter the trace once, from a random state of a new machine; what that left."""
+        self._library.run_disturbed(self._pointer, seed)
+        return self.result()
+
     def result(self) -> Result:
         """What the last entry left."""
         result = self._library.run_result(self._pointer)
@@ -166,6 +171,7 @@ class Library:
             ("run_code", pointer, [pointer]),
             ("run_workload", ctypes.POINTER(_Workload), [pointer]),
             ("run_entries", None, [pointer, ctypes.c_uint32]),
+            ("run_disturbed", None, [pointer, ctypes.c_uint64]),
             ("run_time", ctypes.c_double, [pointer, ctypes.c_uint32]),
             ("run_emission", ctypes.c_double, [pointer, ctypes.c_uint32]),
             ("run_result", _Result, [pointer]),

@@ -43,6 +43,9 @@ Machine *machine_new(const Workload *workload);
 void machine_free(Machine *machine);
 /* Where the operand stack's top is for an entry. */
 Ref *machine_entry(Machine *machine);
+/* Put something else in some places: other values, kinds and counts, longer and shorter lists, a pending interrupt. The
+ * same for the same seed. Guards then fail wherever there are any. */
+void machine_disturb(Machine *machine, uint64_t seed);
 /* All that a trace can have changed: locals, operand stack up to `sp`, counts, the instruction pointer. */
 uint64_t machine_digest(const Machine *machine, const Ref *sp);
 

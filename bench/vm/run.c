@@ -79,6 +79,15 @@ __attribute__((noinline)) void run_entries(Run *run, uint32_t entries)
     }
 }
 
+/* Enter the trace once with a new machine, from a state that the trace's author did not think of. */
+void run_disturbed(Run *run, uint64_t seed)
+{
+    machine_free(run->machine);
+    Machine *const machine = run->machine = machine_new(run->workload);
+    machine_disturb(machine, seed);
+    run->exit = sg_enter(run->jit, run->code, &machine->frame, machine_entry(machine), &machine->thread);
+}
+
 /* Nanoseconds of processor time for so many entries: what other processes take does not count. */
 double run_time(Run *run, uint32_t entries)
 {

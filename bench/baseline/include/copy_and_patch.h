@@ -28,13 +28,13 @@ static inline void cp_relative32(sg_assembler *as, uint8_t *p, uint64_t address)
     sg_relative32_address(as, p, (uintptr_t)address, 0);
 }
 
-/* The rip-relative 4 bytes at p refer to a slot of the global offset table that holds `value`; so many bytes of the
- * instruction follow. */
-static inline void cp_got(sg_assembler *as, uint8_t *p, uint64_t value, uint32_t trailing)
+/* The rip-relative 4 bytes at p refer to a slot of the global offset table that holds `value`, or to so many bytes after
+ * it: 4 for its upper half, less than 0 when bytes of the instruction follow. */
+static inline void cp_got(sg_assembler *as, uint8_t *p, uint64_t value, int32_t offset)
 {
     const void *const slot = sg_literal64(as, value);
     if (slot != NULL) {
-        sg_relative32_address(as, p, (uintptr_t)slot, trailing);
+        sg_relative32_address(as, p, (uintptr_t)slot + (uintptr_t)(intptr_t)offset, 0);
     }
 }
 

@@ -1,0 +1,65 @@
+"""One stencil source, three ways to machine code, one meaning: copy-and-patch, LLVM over the whole trace, and stencilgen.
+
+On random states every guard of a trace fails at some time, so that also what an exit leaves is compared.
+"""
+
+import collections
+import random
+from pathlib import Path
+
+import pytest
+
+from bench import baseline, whole_trace
+from bench import vm as machine
+from bench.vm import Library
+from stencilgen.config import load_config
+from stencilgen.pipeline import build
+from tests.differential.harness import GARBAGE, compile_vm, with_garbage
+from tests.differential.test_traces import random_trace
+
+DIFFERENTIAL = Path(__file__).resolve().parent.parent / "differential"
+STATES, TRACES = 200, 150
+
+
+@pytest.fixture(scope="module")
+def libraries() -> dict[str, Library]:
+    config = machine.configuration()
+    copied = {name: baseline.build(config, baseline.FLAVOURS[name]) for name in ("O3", baseline.BEST)}
+    return {
+        "stencilgen": machine.library(build(config).header),
+        **{n: machine.library(b.header, flags=["-I", str(b.include)]) for n, b in copied.items()},
+    }
+
+
+@pytest.mark.parametrize("name", machine.NAMES)
+def test_random_states_end_alike(libraries: dict[str, Library], name: str) -> None:
+    vm = machine.load()
+    limits = {(level, alias): whole_trace.build(vm, name, level=level, no_alias=alias) for level, alias in LEVELS}
+    every = {**libraries, **{f"LLVM -O{level} {alias}": one.library for (level, alias), one in limits.items()}}
+    runs = {variant: library.run(name) for variant, library in every.items()}
+    exits: collections.Counter[int] = collections.Counter()
+    for seed in range(STATES):
+        results = {variant: run.disturbed(seed) for variant, run in runs.items()}
+        exits[results["stencilgen"].exit_index] += 1
+        assert len(set(results.values())) == 1, f"seed {seed}: {results}"
+    assert len(exits) >= 4, exits
+
+
+LEVELS = ((0, False), (3, False), (3, True))
+
+
+@pytest.mark.parametrize(("folder", "flavour"), [("vm", baseline.BEST), ("wide_vm", baseline.BEST), ("wide_vm", "O3")])
+def test_random_traces_of_copied_stencils_do_what_their_source_says(folder: str, flavour: str, tmp_path: Path) -> None:
+    config = load_config(DIFFERENTIAL / folder)
+
+    def copied(_: str) -> str:
+        made = baseline.build(with_garbage(config, tmp_path), baseline.FLAVOURS[flavour])
+        return made.header.replace('"copy_and_patch.h"', f'"{made.include}/copy_and_patch.h"')
+
+    vm = compile_vm(config, tmp_path, change=copied)
+    rng = random.Random(7)
+    for number in range(TRACES):
+        trace = random_trace(rng, vm)
+        failure = vm.check(trace, rng.getrandbits(40), 10, rng.choice((0, GARBAGE)))
+        assert failure is None, f"trace {number}: {failure}"
+    assert vm.exited and vm.ended and vm.runs == 10 * TRACES

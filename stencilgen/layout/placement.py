@@ -15,7 +15,7 @@ from stencilgen.layout.code import Block, Branch, Code, End, Jump, Return, TailC
 from stencilgen.layout.liveness import ALL_FLAGS, Liveness
 from x86_64 import Instruction, Label, Register, Symbolic, rsp
 
-__all__ = ["place", "thread_jumps"]
+__all__ = ["hot_jumps", "place", "thread_jumps"]
 
 # Conditions in pairs of opposites; jrcxz and its like have none and reach only 127 bytes.
 _OPPOSITES = {
@@ -98,6 +98,11 @@ def _order(blocks: list[Block]) -> list[Block]:
             if Label(blocks[first].name) not in _targets(blocks[first - 1].end):
                 break  # a longer run would take along what does not belong to it
     return best
+
+
+def hot_jumps(code: Code) -> int:
+    """How many unconditional jumps the hot part will have."""
+    return _unconditional_jumps(_order([block for block in code.blocks if not block.cold]))
 
 
 def _unconditional_jumps(blocks: Sequence[Block]) -> int:

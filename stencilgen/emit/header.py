@@ -251,14 +251,16 @@ static const sg_op {ops}[] = {{
 static uint32_t sg_measure{level.suffix}(const void *trace, uint32_t length, sg_size *size)
 {{
     const {instruction} *const instructions = trace;
+    sg_size total = {{0}}; /* in registers: each addition would wait for memory otherwise */
     for (uint32_t i = 0; i < length; i++) {{
         const {instruction} *const instruction = &instructions[i];
         const uint32_t opcode = (uint32_t)({config.instruction.opcode});
         if (opcode >= sizeof {ops} / sizeof *{ops} || {ops}[opcode].emit == NULL) {{
             return i;
         }}
-        sg_measure_op(size, &{ops}[opcode]);
+        sg_measure_op(&total, &{ops}[opcode]);
     }}
+    *size = total;
     return length;
 }}
 

@@ -206,6 +206,8 @@ class Memory:
         return self if self.size == size else self._but(self.displacement, size)
 
     def __add__(self, other: Memory | Register | Symbol | Symbolic | int) -> Memory:
+        if type(other) is int and self.shape is _UNSIZED:
+            return _plain(self.base, self.index, self.scale, self.displacement + other, None, _UNSIZED)
         if isinstance(other, int):
             return self._but(self.displacement + other, self.size)
         if isinstance(other, Register):
@@ -230,6 +232,7 @@ class Memory:
 _PLAIN_SHAPES: dict[int | None, MemoryShape] = {
     size: MemoryShape(size, 0, "", "", True) for size in (None, 1, 2, 4, 6, 8, 10, 16, 32, 64)
 }
+_UNSIZED = _PLAIN_SHAPES[None]
 _SHAPES: dict[tuple[int | None, int, str, str, bool, bool], MemoryShape] = {}
 _BASES = frozenset({"r64", "r32", "rip"})
 _PLAIN_REGISTERS = frozenset(Register.named(name) for name in (
@@ -238,6 +241,31 @@ _PLAIN_REGISTERS = frozenset(Register.named(name) for name in (
 _VECTOR = {"r64": "", "r32": "", "xmm": "xmm", "ymm": "ymm", "zmm": "zmm"}
 _SCALES = frozenset({1, 2, 4, 8})
 _UnfrozenMemory = unfrozen(Memory)
+
+
+def _plain(
+    base: Register | None, index: Register | None, scale: int, displacement: Any, size: int | None, shape: MemoryShape
+) -> Memory:
+    """The Memory of fields that are known to go together, of a plain shape."""
+    memory = _UnfrozenMemory()
+    memory.base = base
+    memory.index = index
+    memory.scale = scale
+    memory.displacement = displacement
+    memory.size = size
+    memory.segment = None
+    memory.target = None
+    memory.broadcast = 0
+    memory.shape = shape
+    memory.__class__ = Memory
+    return memory  # type: ignore[no-any-return]
+
+
+def based(base: Register, offset: Memory) -> Memory:
+    """base + offset, as `rbx + rcx*4` has it."""
+    if offset.base is None and offset.shape is _UNSIZED and base in _PLAIN_REGISTERS:
+        return _plain(base, offset.index, offset.scale, offset.displacement, None, _UNSIZED)
+    return _sum(address(base), offset)
 
 
 def _refuse_index(index: Register) -> NoReturn:
@@ -384,7 +412,9 @@ class SizeKeyword:
     broadcast: int = 0
 
     def __getitem__(self, value: object) -> Memory:
-        m = address(value)
+        m = value if type(value) is Memory else address(value)
+        if m.shape is _UNSIZED and not self.broadcast:
+            return _plain(m.base, m.index, m.scale, m.displacement, self.size, _PLAIN_SHAPES[self.size])
         return Memory(m.base, m.index, m.scale, m.displacement, self.size, m.segment, m.target, self.broadcast)
 
     @property

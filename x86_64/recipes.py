@@ -9,6 +9,7 @@ whose first answer every recipe must equal; tests/x86_64 compares the two over t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from struct import Struct, error
 from typing import Any, TypeAlias
 
 from x86_64.encoder import ESCAPES, IMMEDIATES, PP_BITS
@@ -21,6 +22,7 @@ Recipe: TypeAlias = Callable[[Sequence[Any]], bytes | None]
 
 _BYTE = tuple(bytes([n]) for n in range(256))
 _ROUNDING = {"rn-sae": 0, "rd-sae": 0x20, "ru-sae": 0x40, "rz-sae": 0x60, "sae": 0}
+_INT, _SIB_INT = Struct("<Bi").pack, Struct("<BBi").pack  # ModRM, SIB, displacement
 _SIB_SCALE = {1: 0, 2: 0x40, 4: 0x80, 8: 0xC0}
 
 
@@ -37,11 +39,16 @@ def compile_recipes(forms: tuple[Form, ...], shapes: tuple[Shape, ...]) -> Recip
     Forms of one family compete, the earlier winning a draw; a later family serves what no earlier one can.
     """
     families: dict[str, list[tuple[Recipe, int]]] = {}
+    served: set[Form] = set()
     try:
         for form in forms:
             recipes = families.setdefault(form.family, [])
-            if not any(_dominates(earlier, form, shapes) for earlier in forms[: forms.index(form)]):
-                recipes.append((_recipe(form, shapes), _least_length(form, shapes)))
+            if form in served or any(_dominates(earlier, form, shapes) for earlier in forms[: forms.index(form)]):
+                continue
+            wider = next((other for other in forms if _is_wider(other, form)), None)
+            if wider is not None:
+                served.add(wider)
+            recipes.append((_recipe(form, shapes, wider), _least_length(form, shapes)))
     except _Unusual:
         return None
     groups = [recipes for recipes in families.values() if recipes]
@@ -97,6 +104,18 @@ def _dominates(a: Form, b: Form, shapes: tuple[Shape, ...]) -> bool:
     )
 
 
+def _is_wider(other: Form, form: Form) -> bool:
+    """Whether `other` differs from `form`, whose immediate is one sign-extended byte, only by having all of it."""
+    return (
+        form.family == "legacy"
+        and form.modrm >= 0
+        and form.kinds[-1:] in (("i8s16",), ("i8s32",), ("i8s64",))
+        and other is not form
+        and other.kinds[:-1] == form.kinds[:-1]
+        and (other.places, other.modrm, other.map, other.w) == (form.places, form.modrm, form.map, form.w)
+    )
+
+
 def _least_length(form: Form, shapes: tuple[Shape, ...]) -> int:
     """A lower bound of the encoding's length."""
     immediates = sum(IMMEDIATES[k][0] for k, p in zip(form.kinds, form.places, strict=False) if p == "I")
@@ -106,7 +125,7 @@ def _least_length(form: Form, shapes: tuple[Shape, ...]) -> int:
     return opcode + {"VEX": 2, "XOP": 3, "EVEX": 4}[form.family]
 
 
-def _recipe(form: Form, shapes: tuple[Shape, ...]) -> Recipe:
+def _recipe(form: Form, shapes: tuple[Shape, ...], wider: Form | None) -> Recipe:
     memory = None
     if form.allows("distinct") or form.allows("distinct-destination") or form.allows("no-rsp"):
         raise _Unusual
@@ -120,7 +139,9 @@ def _recipe(form: Form, shapes: tuple[Shape, ...]) -> Recipe:
             memory = position
         elif inner in _UNUSUAL_SHAPES or any("+" in kind for kind in form.kinds):
             raise _Unusual
-    return _FAMILIES[form.family](form, shapes, memory)
+    if form.family == "legacy":
+        return _legacy(form, shapes, memory, wider)
+    return _evex(form, shapes, memory) if form.family == "EVEX" else _vex(form, shapes, memory)
 
 
 def _positions(form: Form, *letters: str) -> list[int]:
@@ -166,45 +187,33 @@ def _tail(form: Form, shapes: tuple[Shape, ...]) -> tuple[int, Callable[[Any], b
     return -1, lambda _: form.suffix
 
 
-def address(memory: Memory, reg: int, unit: int) -> bytes | None:
+def address(memory: Any, reg: int, unit: int) -> bytes | None:
     """ModRM with `reg` (already shifted), SIB and displacement of a plain address; None if the displacement is too wide.
 
     unit: bytes that an 8-bit displacement counts in.
     """
-    base, index, displacement = memory.base, memory.index, memory.displacement
-    scale = memory.scale
-    if base is None:
-        assert index is not None
-        if index.kind == "r64" and scale < 3:  # [i*1] is [b], [i*2] is [b + i*1]
-            base, index, scale = index, (index if scale == 2 else None), 1
-        else:
-            sib = _BYTE[_SIB_SCALE[scale] | (index.number & 7) << 3 | 5]
-            try:
-                return _BYTE[reg | 4] + sib + displacement.to_bytes(4, "little", signed=True)  # type: ignore[union-attr]
-            except OverflowError:
-                return None
-    low = base.number & 7
-    if index is not None:
-        sib = _BYTE[_SIB_SCALE[scale] | (index.number & 7) << 3 | low]
-        reg |= 4
-    elif low == 4:
-        sib = b"\x24"
-        reg |= 4
-    else:
-        sib = b""
-        reg |= low
-    if displacement == 0 and low != 5:
-        return _BYTE[reg] + sib
-    if unit == 1:
-        if -128 <= displacement <= 127:  # type: ignore[operator]
-            return _BYTE[reg | 0x40] + sib + _BYTE[displacement & 255]  # type: ignore[operator]
-    else:
-        count, rest = divmod(displacement, unit)  # type: ignore[operator]
-        if not rest and -128 <= count <= 127:
-            return _BYTE[reg | 0x40] + sib + _BYTE[count & 255]
+    base, index, scale, displacement = memory.base, memory.index, memory.scale, memory.displacement
     try:
-        return _BYTE[reg | 0x80] + sib + displacement.to_bytes(4, "little", signed=True)  # type: ignore[union-attr]
-    except OverflowError:
+        if base is None:
+            if index.kind != "r64" or scale > 2:
+                return _SIB_INT(reg | 4, _SIB_SCALE[scale] | (index.number & 7) << 3 | 5, displacement)
+            base, index, scale = index, (index if scale == 2 else None), 1  # [i*1] is [b], [i*2] is [b + i*1]
+        low = base.number & 7
+        count, rest = (displacement, 0) if unit == 1 else divmod(displacement, unit)
+        if index is None and low != 4:
+            reg |= low
+            if displacement == 0 and low != 5:
+                return _BYTE[reg]
+            if rest == 0 and -128 <= count <= 127:
+                return bytes((reg | 0x40, count & 255))
+            return _INT(reg | 0x80, displacement)
+        sib = 0x24 if index is None else _SIB_SCALE[scale] | (index.number & 7) << 3 | low
+        if displacement == 0 and low != 5:
+            return bytes((reg | 4, sib))
+        if rest == 0 and -128 <= count <= 127:
+            return bytes((reg | 0x44, sib, count & 255))
+        return _SIB_INT(reg | 0x84, sib, displacement)
+    except error:  # more than 32 bits
         return None
 
 
@@ -222,10 +231,12 @@ def _heads(form: Form) -> tuple[bytes, ...]:
     return tuple(opening + rex + ESCAPES[form.map] + form.opcode for rex in rexes)
 
 
-def _legacy(form: Form, shapes: tuple[Shape, ...], memory: int | None) -> Recipe:
+def _legacy(form: Form, shapes: tuple[Shape, ...], memory: int | None, wider: Form | None) -> Recipe:
     reg_at, rm_at, opcode_at = _positions(form, "R", "M", "O")
     tail_at, tail = _tail(form, shapes)
     heads = _heads(form)
+    _, wide_tail = (-1, None) if wider is None else _tail(wider, shapes)
+    wide_heads = heads if wider is None else _heads(wider)
     memory_at = -1 if memory is None else memory
     digit = (form.modrm & 7) << 3
     suffix = form.suffix
@@ -242,8 +253,12 @@ def _legacy(form: Form, shapes: tuple[Shape, ...], memory: int | None) -> Recipe
 
     def with_memory(operands: Sequence[Any]) -> bytes | None:
         end = suffix if tail_at < 0 else tail(operands[tail_at])
+        chosen = heads
         if end is None:
-            return None
+            end = wide_tail(operands[tail_at]) if wide_tail is not None else None
+            if end is None:
+                return None
+            chosen = wide_heads
         if reg_at >= 0:
             number = operands[reg_at].number
             if number > 15:
@@ -264,13 +279,17 @@ def _legacy(form: Form, shapes: tuple[Shape, ...], memory: int | None) -> Recipe
                 bits = bits & 4 | (index.number >> 3) * (where.scale * 2 - 1)
         if byte_sized and not bits and needs_rex(operands):
             bits = 8
-        code: bytes = heads[bits] + place + end
+        code: bytes = chosen[bits] + place + end
         return code
 
     def with_registers(operands: Sequence[Any]) -> bytes | None:
         end = suffix if tail_at < 0 else tail(operands[tail_at])
+        chosen = heads
         if end is None:
-            return None
+            end = wide_tail(operands[tail_at]) if wide_tail is not None else None
+            if end is None:
+                return None
+            chosen = wide_heads
         rm = operands[rm_at].number
         if reg_at >= 0:
             number = operands[reg_at].number
@@ -282,7 +301,7 @@ def _legacy(form: Form, shapes: tuple[Shape, ...], memory: int | None) -> Recipe
             return None
         if byte_sized and not bits and needs_rex(operands):
             bits = 8
-        code: bytes = heads[bits] + _BYTE[modrm] + end
+        code: bytes = chosen[bits] + _BYTE[modrm] + end
         return code
 
     def with_opcode(operands: Sequence[Any]) -> bytes | None:
@@ -303,7 +322,7 @@ def _legacy(form: Form, shapes: tuple[Shape, ...], memory: int | None) -> Recipe
         return with_memory
     if rm_at >= 0:
         return with_registers
-    if form.modrm >= 0 or reg_at >= 0:
+    if form.modrm >= 0 or reg_at >= 0 or wider is not None:
         raise _Unusual
     return with_opcode
 
@@ -379,21 +398,20 @@ def _evex(form: Form, shapes: tuple[Shape, ...], memory: int | None) -> Recipe:
     second = form.w << 7 | 4 | PP_BITS[form.prefix]
     third = zeroing | form.length << 5
     unit = form.scale
+    memory_at = -1 if memory is None else memory
     vector_index = False
-    if memory is None:
-        if rm_at < 0:
-            raise _Unusual
-    else:
+    if memory is not None:
         shape = shapes[memory]
         inner = shape if isinstance(shape, MemoryShape) else shape[1]  # type: ignore[index]
         vector_index = bool(inner.vector)
         if inner.broadcast:
             third |= 0x10
             unit = form.broadcast_scale
+    elif rm_at < 0:
+        raise _Unusual
 
-    def encode(operands: Sequence[Any]) -> bytes | None:
-        last = third
-        first = operands[0]
+    def with_registers(operands: Sequence[Any]) -> bytes | None:
+        last, first = third, operands[0]
         if masked:
             last |= first.mask.number
             first = first.operand
@@ -401,27 +419,42 @@ def _evex(form: Form, shapes: tuple[Shape, ...], memory: int | None) -> Recipe:
             last = last & 0x9F | 0x10 | _ROUNDING[operands[-1].value]
         reg = first.number if reg_at == 0 else operands[reg_at].number if reg_at > 0 else digit
         vvvv = first.number if vvvv_at == 0 else operands[vvvv_at].number if vvvv_at > 0 else 0
-        if memory is None:
-            rm = first.number if rm_at == 0 else operands[rm_at].number
-            place = _BYTE[0xC0 | (reg & 7) << 3 | rm & 7]
-            xb = (~rm & 0x10) << 2 | (~rm & 8) << 2
-            high = vvvv
-        else:
-            where = operands[memory] if memory else first
-            found = address(where, (reg & 7) << 3, unit)
-            if found is None:
-                return None
-            place = found
-            x, b = _inverted(where)
-            high = vvvv
-            if vector_index:
-                high = where.index.number
-                x = (~high & 8) << 3
-            xb = x | b
+        rm = first.number if rm_at == 0 else operands[rm_at].number
+        code = bytes(
+            (
+                0x62,
+                (~reg & 8) << 4 | (~rm & 0x10) << 2 | (~rm & 8) << 2 | (~reg & 16) | map_,
+                second | (~vvvv & 15) << 3,
+                last | (~vvvv & 16) >> 1,
+                opcode,
+                0xC0 | (reg & 7) << 3 | rm & 7,
+            )
+        )
+        if tail_at < 0:
+            return code
+        end = tail(operands[tail_at])
+        return None if end is None else code + end
+
+    def with_memory(operands: Sequence[Any]) -> bytes | None:
+        last, first = third, operands[0]
+        if masked:
+            last |= first.mask.number
+            first = first.operand
+        reg = first.number if reg_at == 0 else operands[reg_at].number if reg_at > 0 else digit
+        vvvv = first.number if vvvv_at == 0 else operands[vvvv_at].number if vvvv_at > 0 else 0
+        where = operands[memory_at] if memory_at else first
+        place = address(where, (reg & 7) << 3, unit)
+        if place is None:
+            return None
+        x, b = _inverted(where)
+        high = vvvv
+        if vector_index:
+            high = where.index.number
+            x = (~high & 8) << 3
         head = bytes(
             (
                 0x62,
-                (~reg & 8) << 4 | xb | (~reg & 16) | map_,
+                (~reg & 8) << 4 | x | b | (~reg & 16) | map_,
                 second | (~vvvv & 15) << 3,
                 last | (~high & 16) >> 1,
                 opcode,
@@ -433,9 +466,4 @@ def _evex(form: Form, shapes: tuple[Shape, ...], memory: int | None) -> Recipe:
         end = tail(operands[tail_at])
         return None if end is None else code + end
 
-    return encode
-
-
-_FAMILIES: dict[str, Callable[[Form, tuple[Shape, ...], int | None], Recipe]] = {
-    "legacy": _legacy, "VEX": _vex, "XOP": _vex, "EVEX": _evex,
-}  # fmt: skip
+    return with_registers if memory is None else with_memory

@@ -20,6 +20,7 @@ _SIZES = {
 }  # fmt: skip
 _NAMED = frozenset(["al", "cl", "ax", "dx", "eax", "rax", "st0", "xmm0", "es", "cs", "ss", "ds", "fs", "gs"])
 _BY_NAME: dict[str, Register] = {}
+_SCALED: dict[tuple[Register, int], Memory] = {}  # as registers: one object of each
 _BY_KIND: dict[tuple[str, int], Register] = {}
 
 
@@ -72,6 +73,10 @@ class Register:
         return self.name
 
     def __add__(self, other: Register | Memory | Symbol | Symbolic | int) -> Memory:
+        if type(other) is _operands.Memory:
+            return _operands.based(self, other)
+        if type(other) is int and self.kind == "r64":
+            return _operands.Memory(self, None, 1, other)
         return _operands.address(self) + other
 
     def __radd__(self, other: Symbol | Symbolic | int) -> Memory:
@@ -81,7 +86,10 @@ class Register:
         return self + -other
 
     def __mul__(self, scale: int) -> Memory:
-        return _operands.Memory(None, self, scale)
+        known = _SCALED.get((self, scale))
+        if known is None:
+            known = _SCALED[self, scale] = _operands.Memory(None, self, scale)
+        return known
 
     __rmul__ = __mul__
 

@@ -17,6 +17,8 @@ from .assemblers import assemble, gnu_available
 from .cases import all_instructions, random_instructions
 from .oracles import DIFFERENT, REFUSED, knows, listed
 
+MILLION = 1_000_000
+
 
 def text_for(instruction: Instruction, length: int, which: str) -> str:
     """AT&T text; a numeric branch target counts from the start of the instruction.
@@ -31,10 +33,16 @@ def text_for(instruction: Instruction, length: int, which: str) -> str:
     return format_att(instruction)
 
 
-def compare(instructions: Iterable[Instruction], which: str) -> tuple[int, list[str]]:
-    """How many different lines the assembler was given, and the differences that are not listed."""
+def compare(instructions: Iterable[Instruction], which: str, seen: set[int] | None = None) -> tuple[int, list[str]]:
+    """How many different lines the assembler was given, and the differences that are not listed.
+
+    Lines whose hash is in `seen` were given before, and are left out; those of this time are added.
+    """
     known = (instruction for instruction in instructions if knows(which, instruction))
     codes = {text_for(i, len(code), which): bytes(code) for i in known for code in [i.encode()]}
+    if seen is not None:
+        codes = {line: code for line, code in codes.items() if hash(line) not in seen}
+        seen.update(map(hash, codes))
     wrong = []
     for (line, code), result in zip(codes.items(), assemble(list(codes), which), strict=True):
         if result.code is None and not listed(REFUSED[which], line):
@@ -58,8 +66,11 @@ def test_random_instructions_match(which: str, pytestconfig: pytest.Config) -> N
     if which == "gnu" and not gnu_available():
         pytest.skip("GNU as is not on PATH")
     long = pytestconfig.getoption("--long")
-    for batch in range(100 if long else 1):
+    wanted, batch = (MILLION, 20_000) if long else (3_000, 5_000)
+    compared, seen = 0, set[int]()
+    while compared < wanted:
         seed = random.SystemRandom().getrandbits(32) if long else 1
-        count, wrong = compare(random_instructions(random.Random(seed), 11_000 if long else 5_000), which)
-        print(f"batch {batch}, seed {seed}: {count} lines")
+        count, wrong = compare(random_instructions(random.Random(seed), batch), which, seen)
+        compared += count
+        print(f"seed {seed}: {count:,} lines, {compared:,} in all")
         assert not wrong, "\n".join([f"seed {seed}: {len(wrong)} differences", *wrong[:40]])

@@ -42,9 +42,10 @@ def render_condition(
             plain = _plain_comparison(opcode.removeprefix("icmp."), left, constant, sources)
             if plain is not None:
                 return plain
-    text = render(test, sources, place)
-    comparison = text.removeprefix("(uint64_t)")
-    return comparison[1:-1] if comparison != text and comparison[0] == "(" and comparison[-1] == ")" else text
+            return render(test, sources, place).removeprefix("(uint64_t)")[
+                1:-1
+            ]  # a comparison, made a number by a cast
+    return render(test, sources, place)
 
 
 def negated(condition: str) -> str:
@@ -67,7 +68,7 @@ def either(a: str, b: str) -> str:
 
 def grouped(condition: str, other: str) -> str:
     """The condition as an operand: compilers want parentheses around the other operator, and around a conditional."""
-    return f"({condition})" if other in condition or "?" in condition else condition
+    return f"({condition})" if other in condition or "?" in condition or " ^ " in condition else condition
 
 
 def _plain_comparison(predicate: str, left: JitExpr, constant: Const, sources: Mapping[str, HoleSource]) -> str | None:
@@ -94,4 +95,5 @@ def _plain_comparison(predicate: str, left: JitExpr, constant: Const, sources: M
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     if not low <= value <= high:
         return None
-    return f"{source.value} {COMPARISONS[predicate]} {literal(value, 'INT64_C' if signed else 'UINT64_C')}"
+    number = literal(value, "INT64_C" if signed else "UINT64_C")
+    return f"{source.value} {COMPARISONS[predicate]} {number.strip('()') if number.startswith('(') else number}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from llvm_passes.body import Body
-from llvm_passes.expression import Const
+from llvm_passes.expression import Const, JitExpr, operation
 from llvm_passes.instructions import global_address
 from llvm_passes.knowledge import Knowledge
 from llvm_passes.layout import Layout
@@ -35,6 +35,7 @@ def specialize(text: str, layout: Layout, knowledge: Knowledge) -> str:
         for name, expression in values.expressions.items()
         if isinstance(expression, Const)
     }
+    literals |= _decided_flag_tests(body, values, knowledge)
     own = {body.definitions[name] for name in literals}
     for index in body.users_of_any(literals):
         if index not in own:
@@ -42,6 +43,31 @@ def specialize(text: str, layout: Layout, knowledge: Knowledge) -> str:
     for index in own:
         body.delete(index)
     return body.text()
+
+
+def _decided_flag_tests(body: Body, values: JitValues, knowledge: Knowledge) -> dict[str, str]:
+    """Comparisons of a run-time bit, made a number, with a value that is neither 0 nor 1: the name of each, and its result."""
+    decided = {}
+    others = [
+        name
+        for name, expression in values.expressions.items()
+        if knowledge.excluded
+        and expression.bits > 1
+        and all(knowledge.value(_equals(expression, value)) == 0 for value in (0, 1))
+    ]
+    for index in body.users_of_any(others):
+        comparison = body.instruction(index)
+        if comparison is None or comparison.opcode not in ("icmp.eq", "icmp.ne"):
+            continue
+        for _, token in comparison.operands:
+            widening = body.definition(token[1:]) if token[0] == "%" else None
+            if widening is not None and widening.opcode == "zext" and widening.operands[0][0] == "i1":
+                decided[comparison.name] = "false" if comparison.opcode == "icmp.eq" else "true"
+    return decided
+
+
+def _equals(expression: JitExpr, value: int) -> JitExpr:
+    return operation("icmp.eq", 1, expression, Const(expression.bits, value))
 
 
 def _drop_cases(body: Body, values: JitValues, knowledge: Knowledge) -> None:

@@ -1,62 +1,103 @@
-"""What each rule and each pass buys: the hand-written traces with one thing switched off at a time."""
+"""What each rule and each pass buys: the same traces with one thing switched off at a time.
+
+Only the code generator is changed, in this process: the traces, and what they do, stay the same.
+"""
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from bench import vm as machine
-from bench.frame.report import Column, NotMeasured, Options, Report, Table
+from bench.baseline.minipy import MINIPY, vm_with
+from bench.frame.counting import counter, instructions
+from bench.frame.report import Cell, Column, NotMeasured, Options, Report, Table
+from bench.programs import minipy
+from bench.programs.jobs import SHORT, Job, names
 from bench.vm.counts import available, count
-from llvm_passes.codegen import CompileOptions
+from llvm_passes.codegen import CompileOptions, compile_functions
+from stencilgen import pipeline
+from stencilgen.config import Config, load_config
 from stencilgen.peephole import driver
-from stencilgen.pipeline import build
 
 __all__ = ["run"]
 
 Switch = Callable[[], contextlib.AbstractContextManager[Any]]
+Figures = tuple[int, int, float | None]
+"""Hot bytes, all bytes, instructions."""
+
+COUNTED = ("chaos", "sieve")
+"""The programs whose instructions are counted, each on a short run: callgrind takes its time."""
 
 
 def run(options: Options) -> Report:
-    """Bytes and instructions over all workloads, more than with everything on."""
-    workloads = [name for name in machine.NAMES if options.wants(name)][: 1 if options.quick else None]
-    names = [*(rule.name for rule in driver.RULES), *(rule.name for rule in driver.VALUE_RULES)]
-    switches: dict[str, Switch] = {
-        "all peephole rules": functools.partial(_without, frozenset(names)),
+    """Bytes and instructions, more than with everything on; by rule only when there is time."""
+    rules = [*(rule.name for rule in driver.RULES), *(rule.name for rule in driver.VALUE_RULES)]
+    coarse: dict[str, Switch] = {
+        "all peephole rules": functools.partial(_without, frozenset(rules)),
         "versions": _without_versions,
     }
-    if not options.quick:
-        switches |= {f"rule {name}": functools.partial(_without, frozenset({name})) for name in names}
-    whole = _measure(contextlib.nullcontext, workloads)
-    more: dict[str, list[float | None]] = {}
-    for name, switch in switches.items():
-        cells = zip(_measure(switch, workloads), whole, strict=True)
-        more[name] = [None if a is None or b is None else a - b for a, b in cells]
-    order = sorted(more, key=lambda name: (name.startswith("rule"), -(more[name][0] or 0)))
-    columns = (
-        Column("without"),
-        Column("hot", "bytes", "+,d"),
-        Column("all", "bytes", "+,d"),
-        Column("executed", "instructions", "+,.1f"),
-    )
-    executed = "" if whole[2] is None else f", {whole[2]:,.0f} instructions an iteration"
-    notes = (
-        f"With everything: {whole[0]:,} bytes hot, {whole[1]:,} in all{executed}; summed over {', '.join(workloads)}.",
-    )
+    fine: dict[str, Switch] = {f"rule {rule}": functools.partial(_without, frozenset({rule})) for rule in rules}
+    switches = {**coarse, **({} if options.quick else fine)}
+    workloads = [name for name in machine.NAMES if options.wants(name)][: 1 if options.quick else None]
+    programs = [name for name in names() if options.wants(name)]
+    tables = []
+    if workloads:
+        tables.append(_table("hand-written traces", switches, functools.partial(_workloads, workloads)))
+    if programs and not options.quick:
+        with tempfile.TemporaryDirectory() as folder:
+            tables.append(_table("minipy's programs", switches, functools.partial(_programs, programs, Path(folder))))
     missing = (
         NotMeasured("ablation of folding", "a hole that is not folded has no other way into the code"),
         NotMeasured("ablation of hot/cold", "the runtime has no layout in which cold code stays where it is"),
     )
-    return Report(
-        tables=(Table("What rules and passes buy", columns, tuple((name, *more[name]) for name in order), notes),),
-        not_measured=missing,
+    return Report(tables=tuple(tables), not_measured=missing)
+
+
+def _table(what: str, switches: Mapping[str, Switch], measure: Callable[[Switch], Figures]) -> Table:
+    whole = measure(contextlib.nullcontext)
+    more: dict[str, list[Cell]] = {}
+    for name, switch in switches.items():
+        cells = zip(measure(switch), whole, strict=True)
+        more[name] = [None if a is None or b is None else a - b for a, b in cells]
+    order = sorted(more, key=lambda name: (name.startswith("rule"), -_number(more[name][0])))
+    columns = (
+        Column("without"),
+        Column("hot", "bytes", "+,d"),
+        Column("all", "bytes", "+,d"),
+        Column("executed", "instructions", "+,.0f"),
     )
+    executed = "" if whole[2] is None else f", {whole[2]:,.0f} instructions"
+    notes = (f"With everything: {whole[0]:,} bytes hot, {whole[1]:,} in all{executed}.",)
+    return Table(f"What rules and passes buy: {what}", columns, tuple((name, *more[name]) for name in order), notes)
 
 
-def _measure(switch: Switch, workloads: list[str]) -> tuple[int, int, float | None]:
-    with switch():
-        library = machine.library(build(machine.configuration(), jobs=1, cache=False).header)
+def _number(cell: Cell) -> float:
+    return cell if isinstance(cell, int | float) else 0
+
+
+def _header(config: Config, switch: Switch) -> str:
+    """Generated with something switched off. What LLVM made before is not made again: rules come after it."""
+    with patch("stencilgen.pipeline.compile_functions", _compiled), switch():
+        return pipeline.build(config, jobs=1, cache=False).header
+
+
+_known: dict[tuple[Any, ...], Any] = {}
+
+
+def _compiled(module: Any, wanted: Sequence[str], options: CompileOptions, jobs: int) -> Any:
+    key = (tuple(module.functions.items()), tuple(wanted), options.version_limit)
+    if key not in _known:
+        _known[key] = compile_functions(module, wanted, options, jobs)
+    return _known[key]
+
+
+def _workloads(workloads: Sequence[str], switch: Switch) -> Figures:
+    """One iteration of each hand-written trace."""
+    library = machine.library(_header(machine.configuration(), switch))
     hot = total = 0
     executed = 0.0
     for workload in workloads:
@@ -67,6 +108,18 @@ def _measure(switch: Switch, workloads: list[str]) -> tuple[int, int, float | No
         if available():
             executed += count(library, workload, run.iterations).own
     return hot, total, executed if available() else None
+
+
+def _programs(programs: Sequence[str], folder: Path, switch: Switch) -> Figures:
+    """All traces of all programs; instructions of some."""
+    vm = vm_with(_header(load_config(MINIPY), switch))
+    traces = [trace for name in programs for trace in minipy.traces(vm, Job(name, SHORT[name]), folder)]
+    hot = sum(trace["hot_bytes"] for trace in traces)
+    counted = [Job(name, SHORT[name]) for name in COUNTED if name in programs]
+    executed = None
+    if not isinstance(counter(), NotMeasured):
+        executed = sum(instructions([vm, "--jit=on", minipy.image(job, folder)])[0] for job in counted)
+    return hot, hot + sum(trace["cold_bytes"] for trace in traces), executed
 
 
 @contextlib.contextmanager

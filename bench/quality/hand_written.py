@@ -27,13 +27,15 @@ def run(options: Options) -> Report:
     """Measure all workloads in all variants."""
     found = variants(options)
     workloads = list(found[OWN].libraries)
+    if not workloads:
+        return Report()
     differences = [text for workload in workloads for text in _differences(found, workload)]
     measured = {(w, v): found[v].measure(w) for w in workloads for v in found}
     times = {w: _times(found, w, options) for w in workloads}
     tables = (
         _traces(measured, times, workloads, found),
         _ratios(measured, times, workloads, found),
-        _bytes_per_micro_op(measured, found, workloads),
+        *((_bytes_per_micro_op(measured, found),) if "nbody" in workloads else ()),
         *((_rest(measured, workloads), _micro_ops(found, measured, workloads)) if available() else ()),
         _compile_times(found, workloads),
     )
@@ -137,11 +139,7 @@ def _ratio(own: list[float], other: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(own, other, strict=True))
 
 
-def _bytes_per_micro_op(
-    measured: Mapping[tuple[str, str], Measured], found: Mapping[str, Variant], workloads: list[str]
-) -> Table:
-    if "nbody" not in workloads:
-        return Table("Bytes per micro-op", (Column("code by"),), ())
+def _bytes_per_micro_op(measured: Mapping[tuple[str, str], Measured], found: Mapping[str, Variant]) -> Table:
     length = len(found[OWN].run("nbody").ops)
     rows: list[tuple[Cell, ...]] = [
         (name, measured["nbody", name].hot / length, measured["nbody", name].total / length)

@@ -18,6 +18,10 @@ PEERS = {"CPython 3.14's flags": "O3", "CPython 3.15's flags": "Os", "3.14's, se
 """Further ways of compiling for copy-and-patch, beside the best one."""
 
 
+QUICK = ("sieve", "spectral")
+"""Workloads of a quick run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """One trace in one variant. hot, total: bytes; counted: None without valgrind."""
@@ -52,9 +56,10 @@ def variants(options: Options) -> dict[str, Variant]:
     """All of them, for the workloads that are asked for."""
     config = machine.configuration()
     workloads = [name for name in machine.NAMES if options.wants(name)]
+    workloads = [name for name in workloads if name in QUICK] if options.quick else workloads
     own = machine.library(build(config).header)
     found = {OWN: Variant(OWN, dict.fromkeys(workloads, own))}
-    for name, flavour in {BASELINE: baseline.BEST, **PEERS}.items():
+    for name, flavour in {BASELINE: baseline.BEST, **({} if options.quick else PEERS)}.items():
         copied = baseline.build(config, baseline.FLAVOURS[flavour])
         library = machine.library(copied.header, flags=["-I", str(copied.include)])
         hot = hot_bytes(config, baseline.FLAVOURS[flavour])

@@ -15,7 +15,7 @@ from typing import Any
 from x86_64 import table
 from x86_64.errors import OperandError
 from x86_64.operands import Address, DefaultFlags, Label, Masked, Memory, MemoryShape, Operand, Rounding, Symbolic
-from x86_64.registers import Register
+from x86_64.registers import Register, k1
 from x86_64.table import Form
 
 # Prefixes that say which forms are meant; DISP8 and its like choose among a form's encodings.
@@ -264,6 +264,40 @@ def _describe(operand: Operand) -> str:
     return str(operand)
 
 
+def _without_rounding(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
+    return tuple(operand for operand in operands if not isinstance(operand, Rounding))
+
+
+def _without_mask(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
+    return tuple(operand.operand if isinstance(operand, Masked) else operand for operand in operands)
+
+
+def _without_zeroing(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
+    return tuple(replace(operand, zeroing=False) if isinstance(operand, Masked) else operand for operand in operands)
+
+
+def _with_mask(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
+    first = operands[0] if operands else None
+    return (Masked(first, k1), *operands[1:]) if isinstance(first, Register | Memory) else operands
+
+
+def _without_broadcast(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
+    return tuple(replace(o, broadcast=0, size=None) if isinstance(o, Memory) else o for o in operands)
+
+
+# What would be accepted if it were otherwise, and why it is not accepted as it is.
+_ALMOST: tuple[tuple[Callable[[tuple[Operand, ...]], tuple[Operand, ...]], str], ...] = (
+    (
+        _without_rounding,
+        "{er} and {sae} are for registers only, 512-bit vectors or scalars, where the instruction rounds",
+    ),
+    (_with_mask, "the first operand needs a mask, as in zmm0(k1)"),
+    (_without_zeroing, "what is masked out cannot be cleared here, only kept: leave out .z"),
+    (_without_mask, "no operand can be masked, or another than the first"),
+    (_without_broadcast, "the memory operand cannot be broadcast so"),
+)
+
+
 def _explain(mnemonic: str, operands: tuple[Operand, ...]) -> str:
     """What was given, and the forms nearest to it: same number of operands, most operands accepted."""
     shapes = [shape(o) for o in operands if not isinstance(o, Rounding)]
@@ -280,4 +314,8 @@ def _explain(mnemonic: str, operands: tuple[Operand, ...]) -> str:
                 f"{given}: the address of {operand.name} does not fit 32 bits; it can be a branch target, a 64-bit "
                 "immediate of mov, or rip-relative memory: use lea, compile as position-independent code"
             )
+    for change, reason in _ALMOST:
+        changed = change(operands)
+        if changed != operands and plan(mnemonic, changed).forms:
+            return f"{given}: {reason}"
     return f"{given}: no such form; the nearest are: " + "; ".join(dict.fromkeys(map(str, nearest)))

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 import x86_64
-from x86_64 import Instruction, Label, OperandError, format_intel, parse_intel
+from x86_64 import AssemblyError, Instruction, Label, OperandError, format_intel, parse_intel
 from x86_64.registers import xmm0, xmm1
 
 SCOPE = {name: getattr(x86_64, name) for name in x86_64.__all__} | {"loop": Label("loop")}
@@ -63,6 +63,52 @@ def test_results_are_bytearrays() -> None:
         5: bytearray,
         6: bytearray,
     }
+
+
+RESULTS = {
+    "ADD(eax, 5).encode()": bytearray(b"\x83\xc0\x05"),
+    "MOVAPS(xmm0, xmm1).encode_options()": [bytearray(b"\x0f(\xc1"), bytearray(b"\x0f)\xc8")],
+    "VPSLLVD(ymm0, ymm1, [rsi + 8]).encode_length_options()": {
+        6: bytearray(b"\xc4\xe2uGF\x08"),
+        7: bytearray(b"\xc4\xe2uGD&\x08"),
+        9: bytearray(b"\xc4\xe2uG\x86\x08\x00\x00\x00"),
+    },
+}
+
+
+@pytest.mark.parametrize("line", RESULTS)
+def test_results_are_those_that_peachpy_documents(line: str) -> None:
+    """In a scope that has nothing but the names which the import gives."""
+    scope: dict[str, object] = {}
+    exec("from x86_64 import *", scope)
+    assert eval(line, scope) == RESULTS[line]
+
+
+REFUSED = {
+    "ADD(eax, rbx)": "ADD eax, rbx: no such form; the nearest are: .*ADD r32/m32, r32; ADD r64/m64, r64",
+    "SHL(rax, rbx)": "the nearest are: SHL r64/m64, i8; SHL r64/m64, 1; SHL r64/m64, cl",
+    "LEA(rax, rbx)": "the nearest are: LEA r64, m",
+    "MOV([rax], 5)": "the size of the memory operand is ambiguous, 1 or 2 or 4 or 8 bytes: write for example dword",
+    "ADD(al, 256).encode()": r"256 does not fit: the widest immediate field holds -128\.\.255",
+    "MOV(ah, r8b).encode()": "ah cannot be encoded beside r8",
+    "MOV(rax, [rbx + rsp * 2])": "rsp cannot be an index register: make it the base, or use another register",
+    "VADDPS(zmm0(k0), zmm1, zmm2)": "k0 cannot be a mask: use k1 … k7",
+    "VADDPS(zmm0, zmm1, [rax], {rn_sae})": "{er} and {sae} are for registers only",
+    "VADDPS(xmm0, xmm1, xmm2, {rn_sae})": "512-bit vectors or scalars",
+    "VPGATHERDD(zmm0, [rsi + zmm2 * 4])": r"the first operand needs a mask, as in zmm0\(k1\)",
+    "VPGATHERDD(zmm0(k1), [rsi + zmm0 * 4]).encode()": "all registers must be different",
+    "VMOVAPS(zword[rax](k1.z), zmm1)": "cannot be cleared here, only kept: leave out .z",
+    "MOVAPS(xmm0(k1), xmm1)": "no operand can be masked",
+    "VMOVAPS(zmm0, dword.to16[rax])": "the memory operand cannot be broadcast so",
+    "MOVAPS(xmm16, xmm1).encode()": "xmm16 can be used only by AVX-512 forms",
+    "ADD(rax, 3.5)": "3.5 is not an operand",
+}
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_what_cannot_be_is_refused_with_the_reason(line: str) -> None:
+    with pytest.raises(AssemblyError, match=REFUSED[line]):
+        eval(line, SCOPE)
 
 
 # --- what PeachPy gets wrong

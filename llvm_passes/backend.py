@@ -122,6 +122,16 @@ def simplify(text: str, names: Collection[str]) -> llvm.ModuleRef:
     return module
 
 
+def inline(text: str) -> str:
+    """The module's text with the functions inlined that say `alwaysinline`, and a name for every value and block."""
+    module = parse(text)
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_always_inliner_pass()
+    passes.add_instruction_namer_pass()
+    passes.run(module, _pass_builder())
+    return str(module)
+
+
 def _scalar_tuning() -> llvm.PipelineTuningOptions:
     tuning = llvm.create_pipeline_tuning_options(speed_level=2)
     tuning.loop_unrolling = tuning.loop_vectorization = tuning.slp_vectorization = False

@@ -23,7 +23,6 @@ from llvm_passes.expression import JitExpr
 from llvm_passes.fold import FoldOptions
 from llvm_passes.module import Module, split_module
 from llvm_passes.symbols import JitSymbol
-from llvm_passes.window import Stack
 
 _CHUNK_MINIMUM = 40
 """Fewer functions than this are not worth a worker of their own: loading LLVM takes as long as compiling about as
@@ -161,22 +160,24 @@ def link(modules: Iterable[str]) -> str:
     return answer
 
 
-def derive(module: Module, sequences: Iterable[tuple[str, ...]], stack: Stack, jobs: int = 1) -> tuple[Module, Derived]:
-    """The units of these sequences of stencils, and a module that defines them. Raises CodegenError, InternalError."""
-    wanted = tuple(sequences)
-    count = max(1, min(jobs, -(-len(wanted) // _SEQUENCES_MINIMUM)))
-    chunks = [chunk for chunk in (wanted[number::count] for number in range(count)) if chunk]
+def derive(module: Module, request: DeriveRequest, jobs: int = 1) -> tuple[Module, Derived]:
+    """What is asked for, of functions of `module` (the request's text is not used), and a module that defines it.
+
+    Raises CodegenError, InternalError.
+    """
+    count = max(1, min(jobs, -(-len(request.sequences) // _SEQUENCES_MINIMUM)))
+    chunks = [chunk for chunk in (request.sequences[number::count] for number in range(count)) if chunk]
     with ThreadPoolExecutor(max_workers=count) as pool:
-        results = list(pool.map(lambda chunk: _derive_chunk(module, chunk, stack), chunks))
+        results = list(pool.map(lambda chunk: _derive_chunk(module, replace(request, sequences=chunk)), chunks))
     variants = tuple(variant for result in results for variant in result.variants)
     reasons = {parts: reason for result in results for parts, reason in result.reasons.items()}
     text = link(result.ir for result in results) if results else ""
     return split_module(text), Derived(text, variants, reasons)
 
 
-def _derive_chunk(module: Module, sequences: tuple[tuple[str, ...], ...], stack: Stack) -> Derived:
-    names = dict.fromkeys(name for parts in sequences for name in parts) or list(module.functions)[:1]
-    answer = _ask_worker(DeriveRequest(module.extract(names), sequences, stack))
+def _derive_chunk(module: Module, request: DeriveRequest) -> Derived:
+    names = dict.fromkeys(name for parts in request.sequences for name in parts) or list(module.functions)[:1]
+    answer = _ask_worker(replace(request, text=module.extract(names)))
     if isinstance(answer, Failure):
         if answer.internal:
             raise InternalError("", answer.message)

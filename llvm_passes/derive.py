@@ -10,13 +10,14 @@ that the window disappears. It runs in a worker process, as all that calls LLVM.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from llvm_passes.fold import function_spans
+from llvm_passes.fuse import fused
 from llvm_passes.layout import Layout
 from llvm_passes.module import split_module
-from llvm_passes.text import NAME, closing
+from llvm_passes.text import NAME, closing, unquote
 from llvm_passes.window import MemoryForm, Stack, parameters, usage_of, variant
 
 __all__ = ["TRANSITION", "DeriveRequest", "Derived", "Variant", "derive", "variant_name"]
@@ -48,11 +49,16 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class DeriveRequest:
-    """A module's text with what is to be derived from it."""
+    """A module's text with what is to be derived from it.
+
+    stack: without one there are only sequences of several stencils, as they are; only: the (kin, kout) that are wanted of a
+    sequence, all if it is not in it.
+    """
 
     text: str
     sequences: tuple[tuple[str, ...], ...]
-    stack: Stack
+    stack: Stack | None
+    only: Mapping[tuple[str, ...], frozenset[tuple[int, int]]] = field(default_factory=dict)
 
 
 def variant_name(parts: tuple[str, ...], kin: int, kout: int) -> str:
@@ -64,7 +70,7 @@ def derive(request: DeriveRequest) -> Derived:
     """All units of the request. Raises backend.LlvmError."""
     from llvm_passes import backend
 
-    text = backend.name_values(request.text)
+    text = _with_fused(backend.name_values(request.text), request.sequences)
     functions = {name: text[start:end] for start, end, name in function_spans(text)}
     layout = Layout({match[1]: match[0] for match in re.finditer(rf"^%({NAME}) = type .*$", text, re.M)})
     attributes = {match[1]: match[2].strip() for match in re.finditer(r"^attributes (#\d+) = \{(.*)\}$", text, re.M)}
@@ -72,9 +78,11 @@ def derive(request: DeriveRequest) -> Derived:
     texts: list[str] = []
     reasons: dict[tuple[str, ...], str] = {}
     for parts in request.sequences:
-        source = functions[parts[0]] if parts else _empty(next(iter(functions.values())))
+        source = functions[_base(parts)] if parts else _empty(next(iter(functions.values())))
         try:
             for unit, function in _variants(parts, source, request.stack, layout):
+                if (unit.kin, unit.kout) not in request.only.get(parts, {(unit.kin, unit.kout)}):
+                    continue
                 variants.append(unit)
                 texts.append(_own_attributes(function, attributes))
         except MemoryForm as error:
@@ -85,13 +93,44 @@ def derive(request: DeriveRequest) -> Derived:
     return Derived(ir, tuple(variants), reasons)
 
 
-def _variants(parts: tuple[str, ...], source: str, stack: Stack, layout: Layout) -> Iterator[tuple[Variant, str]]:
+def _base(parts: tuple[str, ...]) -> str:
+    """The function that does all parts: a stencil, or one that is made of several."""
+    return parts[0] if len(parts) == 1 else f"sg_fused.{'.'.join(parts)}"
+
+
+def _with_fused(text: str, sequences: Iterable[tuple[str, ...]]) -> str:
+    """The module's text with a function for each sequence of several stencils."""
+    from llvm_passes import backend
+
+    longer = [parts for parts in sequences if len(parts) > 1]
+    if not longer:
+        return text
+    functions = {name: text[start:end] for start, end, name in function_spans(text)}
+    lines = re.finditer(rf"^declare [^\n]*?@({NAME})\([^\n]*$", text, re.M)
+    declarations = {unquote(match[1]): match[0] for match in lines}
+    added: dict[str, None] = {}
+    for parts in longer:
+        for piece in re.split(r"\n(?=define )", fused(_base(parts), parts, functions, declarations)):
+            lines_of_piece = piece.split("\n")
+            while lines_of_piece and lines_of_piece[0].startswith("declare "):
+                added.setdefault(lines_of_piece.pop(0))
+            added.setdefault("\n".join(lines_of_piece))
+    return backend.inline("\n".join([text, *added, ""]))
+
+
+def _variants(
+    parts: tuple[str, ...], source: str, stack: Stack | None, layout: Layout
+) -> Iterator[tuple[Variant, str]]:
+    if stack is None:
+        name = variant_name(parts, 0, 0)
+        yield Variant(name, parts, 0, 0), re.sub(rf"@{NAME}\(", f"@{name}(", source, count=1)
+        return
     usage = usage_of(source, stack, layout)
     for kin in range(stack.registers + 1):
         for kout in usage.outs(kin, stack.registers):
             if not parts and kout >= kin:
                 continue  # nothing to do
-            if parts and kin == kout == 0:
+            if len(parts) == 1 and kin == kout == 0:
                 continue  # the stencil itself
             name = variant_name(parts, kin, kout)
             yield Variant(name, parts, kin, kout), variant(usage, stack, name, kin, kout)

@@ -25,7 +25,6 @@ import llvm_passes
 from llvm_passes.codegen import CodegenError, CompileOptions, compile_functions
 from llvm_passes.fold import FoldOptions
 from llvm_passes.module import Module, UnreadableModule, split_module
-from llvm_passes.window import Stack
 from stencilgen.cache import Cache
 from stencilgen.config import Config
 from stencilgen.emit.constants import merged, pool
@@ -47,8 +46,7 @@ from stencilgen.toolchain.clang import (
 from stencilgen.toolchain.cpu import Cpu, CpuName
 from stencilgen.toolchain.header import examine_header
 from stencilgen.unit import Unit, unit_of
-from stencilgen.units.derivation import derive_units, stack_of
-from stencilgen.units.selection import VariantSet, select_units
+from stencilgen.units.building import Superstencils, Workshop, build_selection
 from stencilgen.version import RUNTIME_ABI, VERSION
 from stencilgen.workers import map_in_processes
 
@@ -88,12 +86,14 @@ def build(
     only: Collection[str] | None = None,
     cache: bool = True,
     directory: Path | None = None,
+    superstencils: Superstencils | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Build:
     """Build all stencils of a configuration, or `only` some of them (then the header holds just these).
 
     jobs: processes to spread the work over (default: one a core). directory: where the cache is kept (default:
-    `build_directory`). UserError for every mistake in the stencils, the configuration or the set-up.
+    `build_directory`). superstencils: which units of several micro-ops to add. UserError for every mistake in the stencils,
+    the configuration or the set-up.
     """
     if target not in TARGETS:
         raise UserError(f"there is no target '{target}'", remedy=f"use {' or '.join(TARGETS)}")
@@ -108,17 +108,14 @@ def build(
         facts, stencils = lowest.facts, lowest.stencils
         for level in levels[1:]:
             _require_alike(config, level, lowest)
-        stack = stack_of(config, facts)
-        variant_keys = variants_keys(config, lowest.keys) if stack else {}
-        if stack:
-            build_variants(config, lowest.module, facts, stack, variant_keys, store, jobs, progress)
+        compile_more = partial(_compile_more, config, jobs, progress)
+        shop = Workshop(config, lowest.module, facts, lowest.keys, store, jobs, compile_more)
+        selection, unit_keys = build_selection(shop, stencils, superstencils)
         keys = [key for level in levels for key in level.keys.values()]
-        store.save([*keys, *variant_keys.values()] if only is None else None)
+        store.save([*keys, *unit_keys] if only is None else None)
         _warn_of_limits(config, stencils)
         structures = layouts(facts.structures, visible.result(), config.directory)
 
-    variants = [store[key] for key in variant_keys.values()]
-    selection = select_units(config, stencils, variants, stack.registers) if stack else None
     chosen = selection.units if selection else ()
     higher = _without_twins(levels)
     by_level = {level.cpu.name: built for level, built in zip(levels, (stencils, *higher), strict=True)}
@@ -178,10 +175,9 @@ def fingerprint(config: Config) -> str:
 
 
 def _fingerprint(config: Config, levels: Sequence["Sources"]) -> str:
-    parts: list[str] = []
+    parts = [config.stack.model_dump_json()] if config.stack else []
     for level in levels:
-        keys = variants_keys(config, level.keys) if config.stack else level.keys
-        parts += [*keys, *keys.values()]
+        parts += [*level.keys, *level.keys.values()]
         parts += (f"{parameter.type} {parameter.name}" for parameter in level.facts.state)
         parts += (f"{s.name} {s.size} {s.members}" for s in level.facts.structures)
     return _digest(*parts)
@@ -369,33 +365,10 @@ def stencil_keys(config: Config, cpu: Cpu, module: Module, facts: Facts) -> dict
     return {name: _digest(common, module.fingerprint(name)) for name in facts.stencils}
 
 
-def variants_keys(config: Config, keys: Mapping[str, str]) -> dict[str, str]:
-    """For each stencil, and for "" (the transitions), the key of its variants."""
-    stack = config.stack.model_dump_json() if config.stack else ""
-    return {name: _digest("variants", stack, key) for name, key in {**keys, "": _digest(*keys.values())}.items()}
-
-
-def build_variants(
-    config: Config,
-    module: Module,
-    facts: Facts,
-    stack: Stack,
-    keys: Mapping[str, str],
-    store: Cache,
-    jobs: int,
-    progress: Progress,
-) -> None:
-    """Put the variants of all stencils, and the transitions, into the cache: a `VariantSet` under each key."""
-    missing = [name for name, key in keys.items() if key not in store]
-    if not missing:
-        return
-    derivation = derive_units(config, module, facts, stack, missing, jobs)
-    units = [derived.unit for derived in derivation.units]
-    built = {unit.name: unit for unit in compile_units(config, derivation.module, units, jobs, progress)}
-    for name in missing:
-        parts = (name,) if name else ()
-        found = tuple((d.variant, built[d.unit.name]) for d in derivation.units if d.variant.parts == parts)
-        store[keys[name]] = VariantSet(parts, found, derivation.reasons.get(name, ""))
+def _compile_more(
+    config: Config, jobs: int, progress: Progress, module: Module, units: Sequence[Unit]
+) -> Iterable[BuiltStencil]:
+    return compile_units(config, module, units, jobs, progress)
 
 
 def compile_units(

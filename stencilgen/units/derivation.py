@@ -4,15 +4,17 @@ The functions come from `llvm_passes.derive`; here they get what a unit needs be
 they come from, the registers that are live at their end, and what their holes stand for.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llvm_passes.checks import MAXIMUM_INTEGERS
 from llvm_passes.codegen import derive
-from llvm_passes.derive import Variant
+from llvm_passes.derive import DeriveRequest, Variant
+from llvm_passes.fuse import exit_label, part_hole
 from llvm_passes.module import Module
 from llvm_passes.window import Stack
-from stencilgen.config import Config
+from stencilgen.config import Config, Hole
 from stencilgen.errors import UserError
 from stencilgen.facts import Facts
 from stencilgen.unit import Unit
@@ -30,11 +32,11 @@ class DerivedUnit:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """module: defines the units' functions; reasons: why a stencil has no variants, by its name."""
+    """module: defines the units' functions; reasons: why a sequence of stencils has no variants."""
 
     module: Module
     units: tuple[DerivedUnit, ...]
-    reasons: Mapping[str, str]
+    reasons: Mapping[tuple[str, ...], str]
 
 
 def stack_of(config: Config, facts: Facts) -> Stack | None:
@@ -68,13 +70,18 @@ def stack_of(config: Config, facts: Facts) -> Stack | None:
 
 
 def derive_units(
-    config: Config, module: Module, facts: Facts, stack: Stack, names: Sequence[str], jobs: int
+    config: Config,
+    module: Module,
+    facts: Facts,
+    stack: Stack | None,
+    sequences: Sequence[tuple[str, ...]],
+    jobs: int,
+    only: Mapping[tuple[str, ...], frozenset[tuple[int, int]]] | None = None,
 ) -> Derivation:
-    """The variants of these stencils, and for the name "" the transitions."""
-    sequences = [(name,) if name else () for name in names]
-    derived_module, derived = derive(module, sequences, stack, jobs)
+    """The variants of these sequences of stencils (of the empty one: the transitions); `only`: which are wanted of a sequence."""
+    derived_module, derived = derive(module, DeriveRequest("", tuple(sequences), stack, only or {}), jobs)
     units = tuple(DerivedUnit(variant, _unit(config, facts, variant)) for variant in derived.variants)
-    return Derivation(derived_module, units, {"".join(parts): reason for parts, reason in derived.reasons.items()})
+    return Derivation(derived_module, units, derived.reasons)
 
 
 def _unit(config: Config, facts: Facts, variant: Variant) -> Unit:
@@ -84,4 +91,20 @@ def _unit(config: Config, facts: Facts, variant: Variant) -> Unit:
     else:
         file, line = "", 0
     state = "".join(parameter.kind for parameter in facts.state)
-    return Unit(variant.name, file, line, "i" * variant.kout + state, config.holes)
+    return Unit(variant.name, file, line, "i" * variant.kout + state, _holes(config, len(variant.parts)))
+
+
+def _holes(config: Config, parts: int) -> dict[str, Hole]:
+    """What the holes of a unit of so many micro-ops stand for: those of part j are read from the j-th instruction.
+
+    The exits of all parts but the last are labels: while the unit is emitted, `as->index` is the position of its last micro-op,
+    and the labels of its inner positions are the exits' stubs (`sg_begin_unit` of the runtime).
+    """
+    holes = dict(config.holes)
+    for part in range(1, parts):
+        for name, hole in config.holes.items():
+            value = re.sub(r"\binstruction\b", f"(instruction + {part})", hole.value)
+            holes[part_hole(name, part)] = hole.model_copy(update={"value": value})
+    for part in range(parts - 1):
+        holes[exit_label(part)] = Hole(value=f"as->index - {parts - 2 - part}", kind="label")
+    return holes

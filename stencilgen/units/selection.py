@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llvm_passes.derive import Variant
+from llvm_passes.fuse import exit_label
 from stencilgen.config import Config
 from stencilgen.units.choice import Choices, Costed, choose
 from stencilgen.units.cost import cost_of
@@ -13,7 +14,7 @@ from stencilgen.units.table import Tables, Unit
 if TYPE_CHECKING:
     from stencilgen.finish import BuiltStencil
 
-__all__ = ["Selection", "VariantSet", "select_units"]
+__all__ = ["Selection", "VariantSet", "choices_of", "select_units", "size_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,29 @@ class Selection:
     statistics: dict[str, Any]
 
 
-def select_units(
-    config: Config, stencils: Sequence["BuiltStencil"], variants: Sequence[VariantSet], registers: int
-) -> Selection:
-    """Choose among stencils and variants."""
-    built: dict[str, BuiltStencil] = {stencil.name: stencil for stencil in stencils}
+def choices_of(stencils: Sequence["BuiltStencil"], variants: Sequence[VariantSet], registers: int) -> Choices:
+    """The choices among stencils and variants."""
     costed = [_costed(stencil, Variant(stencil.name, (stencil.name,), 0, 0)) for stencil in stencils]
-    for found in variants:
-        for variant, unit in found.units:
-            built[unit.name] = unit
-            costed.append(_costed(unit, variant))
-    choices = choose(costed, registers)
+    costed += [_costed(unit, variant) for found in variants for variant, unit in found.units]
+    return choose(costed, registers)
+
+
+def size_of(found: VariantSet) -> int:
+    """Bytes that a sequence's units emit at most, all together."""
+    return sum(unit.max_hot + unit.max_cold for _, unit in found.units)
+
+
+def select_units(
+    config: Config,
+    stencils: Sequence["BuiltStencil"],
+    variants: Sequence[VariantSet],
+    registers: int,
+    gains: Mapping[tuple[str, ...], int],
+) -> Selection:
+    """Choose among stencils and variants. gains: what each sequence of several micro-ops saves, for the statistics."""
+    built: dict[str, BuiltStencil] = {stencil.name: stencil for stencil in stencils}
+    built |= {unit.name: unit for found in variants for _, unit in found.units}
+    choices = choices_of(stencils, variants, registers)
     stencil_names = {stencil.name for stencil in stencils}
     used = tuple(built[name] for name in built if name in choices.used and name not in stencil_names)
     labels = {
@@ -52,12 +65,20 @@ def select_units(
         for stencil in stencils
     }
     tables = Tables(
-        units=[Unit(unit.name, unit.c_source, unit.max_hot, unit.max_cold, unit.frame) for unit in used],
+        units=[Unit(unit.name, unit.c_source, _exits(unit)) for unit in used],
         choices=choices,
         labels=labels,
         sizes=_sizes(choices, built),
     )
-    return Selection(used, tables, _statistics(stencils, variants, choices, used))
+    return Selection(used, tables, _statistics(stencils, variants, choices, used, gains))
+
+
+_EXIT_STUB = 11 + 3
+"""SG_MAX_EXIT_STUB of runtime/include/stencilgen/emit.h, with its padding."""
+
+
+def _exits(unit: "BuiltStencil") -> int:
+    return sum(1 << part for part in range(8) if exit_label(part) in unit.holes)
 
 
 def _costed(built: "BuiltStencil", variant: Variant) -> Costed:
@@ -73,7 +94,7 @@ def _sizes(choices: Choices, built: Mapping[str, "BuiltStencil"]) -> dict[str, t
             hot, cold, frame = sizes.get(parts[0], (0, 0, 0))
             sizes[parts[0]] = (
                 max(hot, sum(unit.max_hot for unit in units)),
-                max(cold, sum(unit.max_cold for unit in units)),
+                max(cold, sum(unit.max_cold for unit in units) + (step.length - 1) * _EXIT_STUB),
                 max(frame, *(unit.frame for unit in units)),
             )
     return sizes
@@ -84,8 +105,9 @@ def _statistics(
     variants: Sequence[VariantSet],
     choices: Choices,
     used: Sequence["BuiltStencil"],
+    gains: Mapping[tuple[str, ...], int],
 ) -> dict[str, Any]:
-    """What stack caching made of each stencil."""
+    """What stack caching made of each stencil, and which superstencils there are."""
     kept: dict[str, list[str]] = {}
     for unit in used:
         kept.setdefault(unit.name.rsplit("__", 1)[0], []).append(unit.name.rsplit("__", 1)[1])
@@ -94,11 +116,12 @@ def _statistics(
         if found.reason
         else {"variants": len(found.units), "kept": sorted(kept.get(found.parts[0], []))}
         for found in variants
-        if found.parts
+        if len(found.parts) == 1
     }
     return {
         "registers": choices.states - 1,
         "stencils": rows,
+        "superstencils": {" ".join(parts): {"saved_cost": gain} for parts, gain in gains.items()},
         "total": {
             "memory_form": sum(bool(found.reason) for found in variants),
             "variants": sum(len(found.units) for found in variants),

@@ -17,9 +17,8 @@ class Unit:
 
     name: str
     c_source: str
-    max_hot: int
-    max_cold: int
-    frame: int
+    exits: int
+    """Bit i: its micro-op i, which is not the last one, has side exits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +43,24 @@ def render_tables(
     """
     order = [*names, *(unit.name for unit in tables.units)]
     numbers = {name: number for number, name in enumerate(order, start=1)} | {"": 0}
-    steps: dict[tuple[int, int, int, int], int] = {}
+    exits = {unit.name: unit.exits for unit in tables.units}
+    steps: dict[tuple[int, ...], int] = {}
     states = tables.choices.states
 
     def number(step: Step | None) -> int:
         if step is None:
             return 0
-        key = (numbers[step.before], numbers[step.unit], numbers[step.after], step.length)
+        key = (numbers[step.before], numbers[step.unit], numbers[step.after], step.length, exits.get(step.unit, 0))
         return steps.setdefault(key, len(steps))
 
     costs, chosen = [], []
-    for name in names:
-        matrix = tables.choices.matrices[name,]
-        costs.append(_row(opcode(name), [_cost(step) for row in matrix for step in row]))
-        chosen.append(_row(opcode(name), [str(number(step)) for row in matrix for step in row]))
+    longer = _longer([parts for parts in tables.choices.matrices if len(parts) > 1])
+    rows_of: dict[tuple[str, ...], str] = {(name,): opcode(name) for name in names}
+    rows_of |= {node.parts: f"{_ROWS} + {node.row - 1}" for node in longer if node.row}
+    for parts, index in rows_of.items():
+        matrix = tables.choices.matrices[parts]
+        costs.append(_row(index, [_cost(step) for row in matrix for step in row]))
+        chosen.append(_row(index, [str(number(step)) for row in matrix for step in row]))
     emitters = "".join(f"    emit_{name},\n" for name in order)
     rows = "".join(f"    {{{', '.join(map(str, key))}}},\n" for key in steps)
     return f"""\
@@ -67,7 +70,7 @@ static void (*const sg_units[])(sg_assembler *as, const {instruction} *instructi
     NULL,
 {emitters}}};
 
-/* A unit with the transitions around it: before, unit, after, micro-ops. */
+/* A unit with the transitions around it: before, unit, after, micro-ops, exits of its inner micro-ops. */
 static const sg_step sg_steps[] = {{
 {rows}}};
 
@@ -77,8 +80,9 @@ static const uint32_t sg_costs[][{states * states}] = {{
 static const uint16_t sg_chosen[][{states * states}] = {{
 {"".join(chosen)}}};
 
-static const sg_choices sg_unit_choices = {{
-    .states = {states}, .costs = sg_costs[0], .steps = sg_chosen[0], .instruction_size = sizeof({instruction}),
+{_longer_table(longer, opcode)}static const sg_choices sg_unit_choices = {{
+    .states = {states}, .costs = sg_costs[0], .steps = sg_chosen[0],{_LONGER if longer else ""}
+    .instruction_size = sizeof({instruction}),
 }};
 
 {_marking(tables, opcode, instruction)}
@@ -102,15 +106,72 @@ static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
         if (step->before != 0) {{
             sg_units[step->before](as, instruction);
         }}
+        if (step->length > 1) {{
+            sg_begin_unit(as, step);
+        }}
         sg_units[step->unit](as, instruction);
         if (step->after != 0) {{
             sg_units[step->after](as, instruction);
         }}
-        for (const uint32_t next = i + step->length; ++i < next;) {{
-            sg_begin_micro_op(as, i);
+        if (step->length > 1) {{
+            sg_end_unit(as, step);
         }}
+        i += step->length;
     }}
 }}
+"""
+
+
+_ROWS = "sizeof sg_ops / sizeof *sg_ops"
+_LONGER = """
+    .longer = sg_longer_units, .first = sg_first_longer, .first_count = sg_longer_count,"""
+
+
+@dataclass(slots=True)
+class _Longer:
+    """A sequence of micro-ops that has units, or begins one that has. row: 1 + its number among those that have, or 0."""
+
+    parts: tuple[str, ...]
+    row: int = 0
+    first: int = 0
+    count: int = 0
+
+
+def _longer(sequences: Sequence[tuple[str, ...]]) -> list[_Longer]:
+    """The sequences and their beginnings, by length, those of one beginning side by side."""
+    rows = {parts: row for row, parts in enumerate(sorted(sequences), start=1)}
+    beginnings = {parts[:length] for parts in sequences for length in range(2, len(parts) + 1)}
+    nodes = [_Longer(parts, rows.get(parts, 0)) for parts in sorted(beginnings, key=lambda parts: (len(parts), parts))]
+    for node in nodes:
+        following = [number for number, other in enumerate(nodes) if other.parts[:-1] == node.parts]
+        node.first, node.count = (following[0], len(following)) if following else (0, 0)
+    return nodes
+
+
+def _longer_table(nodes: Sequence[_Longer], opcode: Callable[[str], str]) -> str:
+    if not nodes:
+        return ""
+    rows = "".join(
+        f"    {{{opcode(node.parts[-1])}, {node.first}, {node.count}, {f'{_ROWS} + {node.row - 1}' if node.row else 0}}},"
+        f" /* {' '.join(node.parts)} */\n"
+        for node in nodes
+    )
+    pairs = [number for number, node in enumerate(nodes) if len(node.parts) == 2]
+    starts = {nodes[number].parts[0]: number for number in reversed(pairs)}
+    counts = {name: sum(nodes[number].parts[0] == name for number in pairs) for name in starts}
+    first = "".join(f"    [{opcode(name)}] = {number},\n" for name, number in sorted(starts.items()))
+    count = "".join(f"    [{opcode(name)}] = {number},\n" for name, number in sorted(counts.items()))
+    return f"""\
+/* Sequences of micro-ops that have units of their own, or begin one that has: the last micro-op, the first sequence that is
+ * longer by one, how many there are, the row of the tables above. */
+static const sg_longer sg_longer_units[] = {{
+{rows}}};
+/* By micro-op, the first sequence of two that it begins, and how many there are. */
+static const uint16_t sg_first_longer[{_ROWS}] = {{
+{first}}};
+static const uint16_t sg_longer_count[{_ROWS}] = {{
+{count}}};
+
 """
 
 

@@ -4,7 +4,7 @@ import random
 
 from tests.across.harness import BEST, OPS, PLAIN, RANDOM, StackVM, random_trace
 
-TRACES, RUNS, LONGEST = 2000, 6, 40
+TRACES, RUNS, LONGEST = 3000, 6, 40
 
 
 def test_random_traces_of_units_chosen_at_random(vm: StackVM) -> None:

@@ -26,7 +26,9 @@ enum {
 
 /* A unit and the transitions before and after it, as indices into the header's table of emit functions; 0: none. */
 typedef struct sg_step {
-    uint16_t before, unit, after, length;
+    uint16_t before, unit, after;
+    uint8_t length; /* in micro-ops */
+    uint8_t exits;  /* bit i: micro-op i of the unit, which is not its last one, has side exits */
 } sg_step;
 
 /* A longer sequence: what follows the sequence without its last micro-op (or, at first, its first micro-op).
@@ -69,6 +71,29 @@ static inline void sg_plan_target(sg_plan *plan, uint64_t position)
 {
     if (position <= plan->length) {
         plan->target[position] = 1;
+    }
+}
+
+/* Before a unit of several micro-ops is emitted at as->index: write the exit stubs of all but its last micro-op, and let the labels
+ * of the positions after the first one stand for them. No jump arrives at those. Emit functions of such units take it that
+ * as->index is the position of the last micro-op. */
+static inline void sg_begin_unit(sg_assembler *as, const sg_step *step)
+{
+    for (uint32_t i = 0; i + 1 < step->length; i++) {
+        if (step->exits >> i & 1) {
+            as->labels[as->index + 1] = as->cold;
+            as->cold = sg_exit_stub(as, as->cold);
+        }
+        as->index++;
+    }
+}
+
+/* After it: nothing is left for the positions after the first one. */
+static inline void sg_end_unit(sg_assembler *as, const sg_step *step)
+{
+    for (uint32_t i = 0; i + 1 < step->length; i++) {
+        as->labels[as->index - i] = as->hot;
+        as->cold_labels[as->index - i] = as->cold;
     }
 }
 

@@ -68,7 +68,7 @@ def compile_stencil(stencil: Stencil) -> CompiledStencil:
         stencil.frame,
         any(_refers_to(version, NEXT) or _falls_through(version.hot) for version in compiled),
         any(_refers_to(version, EXIT) for version in compiled),
-        tuple((version.max_hot, version.max_cold) for version in compiled.values()),
+        tuple((compiled[version].max_hot, compiled[version].max_cold) for version in versions(stencil)),
     )
 
 

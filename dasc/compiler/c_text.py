@@ -258,10 +258,12 @@ class _SectionWriter:
         """Statements that store one encoding at an offset from the cursor, and advance the cursor over it."""
         holes = {place for hole in encoding.fields for place in range(hole.offset, hole.offset + hole.size)}
         template = encoding.code[: _filled(encoding.code, holes)]
-        yield f"memcpy({self.at(offset)}, {_literal(template)}, {len(template)});"
+        if template:
+            yield f"memcpy({self.at(offset)}, {_literal(template)}, {len(template)});"
         for hole in encoding.fields:
             yield from self.store(hole, offset + hole.offset)
-        yield f"{self.section} += {offset + len(encoding.code)};"
+        if length := offset + len(encoding.code):
+            yield f"{self.section} += {length};"
 
     # ---- Stores ----
 

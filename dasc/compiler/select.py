@@ -12,6 +12,7 @@ from dasc.compiler.layout import is_label
 from dasc.compiler.pieces import Alternative, Branch, Choice, Fixed, Helper, Mark, Piece
 from dasc.compiler.ranges import Ranges, condition, declared, difference, holders, intersection, union
 from dasc.compiler.refusal import refuse
+from dasc.compiler.shorter import shorter
 from dasc.errors import CompileError
 from dasc.model import DropFrame, InstructionLine, LabelHole, LabelLine, Line, Stencil, is_identifier
 from dasc.syntax import format_line
@@ -106,10 +107,7 @@ class _Selection:
             encodings = list(self.instruction.encodings())
         except AssemblyError as error:
             raise self.error(str(error)) from None
-        match self.instruction.mnemonic, self.instruction.operands:
-            case "MOV", (Register(kind="r32" | "r64") as register, (int() | Symbolic()) as value) if self.flags_dead:
-                return [*_zeroing(register, value, encodings), *encodings]
-        return encodings
+        return [*shorter(self.instruction, encodings, self.flags_dead), *encodings]
 
     def branch(self, target: Label, encodings: Iterable[Encoding]) -> Branch:
         by_size = {encoding.fields[0].size: encoding for encoding in encodings}
@@ -184,18 +182,6 @@ def _needs_64_bits(symbolic: Symbolic) -> bool:
     """Whether some value takes a movabs."""
     narrow = union(holders(symbolic, -(1 << 31), (1 << 32) - 1, 64))
     return intersection(declared(symbolic.symbol), narrow) != declared(symbolic.symbol)
-
-
-def _zeroing(register: Register, value: int | Symbolic, moves: Sequence[Encoding]) -> tuple[Encoding, ...]:
-    """`xor r32, r32`, when the value that `moves` put into the register may be 0."""
-    small = register.resize(4)
-    code = bytes(Instruction("XOR", (small, small)).encode())
-    if isinstance(value, int):
-        return (Encoding(code),) if value == 0 else ()
-    bits = moves[0].fields[0].bits
-    if not intersection(declared(value.symbol), holders(value, 0, 0, bits)):
-        return ()
-    return (Encoding(code, (Field(len(code), 0, "immediate", value, 0, 0, bits),)),)
 
 
 def _reaches(field: Field) -> bool:

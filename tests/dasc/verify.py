@@ -6,7 +6,7 @@ operand can be compared: registers and constants with the stencil's, distances w
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import iced_x86
 from iced_x86 import Decoder, Mnemonic, OpKind
@@ -135,6 +135,10 @@ class Verifier:
                         return name in followers
                     followers.append(line.label.name)
                 return name in followers or (name == "NEXT" and in_hot)
+            case "LEA", (Register(kind="r64") as register, Memory(index=None, displacement=Symbolic() as value) as place):
+                return place.base == register and self.concrete(value, 64) == 0
+            case "SHL", (Register(kind="r64"), Symbolic(addend=0) as count):
+                return self.concrete(count, 8) == 0
         return False
 
     # ---- Comparisons ----
@@ -162,6 +166,7 @@ class Verifier:
             case "CALL" | "JMP", (Address() as address,):
                 self.compare_branch(decoded, instruction.mnemonic, address)
                 return
+        instruction = self.narrowed_test(emitted.line.instruction, instruction, decoded)
         context = f"{instruction} was emitted as {decoded}"
         assert MNEMONICS[decoded.mnemonic] == instruction.mnemonic, context
         assert decoded.has_lock_prefix == ("LOCK" in instruction.prefixes), context
@@ -170,6 +175,16 @@ class Verifier:
             assert self.matches(decoded, index, operand, bits), context
         if self.is_shortest(emitted.line):
             assert len(instruction.encode()) == decoded.len, f"{context}, but there is a shorter encoding"
+
+    def narrowed_test(self, symbolic: Instruction, concrete: Instruction, decoded: iced_x86.Instruction) -> Instruction:
+        """A test of the low byte says the same as one of all, where only the low seven bits can be set."""
+        match symbolic.mnemonic, symbolic.operands, concrete.operands:
+            case "TEST", (_, Symbolic()), ((Register() | Memory()) as tested, int() as mask) if (
+                tested.size in (4, 8) and 0 <= mask <= 127 and decoded.op1_kind == OpKind.IMMEDIATE8
+            ):
+                low = tested.resize(1) if isinstance(tested, Register) else replace(tested, size=1)
+                return Instruction("TEST", (low, mask))
+        return concrete
 
     def is_shortest(self, line: InstructionLine) -> bool:
         """Whether no encoding shorter than the one chosen may exist.

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from bench.frame import machine, markdown, plots, results, terminal
+from bench.frame import machine, markdown, plots, progress, results, terminal
 from bench.frame.compare import compare
 from bench.frame.report import Options, Report
 from bench.registry import BENCHMARKS, Benchmark
@@ -80,7 +80,11 @@ def run(console: Console, names: tuple[str, ...], options: Options) -> results.R
 
 def _measure(benchmark: Benchmark, options: Options) -> results.Measured:
     before = machine.load()
-    report = benchmark.run(options)
+    progress.tell(benchmark.name)
+    try:
+        report = benchmark.run(options)
+    finally:
+        progress.clear()
     return _measured(benchmark, options, f"{before} to {machine.load()}", report)
 
 

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from bench.frame.measure import Completed, run_process
+from bench.frame.progress import tell
 from bench.frame.report import Cell, Column, Options, Plot, Report, Series, Spread, Table, Timing
 from stencilgen.errors import UserError
 
@@ -111,6 +112,7 @@ def _measure(size: int, rounds: int, jobs: int | None) -> dict[str, list[Complet
         (project / "stencilgen.toml").write_text(CONFIGURATION)
         source = project / "stencils.c"
         for turn in range(rounds):
+            tell(f"{size} stencils, round {turn + 1} of {rounds}")
             source.write_text(stencils(size))
             shutil.rmtree(project / "build", ignore_errors=True)
             runs["from nothing"].append(_build(project, jobs))

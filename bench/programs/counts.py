@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Sequence
 
 from bench.frame.counting import counter, instructions
+from bench.frame.progress import tell
 from bench.frame.report import Cell, Column, NotMeasured, Report, Table, Timing
 from bench.programs.contenders import COPY_AND_PATCH, JIT, SWITCH, Contender
 from bench.programs.jobs import EMPTY, SHORT, Job
@@ -43,6 +44,7 @@ def measure(sampler: Sampler, programs: Sequence[str], *, quick: bool) -> Report
 
 
 def _count(sampler: Sampler, contender: Contender, job: Job) -> int:
+    tell(f"{job.program}, instructions of {contender.name}")
     count, output = instructions(contender.command(job, sampler.folder))
     sampler.check(contender, job, output)
     return count

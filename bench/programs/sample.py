@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.frame.measure import interleave
+from bench.frame.progress import tell
 from bench.frame.report import NotMeasured
 from bench.programs.contenders import Contender, Run
 from bench.programs.jobs import EMPTY, Job
@@ -52,6 +53,7 @@ class Sampler:
         Where the processor time of a whole process is taken, that of a process with an empty program is taken off, measured
         in the same round.
         """
+        tell(f"{job.program}, SIZE {job.size}, {job.repeats} times over")
         runs: dict[str, list[Run]] = {one.name: [] for one in among}
 
         def task(one: Contender) -> float:

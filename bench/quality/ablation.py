@@ -8,7 +8,6 @@ import functools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 from bench import vm as machine
@@ -18,14 +17,16 @@ from bench.frame.report import Cell, Column, NotMeasured, Options, Report, Table
 from bench.programs import minipy
 from bench.programs.jobs import SHORT, Job, names
 from bench.vm.counts import available, count
-from llvm_passes.codegen import CompileOptions, compile_functions
+from llvm_passes.codegen import CompiledFunction, CompileOptions, compile_functions
+from llvm_passes.module import Module
 from stencilgen import pipeline
 from stencilgen.config import Config, load_config
 from stencilgen.peephole import driver
 
 __all__ = ["run"]
 
-Switch = Callable[[], contextlib.AbstractContextManager[Any]]
+Switch = Callable[[Config], contextlib.AbstractContextManager[Config]]
+"""Within it the configuration that it gives is built with something switched off."""
 Figures = tuple[int, int, float | None]
 """Hot bytes, all bytes, instructions."""
 
@@ -38,7 +39,7 @@ def run(options: Options) -> Report:
     rules = [*(rule.name for rule in driver.RULES), *(rule.name for rule in driver.VALUE_RULES)]
     coarse: dict[str, Switch] = {
         "all peephole rules": functools.partial(_without, frozenset(rules)),
-        "versions": _without_versions,
+        "versions": lambda config: contextlib.nullcontext(_one_version(config)),
     }
     fine: dict[str, Switch] = {f"rule {rule}": functools.partial(_without, frozenset({rule})) for rule in rules}
     switches = {**coarse, **({} if options.quick else fine)}
@@ -81,15 +82,15 @@ def _number(cell: Cell) -> float:
 
 def _header(config: Config, switch: Switch) -> str:
     """Generated with something switched off. What LLVM made before is not made again: rules come after it."""
-    with patch("stencilgen.pipeline.compile_functions", _compiled), switch():
-        return pipeline.build(config, jobs=1, cache=False).header
+    with patch("stencilgen.pipeline.compile_functions", _compiled), switch(config) as changed:
+        return pipeline.build(changed, jobs=1, cache=False).header
 
 
-_known: dict[tuple[Any, ...], Any] = {}
+_known: dict[str, dict[str, CompiledFunction]] = {}
 
 
-def _compiled(module: Any, wanted: Sequence[str], options: CompileOptions, jobs: int) -> Any:
-    key = (tuple(module.functions.items()), tuple(wanted), options.version_limit)
+def _compiled(module: Module, wanted: Sequence[str], options: CompileOptions, jobs: int) -> dict[str, CompiledFunction]:
+    key = repr((sorted(module.functions.items()), sorted(module.attributes.items()), tuple(wanted), options))
     if key not in _known:
         _known[key] = compile_functions(module, wanted, options, jobs)
     return _known[key]
@@ -122,13 +123,13 @@ def _programs(programs: Sequence[str], folder: Path, switch: Switch) -> Figures:
     return hot, hot + sum(trace["cold_bytes"] for trace in traces), executed
 
 
+def _one_version(config: Config) -> Config:
+    return config.model_copy(update={"versions": config.versions.model_copy(update={"limit": 1})})
+
+
 @contextlib.contextmanager
-def _without(names: frozenset[str]) -> Iterator[None]:
+def _without(names: frozenset[str], config: Config) -> Iterator[Config]:
     rules = [rule for rule in driver.RULES if rule.name not in names]
     values = [rule for rule in driver.VALUE_RULES if rule.name not in names]
     with patch("stencilgen.lowering.optimize", functools.partial(driver.optimize, rules=rules, value_rules=values)):
-        yield
-
-
-def _without_versions() -> contextlib.AbstractContextManager[Any]:
-    return patch("stencilgen.pipeline.CompileOptions", functools.partial(CompileOptions, version_limit=1))
+        yield config

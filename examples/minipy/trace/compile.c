@@ -5,6 +5,8 @@
  */
 #include "jit.h"
 
+#include "references.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +64,21 @@ static Exit *new_exits(const Recording *recording)
     return exits;
 }
 
+static void take_held(Trace *trace, Recording *recorded)
+{
+    trace->held_count = recorded->held_count;
+    trace->held = must(malloc(trace->held_count * sizeof *trace->held + 1));
+    memcpy(trace->held, recorded->held, trace->held_count * sizeof *trace->held);
+    recorded->held_count = 0;
+}
+
+void let_go(Thread *thread, Object **held, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        release(thread, from_object(held[i]));
+    }
+}
+
 static uint32_t first_iteration(const Recording *recording)
 {
     const Instruction *const last = &recording->ops[recording->length - 1];
@@ -106,7 +123,7 @@ static void count_trace(Statistics *statistics, const Trace *trace)
     }
 }
 
-Trace *compile(Jit *jit, const Recording *recorded, Loop *loop, bool repeats)
+Trace *compile(Jit *jit, Recording *recorded, Loop *loop, bool repeats)
 {
     static Recording optimised, instrumented;
     const Options *const options = jit->options;
@@ -133,6 +150,7 @@ Trace *compile(Jit *jit, const Recording *recorded, Loop *loop, bool repeats)
     trace.length = recording->length;
     trace.first = first_iteration(recording);
     trace.exits = new_exits(recording);
+    take_held(&trace, recorded);
     count_trace(&jit->statistics, &trace);
     Trace *const made = must(malloc(sizeof *made));
     *made = trace;
@@ -158,6 +176,8 @@ void give_up(Jit *jit, Trace *trace)
     *entry_of(jit, trace->code) = NULL;
     sg_free(trace->code);
     trace->code = NULL;
+    let_go(jit->thread, trace->held, trace->held_count);
+    trace->held_count = 0;
     jit->statistics.given_up++;
     jit->statistics.live_bytes -= trace->hot_bytes + trace->cold_bytes;
     for (uint32_t i = 0; i < jit->trace_count; i++) {
@@ -166,5 +186,13 @@ void give_up(Jit *jit, Trace *trace)
                 jit->traces[i]->exits[exit].link = NULL;
             }
         }
+    }
+}
+
+void free_traces(Jit *jit)
+{
+    sg_jit_free(jit->jit);
+    for (uint32_t i = 0; i < jit->trace_count; i++) {
+        let_go(jit->thread, jit->traces[i]->held, jit->traces[i]->held_count);
     }
 }

@@ -35,6 +35,8 @@ struct Trace {
     uint32_t first; /* micro-ops of the first iteration */
     Loop *loop;     /* that it repeats, or NULL */
     Exit *exits;    /* of each micro-op, and of the end */
+    Object **held;  /* what it knows by their address */
+    uint32_t held_count;
     uint32_t short_runs, long_runs; /* entered and left within the first iteration, or not */
     uint32_t plain_length, hot_bytes, cold_bytes; /* without instruments */
     Tally *tally;   /* with --traces */
@@ -59,12 +61,15 @@ typedef struct Jit {
 
 /* ---- compile.c ---- */
 
-/* A trace of what was recorded; repeats: back to its head. NULL when it cannot be compiled. */
-Trace *compile(Jit *jit, const Recording *recorded, Loop *loop, bool repeats);
+/* A trace of what was recorded, which takes what that holds; repeats: back to its head. NULL when it cannot be compiled. */
+Trace *compile(Jit *jit, Recording *recorded, Loop *loop, bool repeats);
 /* The trace that was left. */
 Trace *trace_of(Jit *jit, const sg_code *code);
 /* Let an exit jump straight to another trace; false when it cannot. */
 bool link_exit(Jit *jit, Trace *from, uint32_t index, Trace *to);
+void let_go(Thread *thread, Object **held, uint32_t count);
+/* At the program's end. */
+void free_traces(Jit *jit);
 /* Free the code; exits that led there become side exits. */
 void give_up(Jit *jit, Trace *trace);
 

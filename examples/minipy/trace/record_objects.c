@@ -46,7 +46,9 @@ static bool guard_class(Recorder *r, const Instruction *ip, Value value)
     if (ip->a < 0 || !is_kind(value, KIND_INSTANCE)) {
         return false;
     }
-    emit(r, OP_GUARD_CLASS, 0, ip->a, 0, ip)->pointer = ((const Instance *)value)->class;
+    Class *const class = ((const Instance *)value)->class;
+    emit(r, OP_GUARD_CLASS, 0, ip->a, 0, ip)->pointer = class;
+    hold(r, &class->object); /* and so its members */
     return true;
 }
 

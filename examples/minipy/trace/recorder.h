@@ -35,6 +35,19 @@ INLINE Instruction *emit(Recorder *r, Opcode opcode, int d, int a, int b, const 
     return op;
 }
 
+/* A micro-op compares with the address of this object, which must not become that of another. */
+INLINE void hold(Recorder *r, Object *object)
+{
+    Recording *const recording = r->recording;
+    for (uint32_t i = 0; i < recording->held_count; i++) {
+        if (recording->held[i] == object) {
+            return;
+        }
+    }
+    object->references++;
+    recording->held[recording->held_count++] = object;
+}
+
 INLINE Value value_of(const Recorder *r, const Value *slots, int16_t operand)
 {
     return operand >= 0 ? slots[operand] : r->thread->constants[~operand];
@@ -60,6 +73,9 @@ INLINE void guard_is(Recorder *r, int16_t operand, Value value, const Instructio
 {
     if (operand >= 0) {
         emit(r, OP_GUARD_IS, 0, operand, 0, ip)->operand = value;
+        if (is_object(value)) {
+            hold(r, to_object(value));
+        }
     }
 }
 

@@ -27,7 +27,7 @@ static Trace *record(Jit *jit, const Instruction **ip, Loop *root, Loop **awaite
     Thread *const thread = jit->thread;
     Recorder recorder = {.thread = thread, .root = root, .frame = thread->call, .recording = &recording, .start = *ip};
     recorder.must_stay = root != NULL && root->failures < PATIENCE;
-    recording.length = 0;
+    recording.length = recording.held_count = 0;
     const double start = seconds();
     Ending ending;
     while ((ending = record_instruction(&recorder, *ip, thread->slots)) == ENDING_NONE) {
@@ -48,6 +48,7 @@ static Trace *record(Jit *jit, const Instruction **ip, Loop *root, Loop **awaite
         trace = compile(jit, &recording, root, ending == ENDING_REPEAT);
     }
     *awaited = recorder.awaited;
+    let_go(thread, recording.held, recording.held_count); /* what no trace took */
     if (trace == NULL) {
         jit->statistics.aborted++;
     } else if (ending == ENDING_LINK) {
@@ -155,7 +156,7 @@ static int end_program(Jit *jit, const Instruction *ip)
     if (jit->options->traces != NULL) {
         write_traces(jit, jit->options->traces);
     }
-    sg_jit_free(jit->jit);
+    free_traces(jit);
     return status;
 }
 

@@ -26,6 +26,8 @@ typedef struct Recording {
     Instruction ops[MAX_OPS];
     const Instruction *origin[MAX_OPS];
     const Instruction *resume[MAX_OPS + 1]; /* the last: where the trace ends */
+    uint32_t held_count;
+    Object *held[MAX_RECORDED + MAX_PER_INSTRUCTION]; /* by a count of ours: those that it knows by their address */
 } Recording;
 
 typedef enum Ending {

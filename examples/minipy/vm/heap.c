@@ -161,10 +161,6 @@ static void free_object(Thread *thread, Object *object)
 
 void deallocate(Thread *thread, Object *object)
 {
-    if (LIKELY_(object->kind == KIND_FLOAT)) {
-        free_float(thread, (Float *)object);
-        return;
-    }
     bury(object);
     if (dead.busy) {
         return;

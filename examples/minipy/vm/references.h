@@ -33,7 +33,11 @@ INLINE void release_object(Thread *thread, Object *object)
     }
 #endif
     if (UNLIKELY_(--object->references == 0)) {
-        deallocate(thread, object);
+        if (LIKELY_(object->kind == KIND_FLOAT)) {
+            free_float(thread, (Float *)object);
+        } else {
+            deallocate(thread, object);
+        }
     }
 }
 

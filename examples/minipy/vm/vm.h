@@ -108,7 +108,7 @@ void print_traceback(const Thread *thread, const Instruction *ip);
 
 /* ---- heap.c ---- */
 Object *allocate(Kind kind, size_t size);
-COLD void deallocate(Thread *thread, Object *object);
+COLD void deallocate(Thread *thread, Object *object); /* any but a float */
 COLD Float *refill_floats(Thread *thread);
 bool check_heap(const Thread *thread);
 

@@ -155,6 +155,7 @@ struct sg_jit {
     sg_assembler as; /* its tables are used again by each compilation */
     uint64_t trace_count;
     FILE *perf_map; /* or NULL */
+    FILE *profile;  /* or NULL */
     uint32_t unwind_size;
     _Alignas(8) uint8_t unwind[SG_MAX_UNWIND]; /* an .eh_frame section */
     sg_planner *planner; /* NULL until the first trace of a VM with units */
@@ -173,6 +174,14 @@ SG_INTERNAL void sg_write_unwind(sg_jit *jit, const uint8_t *shim, size_t shim_s
 /* ---- plan.c ---- */
 
 SG_INTERNAL void sg_planner_destroy(sg_planner *planner);
+/* By position of the trace planned last: may a jump arrive there? NULL for a VM without units. */
+SG_INTERNAL const uint8_t *sg_planner_targets(const sg_planner *planner);
+
+/* ---- profile.c ---- */
+
+SG_INTERNAL bool sg_profile_open(sg_jit *jit, const char *path, sg_error *error);
+SG_INTERNAL void sg_profile_trace(sg_jit *jit, const void *trace, uint32_t length);
+SG_INTERNAL void sg_profile_close(sg_jit *jit);
 
 /* ---- perf.c ---- */
 

@@ -132,6 +132,10 @@ sg_jit *sg_jit_create(const sg_vm *vm, const sg_options *options, sg_error *erro
     jit->as.bias = (intptr_t)((uintptr_t)jit->region.executable - (uintptr_t)jit->region.writable);
     jit->as.records = jit->region.records;
     write_routines(jit);
+    if (options != NULL && options->profile != NULL && !sg_profile_open(jit, options->profile, error)) {
+        sg_jit_destroy(jit);
+        return NULL;
+    }
     if (options != NULL && options->perf_map && !name_routines(jit, error)) {
         sg_jit_destroy(jit);
         return NULL;
@@ -145,6 +149,7 @@ void sg_jit_destroy(sg_jit *jit)
         return;
     }
     sg_perf_close(jit);
+    sg_profile_close(jit);
     sg_planner_destroy(jit->planner);
     sg_literals_destroy(&jit->literals);
     sg_arena_destroy(&jit->hot);

@@ -53,6 +53,11 @@ sg_plan *sg_plan_begin(sg_assembler *as, uint32_t length)
     return &planner->plan;
 }
 
+const uint8_t *sg_planner_targets(const sg_planner *planner)
+{
+    return planner == NULL ? NULL : planner->plan.target;
+}
+
 void sg_planner_destroy(sg_planner *planner)
 {
     if (planner != NULL) {

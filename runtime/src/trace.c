@@ -233,6 +233,9 @@ sg_code *sg_compile_trace(sg_jit *jit, const void *trace, size_t length, sg_erro
         return NULL;
     }
     finish(jit, code, &room);
+    if (SG_UNLIKELY(jit->profile != NULL)) {
+        sg_profile_trace(jit, trace, count);
+    }
     if (SG_UNLIKELY(jit->perf_map != NULL)) {
         sg_perf_trace(jit, code, trace);
     }

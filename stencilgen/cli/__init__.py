@@ -26,7 +26,7 @@ from stencilgen.version import VERSION
 
 __all__ = ["main", "stencilgen"]
 
-COMMANDS = ("build", "explain", "stats", "check", "doctor", "demo", "runtime")
+COMMANDS = ("build", "explain", "stats", "check", "profile", "doctor", "demo", "runtime")
 """In the order in which a newcomer meets them; each is `stencilgen.cli.NAME.command`."""
 
 REPORT = "please report this, with the output of `stencilgen doctor`, to the developers of stencilgen"

@@ -2,12 +2,16 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stencilgen.cli.common import configured, console, examples, milliseconds, plural, progress_bar
 from stencilgen.config import Config
 from stencilgen.output import write_files
+
+if TYPE_CHECKING:
+    from stencilgen.units.building import Superstencils
 
 INTERMEDIATES = {
     "ir": ("ll", "ir", "LLVM IR as Clang made it"),
@@ -33,6 +37,7 @@ def _emit(context: click.Context, parameter: click.Parameter, value: str | None)
         "stencilgen build                            for the stencilgen.toml in this folder",
         "stencilgen build -c vm/ -o generated/       for another one, into this folder",
         "stencilgen build --emit ir,asm,dasc         with intermediates, for reading",
+        "stencilgen build --profile p.txt            with frequent sequences of micro-ops fused",
     ),
 )
 @configured()
@@ -49,16 +54,44 @@ def _emit(context: click.Context, parameter: click.Parameter, value: str | None)
     help=f"Also write each stencil's intermediates into the output folder: any of {','.join(INTERMEDIATES)}.",
 )
 @click.option("--no-cache", is_flag=True, help="Build every stencil anew.")
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Fuse sequences of micro-ops that are frequent in this profile (sg_options.profile). May be given several times.",
+)
+@click.option(
+    "--superstencils", type=click.IntRange(min=0), metavar="N", help="How many sequences to fuse.  [default: 40]"
+)
+@click.option("--size-budget", type=click.IntRange(min=0), metavar="KB", help="How much machine code they may have.")
 def command(
-    config: Config, target: str, jobs: int | None, output: Path | None, emit: tuple[str, ...], no_cache: bool
+    config: Config,
+    target: str,
+    jobs: int | None,
+    output: Path | None,
+    emit: tuple[str, ...],
+    no_cache: bool,
+    profiles: tuple[Path, ...],
+    superstencils: int | None,
+    size_budget: int | None,
 ) -> None:
     """Build all stencils: write jit_stencils.h, stencils.dasc, listing.txt and stats.json."""
+    wish = _superstencils(profiles, superstencils, size_budget)
     from stencilgen.pipeline import build, build_directory, write_build
 
     start = time.perf_counter()
     directory = output or build_directory(config, target)
     with progress_bar() as progress:
-        result = build(config, target=target, jobs=jobs, cache=not no_cache, directory=directory, progress=progress)
+        result = build(
+            config,
+            target=target,
+            jobs=jobs,
+            cache=not no_cache,
+            directory=directory,
+            superstencils=wish,
+            progress=progress,
+        )
     written = write_build(result, directory)
     for name in emit:
         ending, attribute, _ = INTERMEDIATES[name]
@@ -76,6 +109,22 @@ def command(
         out.print(f"  {_short(path)}", markup=False)
     if emit and result.stencils:
         out.print(f"  {_short(directory / 'stencils')}/ ({', '.join(emit)})", markup=False)
+
+
+_SUPERSTENCILS = 40
+"""How many are fused when the user says nothing: about where further ones save little."""
+
+
+def _superstencils(profiles: tuple[Path, ...], count: int | None, kilobytes: int | None) -> "Superstencils | None":
+    from stencilgen.units.building import Superstencils
+
+    if not profiles:
+        if count or kilobytes:
+            raise click.UsageError("--superstencils and --size-budget need a --profile of the VM's traces")
+        return None
+    if count is None and kilobytes is None:
+        count = _SUPERSTENCILS
+    return Superstencils(profiles, count, kilobytes * 1024 if kilobytes is not None else None)
 
 
 def _short(path: Path) -> Path:

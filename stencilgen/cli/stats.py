@@ -1,9 +1,11 @@
 """`stencilgen stats`: where the bytes are, biggest first, and which rule earned how many."""
 
 import json
+from typing import Any
 
 import click
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from stencilgen.cli.common import configured, console, examples, plural, progress_bar
@@ -52,6 +54,8 @@ def command(config: Config, target: str, jobs: int | None, as_json: bool) -> Non
         without = row["without_versions"]["max_hot_bytes"] if versions > 1 else 0
         sizes.add_row(name, *map(_number, (*numbers, versions if versions > 1 else 0, without)), row["source"])
     out.print(sizes)
+    if "units" in result.stats:
+        _print_units(out, result.stats["units"])
     if total["rules"]:
         rules = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         rules.add_column("rule")
@@ -81,3 +85,18 @@ def command(config: Config, target: str, jobs: int | None, as_json: bool) -> Non
 
 def _number(value: int) -> str:
     return f"{value:,}" if value else "·"
+
+
+def _print_units(out: Console, units: dict[str, Any]) -> None:
+    """What stack caching made of each stencil: NAME__IN_OUT finds IN entries in registers and leaves OUT there."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("stencil")
+    table.add_column("variants", justify="right")
+    table.add_column("kept, or why the stack stays in memory: the stencil ...")
+    for name, row in sorted(units["stencils"].items()):
+        if "memory_form" in row:
+            table.add_row(name, "", row["memory_form"])
+        else:
+            table.add_row(name, str(row["variants"]), " ".join(row["kept"]))
+    if units["stencils"]:
+        out.print(table)

@@ -126,6 +126,13 @@ class StackVM:
                 self.exits[name] = self.exits.get(name, 0) + count
         return None if result == 0 else f"{text.value.decode()}\n{self.show(trace)}"
 
+    def profile(self, trace: Sequence[Instruction], path: Path) -> str | None:
+        """Compile a trace in a context that appends to this profile; the error, if any."""
+        memory = (Instruction * len(trace))(*trace)
+        text = ctypes.create_string_buffer(512)
+        done = self.library.across_profile(memory, len(trace), str(path).encode(), text, len(text))
+        return None if done else text.value.decode()
+
     def show(self, trace: Sequence[Instruction]) -> str:
         return "\n".join(
             f"{number:4} {self.names[i.opcode]} oparg={i.oparg} imm={i.imm} target={i.target}"
@@ -170,6 +177,10 @@ def compile_vm(config: Config, workspace: Path, result: Build | None = None) -> 
     loaded.across_check.argtypes = [
         *(ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint32),
         *(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t),
+    ]
+    loaded.across_profile.restype = ctypes.c_bool
+    loaded.across_profile.argtypes = [
+        *(ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t),
     ]
     loaded.across_used.restype = ctypes.POINTER(ctypes.c_uint64)
     return StackVM(result, loaded, tuple(names))

@@ -122,6 +122,7 @@ typedef struct sg_options {
     const void *near; /* the region lies within 1.75 GB of this VM code; NULL: of a runtime function */
     size_t size;      /* bytes of the region, reserved but not yet used; 0: 64 MB; at most 1 GB */
     bool perf_map;    /* name each micro-op's code in /tmp/perf-PID.map for perf; makes compiling slow */
+    const char *profile; /* append a line for each trace to this file, for `stencilgen build --profile`; NULL: none */
     sg_selection selection;
     uint64_t seed;
     sg_cpu cpu; /* take code for this level at most; 0: the best that this machine has */

@@ -213,3 +213,17 @@ int64_t across_check(const Instruction *trace, uint32_t length, uint32_t selecti
     sg_jit_free(jit);
     return differences;
 }
+
+/* Compile a trace in a context that writes a profile. */
+bool across_profile(const Instruction *trace, uint32_t length, const char *path, char *text, size_t size);
+bool across_profile(const Instruction *trace, uint32_t length, const char *path, char *text, size_t size)
+{
+    sg_error error;
+    sg_jit *const jit = sg_jit_new(&(sg_options){.profile = path, .size = 1 << 20}, &error);
+    const bool done = jit != NULL && sg_compile(jit, trace, length, &error) != NULL;
+    if (!done) {
+        snprintf(text, size, "%s", error.text);
+    }
+    sg_jit_free(jit);
+    return done;
+}

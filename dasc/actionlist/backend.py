@@ -40,7 +40,7 @@ class ActionListBackend:
         piece = Actions(statement, self.names, self.x64)
         piece.add(item)
         if self.positions + max(piece.positions, _room(item)) > MOST_POSITIONS:
-            self.flush()
+            self.flush(indent)
         self.indent = indent
         self.chunk += piece.code
         self.arguments += piece.arguments
@@ -48,7 +48,8 @@ class ActionListBackend:
         if isinstance(item, Section):
             self.call()
 
-    def flush(self) -> None:
+    def flush(self, indent: str) -> None:
+        self.indent = indent
         if self.chunk:
             self.chunk.append(Action.STOP)
             self.call()

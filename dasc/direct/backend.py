@@ -33,7 +33,6 @@ class DirectBackend:
     output: Output
     names: Names = field(default_factory=Names)
     items: list[tuple[Item, Statement]] = field(default_factory=list)
-    indent: str = ""
 
     def start(self, x64: bool) -> None:
         if not x64:
@@ -47,14 +46,13 @@ class DirectBackend:
                 self.names.of_global(place.name, statement)
             elif place.kind == "extern":
                 self.names.of_extern(place.name, statement)
-        self.indent = indent
         self.items.append((item, statement))
 
-    def flush(self) -> None:
+    def flush(self, indent: str) -> None:
         if self.items:
             items, self.items = self.items, []
             for line in _Block([item for item, _ in items], self.names).lines():
-                self.output.line(self.indent + line)
+                self.output.line(indent + line)
 
     def sections(self, names: tuple[str, ...]) -> None:
         for number, name in enumerate(names):

@@ -11,11 +11,24 @@ from dataclasses import dataclass, replace
 
 from dasc.errors import DascError
 from dasc.language.machine import Code, Displacement, Immediate, Variable
-from dasc.language.operands import Imm, Mem, Operand, Place
-from dasc.language.registers import Reg
+from dasc.language.operands import Imm, Mem, Operand, Place, Round
+from dasc.language.registers import VECTORS, Reg
 from dasc.language.source import Statement
 from dasc.language.spelling import OWN_NAMES, PREFIXES, Spelled, respell
-from x86_64 import REGISTERS, AssemblyError, Form, Instruction, Label, Memory, Register, Symbol, Symbolic, mnemonics
+from x86_64 import (
+    REGISTERS,
+    AssemblyError,
+    Form,
+    Instruction,
+    Label,
+    Masked,
+    Memory,
+    Register,
+    Rounding,
+    Symbol,
+    Symbolic,
+    mnemonics,
+)
 from x86_64 import Operand as MachineOperand
 from x86_64.encoder import drafts
 from x86_64.table import canonical, forms
@@ -56,7 +69,8 @@ def assemble(statement: Statement, operands: Sequence[Operand], x64: bool) -> Co
         after = statement.text.strip().removeprefix(statement.name).strip()
         raise statement.error("a prefix is a statement of its own", f"write {statement.name}; {after}", statement.name)
     try:
-        spelled = respell(statement.name, tuple(operands), x64)
+        in_order = sorted(operands, key=lambda operand: isinstance(operand, Round))  # a rounding mode is the last one
+        spelled = respell(statement.name, tuple(in_order), x64)
     except AssemblyError as error:
         raise statement.error(str(error)) from None
     try:
@@ -172,10 +186,16 @@ class _Assembly:
 
     def stand_in(self, operand: Operand) -> MachineOperand:
         match operand:
+            case Reg(mask=mask) | Mem(mask=mask) if mask:
+                plain = replace(operand, mask="")
+                whole = self.register(plain) if isinstance(plain, Reg) else self.memory(plain)
+                return Masked(whole, Register.named(mask), operand.zeroing)
             case Reg():
                 return self.register(operand)
             case Mem():
                 return self.memory(operand)
+            case Round(name):
+                return Rounding(name)
             case Imm(int() as value):
                 return _near_zero(value)
             case Imm():
@@ -195,19 +215,22 @@ class _Assembly:
 
     def address(self, register: Reg | None) -> Register | None:
         """Of a 32-bit register the whole is used: in 64-bit code only the prefix `a32` would narrow the address."""
-        return None if register is None else self.register(replace(register, kind="r64"))
+        if register is None:
+            return None
+        return self.register(register if register.kind in VECTORS else replace(register, kind="r64"))
 
     def memory(self, operand: Mem) -> Memory:
+        segment = Register.named(operand.segment) if operand.segment else None
         if isinstance(operand.displacement, Place):
             if operand.base is not None or operand.index is not None:
                 raise AssemblyError(f"{operand.displacement} cannot be added to a register")
-            return Memory(size=operand.size, target=_TARGET)
+            return Memory(size=operand.size, target=_TARGET, segment=segment, broadcast=operand.broadcast)
         base, index = self.address(operand.base), self.address(operand.index)
         # The encoder knows better ways to write [rax*2]; DynASM has none.
         scale = 4 if base is None and index is not None else operand.scale
         known = self.displacement()
         value = _ANYTHING if known is None or known.size == 4 or isinstance(known.value, str) else known.value
-        return Memory(base, index, scale, value, operand.size)  # type: ignore[arg-type]
+        return Memory(base, index, scale, value, operand.size, segment, None, operand.broadcast)  # type: ignore[arg-type]
 
     # ---- Encodings ----
 
@@ -350,8 +373,11 @@ def _clear_rex(form: Form, code: bytearray, opcode_at: int, variables: Sequence[
 
 
 def _clear_vex(form: Form, code: bytearray, opcode_at: int, variables: Sequence[Variable]) -> _Prefix:
+    if form.family == "EVEX" and variables:
+        names = " and ".join(variable.expression for variable in variables)
+        raise AssemblyError(f"the register {names} cannot be encoded in an EVEX prefix; name the register")
     last = opcode_at - len(form.opcode)
-    length = 4 if form.family == "EVEX" else 2 if code[last - 1] == 0xC5 else 3
+    length = 2 if code[last - 1] == 0xC5 else 3
     at = last - length + 1
     bits = 0
     for variable in variables:

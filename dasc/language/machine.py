@@ -50,7 +50,7 @@ class Immediate:
     kind: str = "plain"
 
 
-_VEX_LENGTHS = {0xC5: 2, 0xC4: 3, 0x8F: 3, 0x62: 4}
+_VEX_LENGTHS = {0xC5: 2, 0xC4: 3, 0x8F: 3}
 
 
 @dataclass(frozen=True, slots=True)

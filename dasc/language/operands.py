@@ -6,6 +6,9 @@
     dword [rax+rcx*4+16], [rax+expr]    Mem
     L->field, L:RB->field, L[i].field   Mem: the type's register plus the offset that the C compiler knows
     [->name], [extern f], [&expr]       Mem, rip-relative
+    qword fs:[40], dword [rax]{1to8}    Mem, of a segment; one element for all
+    zmm1{k1}{z}, [rax]{k2}              Reg, Mem: under a mask
+    {rn-sae}, {sae}                     Round
     5, -dword*4, expr                   Imm: a number now, or a C expression's value when the code is emitted
     <1, >1, ->name, =>expr              Place
     extern f, &expr                     Place
@@ -16,12 +19,12 @@ makes sense.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dasc.language.registers import OPERAND_SIZES, Reg, register_names
 from dasc.language.source import Statement
 
-__all__ = ["Imm", "Mem", "Operand", "Parser", "Place", "Type", "number"]
+__all__ = ["Imm", "Mem", "Operand", "Parser", "Place", "Round", "Type", "number"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +56,31 @@ class Imm:
 
 @dataclass(frozen=True, slots=True)
 class Mem:
-    """size: bytes accessed, None when it is for the instruction to know. displacement: a str is a C expression."""
+    """size: bytes accessed, None when it is for the instruction to know. displacement: a str is a C expression.
+
+    segment: "fs", … of an override. broadcast: the elements that one is repeated to, 0 when it is not. mask, zeroing: as
+    registers have them.
+    """
 
     size: int | None
     base: Reg | None = None
     index: Reg | None = None
     scale: int = 1
     displacement: int | str | Place = 0
+    segment: str = ""
+    broadcast: int = 0
+    mask: str = ""
+    zeroing: bool = False
 
 
-Operand = Reg | Mem | Imm | Place
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The rounding of AVX-512, or only that no exception is raised: "rn-sae", …, "sae"."""
+
+    name: str
+
+
+Operand = Reg | Mem | Imm | Place | Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +96,9 @@ _NUMBER = re.compile(r"\s*([+-]?)(0[xX][0-9a-fA-F]+|\d+)\s*", re.ASCII)
 _FLOAT = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _SIZED = re.compile(r"(\w+)\b\s*(.+)", re.ASCII | re.DOTALL)
 _BRACKETS = re.compile(r"\[\s*(.*?)\s*\]", re.ASCII | re.DOTALL)
+_ADDRESS = re.compile(r"(?:([c-gs]s)\s*:\s*)?(\[.*\])(?:\s*\{\s*1to(\d+)\s*\})?", re.ASCII | re.DOTALL)
+_MASKED = re.compile(r"(.*\S)\s*\{\s*(k[1-7])\s*\}(\s*\{\s*z\s*\})?", re.ASCII | re.DOTALL)
+_ROUND = re.compile(r"\{\s*((?:r[nduz]-)?sae)\s*\}", re.ASCII)
 _FIRST = re.compile(r"([\w:]+)\s*(.*)", re.ASCII | re.DOTALL)
 _SCALED = re.compile(r"\*\s*([1248])\b\s*(.*)", re.ASCII | re.DOTALL)
 _SECOND = re.compile(r"\+\s*([\w:]+)\s*(.*)", re.ASCII | re.DOTALL)
@@ -114,11 +135,16 @@ class Parser:
 
     def parse(self, text: str, statement: Statement) -> Operand:
         """One operand of a statement. Raises `DascError`."""
+        if self.x64 and (rounding := _ROUND.fullmatch(text)):
+            return Round(rounding[1])
+        if self.x64 and (masked := _MASKED.fullmatch(text)):
+            return self._masked(masked, statement)
         size, rest = None, text
         if (match := _SIZED.fullmatch(text)) and self.size_of(match[1]) is not None:
             size, rest = self.size_of(match[1]), match[2]
-        if brackets := _BRACKETS.fullmatch(rest):
-            return self._memory(brackets[1], size, statement)
+        if (address := _ADDRESS.fullmatch(rest)) and (brackets := _BRACKETS.fullmatch(address[2])):
+            memory = self._memory(brackets[1], size, statement)
+            return replace(memory, segment=address[1] or "", broadcast=int(address[3] or 0))
         if size is not None and rest.startswith("*"):
             factor = number(rest[1:])
             if factor is not None:
@@ -141,6 +167,12 @@ class Parser:
             cause = f"`{rest}` is an immediate: its size is the other operand's"
             raise statement.error(cause, "leave out the size, or write memory in brackets", text)
         return Imm(self._expression(rest, statement))
+
+    def _masked(self, match: re.Match[str], statement: Statement) -> Operand:
+        operand = self.parse(match[1], statement)
+        if not isinstance(operand, Reg | Mem):
+            raise statement.error("only registers and memory can be under a mask", "", match[0])
+        return replace(operand, mask=match[2], zeroing=match[3] is not None)
 
     def parse_wide(self, text: str, statement: Statement) -> Operand:
         """The same where numbers of 64 bits can stand, by themselves or as absolute addresses."""
@@ -280,7 +312,7 @@ class Parser:
             register = self.registers.get(match[0])
             if register is not None and not register.variable:
                 if register.kind == "sreg":
-                    raise statement.error("a segment is a prefix", f"write {match[0]}; mov rax, [0x28]", match[0])
+                    raise statement.error("a segment is a prefix", f"write {match[0]}:[address]", match[0])
                 cause = f"the register `{match[0]}` cannot be part of the expression `{text}`"
                 raise statement.error(cause, "an address is written [base+index*scale+expression]", match[0])
         return text

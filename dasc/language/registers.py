@@ -9,10 +9,13 @@ from functools import cache
 
 from x86_64 import REGISTERS
 
-__all__ = ["OPERAND_SIZES", "Reg", "register_names"]
+__all__ = ["OPERAND_SIZES", "VECTORS", "Reg", "register_names"]
 
-OPERAND_SIZES = {"byte": 1, "word": 2, "dword": 4, "fword": 6, "qword": 8, "tword": 10, "oword": 16, "yword": 32}
+OPERAND_SIZES = {
+    "byte": 1, "word": 2, "dword": 4, "fword": 6, "qword": 8, "tword": 10, "oword": 16, "yword": 32, "zword": 64
+}  # fmt: skip
 """Bytes by the names of sizes; `aword`, an address, depends on the mode."""
+VECTORS = ("xmm", "ymm", "zmm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,8 @@ class Reg:
     """A register. kind, number: as `x86_64.Register` has them.
 
     expression: in parentheses, the C expression of its number, when that is known only at emit time.
-    variable: the name needs such an expression. is_address, is_index: what it can be in an address.
+    variable: the name needs such an expression. is_address, is_index: what it can be in an address; vectors are indices of
+    gathers and scatters. mask: the AVX-512 mask register it is under; zeroing: what that leaves out becomes zero.
     """
 
     name: str
@@ -30,6 +34,8 @@ class Reg:
     is_index: bool = False
     variable: bool = False
     expression: str | None = None
+    mask: str = ""
+    zeroing: bool = False
 
     def numbered(self, expression: str) -> "Reg":
         """This register with its number."""
@@ -49,7 +55,11 @@ def register_names(x64: bool) -> dict[str, Reg]:
             continue
         address = register.kind in ("r64", "r32")
         names[register.name] = Reg(
-            register.name, register.kind, register.number, address, address and register.number != 4
+            register.name,
+            register.kind,
+            register.number,
+            address,
+            (address and register.number != 4) or register.kind in VECTORS,
         )
     own = "r64" if x64 else "r32"
     for register in REGISTERS:

@@ -59,8 +59,8 @@ class Backend(Protocol):
     def put(self, item: Item, statement: Statement, indent: str) -> None:
         """The next piece of machine code. Raises `DascError`."""
 
-    def flush(self) -> None:
-        """C code follows: write the C for all that was put."""
+    def flush(self, indent: str) -> None:
+        """C code follows: write the C for all that was put. indent: of the line of assembly that was read last."""
 
     def sections(self, names: tuple[str, ...]) -> None:
         """The sections' names, in the order in which they lie in memory."""
@@ -110,7 +110,7 @@ class Translator:
         return {*_DIRECTIVES, *_DATA, *_TABLES, *(f".{name}" for name in self.section_names), *mnemonic_names()}
 
     def flush(self) -> None:
-        self.backend.flush()
+        self.backend.flush(self.preprocessor.indent)
 
     def statement(self, statement: Statement) -> None:
         if statement.name == ".arch":
@@ -224,7 +224,7 @@ class Translator:
                 or name in statement.parameters[:index]
             ):
                 raise statement.error(f"`{name}` cannot name a section", "choose another name", name)
-        self.backend.flush()
+        self.backend.flush(self.preprocessor.indent)
         self.section_names = statement.parameters
         self.backend.sections(statement.parameters)
 

@@ -132,6 +132,17 @@ def test_what_dynasm_accepts_has_the_same_bytes(request: pytest.FixtureRequest) 
         ("movss xmm0, [rax]", "f3 0f 10 00"),
         ("xadd [rax], ecx", "0f c1 08"),
         ("insertps xmm0, xmm1, 3", "66 0f 3a 21 c1 03"),
+        ("mov rax, qword fs:[40]", "64 48 8b 04 25 28 00 00 00"),
+        ("mov gs:[r9+8], eax", "65 41 89 41 08"),
+        ("vaddps zmm1{k1}{z}, zmm2, zmm3", "62 f1 6c c9 58 cb"),
+        ("vaddps zmm1 {k2}, zmm2, dword [rax]{1to16}", "62 f1 6c 5a 58 08"),
+        ("vaddps zmm1, zmm2, zmm3, {rn-sae}", "62 f1 6c 18 58 cb"),
+        ("vcmpps k1{k2}, zmm2, zmm3, {sae}, 3", "62 f1 6c 1a c2 cb 03"),
+        ("vmovups [rax+64]{k1}, zmm2", "62 f1 7c 49 11 50 01"),
+        ("vmovups [rax+65]{k1}, zmm2", "62 f1 7c 49 11 90 41 00 00 00"),
+        ("vgatherdps xmm1, [rax+xmm2*4], xmm3", "c4 e2 61 92 0c 90"),
+        ("vgatherdps zmm1{k1}, [rax+zmm20*4+64]", "62 f2 7d 41 92 4c a0 10"),
+        ("vpgatherdd ymm1, [ymm2*8+0x100], ymm3", "c4 e2 65 90 0c d5 00 01 00 00"),
     ],
 )
 def test_what_dynasm_rejects_or_gets_wrong_works(statement: str, code: str) -> None:

@@ -3,7 +3,7 @@
 Programs are put together from lines that use every construct of the language. Runs where lupa and DynASM are found.
 """
 
-from random import Random
+from random import Random, SystemRandom
 
 import pytest
 
@@ -142,8 +142,17 @@ def program(random: Random) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("seed", range(25))
-def test_both_write_the_same_c(seed: int) -> None:
+def test_both_write_the_same_c(request: pytest.FixtureRequest) -> None:
+    """`pytest --long`: 2,000 programs from a new seed."""
+    long = request.config.getoption("--long")
+    first, count = (SystemRandom().getrandbits(32), 2000) if long else (0, 25)
+    refused = sum(_both_refuse(seed) for seed in range(first, first + count))
+    print(f"\n{count} programs from seed {first}: {count - refused} the same, {refused} wrong for both")
+    assert refused < count // 2
+
+
+def _both_refuse(seed: int) -> bool:
+    """Whether both back ends find fault with a program; else they make the same of it."""
     random = Random(seed)
     text = program(random)
     options = Options(
@@ -157,9 +166,10 @@ def test_both_write_the_same_c(seed: int) -> None:
     except DynasmError as error:
         with pytest.raises(TranslationError):  # whatever is wrong is wrong for both
             compile_text(text, "in.dasc", "actionlist", options)
-        assert "in.dasc" in str(error)
-        return
-    assert _body(compile_text(text, "in.dasc", "actionlist", options)) == _body(theirs)
+        assert "in.dasc" in str(error), seed
+        return True
+    assert _body(compile_text(text, "in.dasc", "actionlist", options)) == _body(theirs), f"seed {seed}"
+    return False
 
 
 def _body(text: str) -> list[str]:

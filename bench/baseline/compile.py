@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.baseline.flavours import Flavour
 from stencilgen.config import Config
+from stencilgen.paths import stencil_include
 from stencilgen.toolchain.clang import Clang
 
 __all__ = ["INCLUDE", "TARGET", "assemble", "compiler_flags", "functions", "parts", "run"]
@@ -24,7 +25,7 @@ def compiler_flags(config: Config, clang: Clang, flavour: Flavour, names: list[s
     return [
         *(*TARGET, "-std=gnu11", *flavour.flags),
         *(flag for directory in clang.system_headers for flag in ("-isystem", directory)),
-        *("-I", str(INCLUDE)),
+        *("-I", str(INCLUDE), "-I", str(stencil_include())),
         *(flag for directory in config.stencils.include for flag in ("-I", str(config.directory / directory))),
         *(f"-DSG_STATE_NAMES={','.join(names)}", f"-DSG_HOLES={holes}"),
         *config.stencils.flags,

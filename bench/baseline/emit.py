@@ -9,7 +9,7 @@ from stencilgen.emit.header import Emitter, extern_symbol
 
 __all__ = ["emitter", "externs_of"]
 
-_HOLE = re.compile(r"__sg_hole_(b|[iu]\d+|f\d+|p)_(\w+)")
+_HOLE = re.compile(r"__sg_address_(b|[iu]\d+|f\d+|p)_(\w+)")
 _LABEL = re.compile(r"__sg_label_(\w+)")
 _EXIT = "__sg_exit"
 _MAX_EXIT_STUB = 21

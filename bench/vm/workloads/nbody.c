@@ -14,65 +14,39 @@
 
 enum { FIRST, SECOND, K, DT, X1, Y1, Z1, V1, M1, X2, Y2, Z2, V2, M2, DX, DY, DZ, SQUARE, MAG, B1, B2 };
 
+/* [xN, yN, zN], vN, mN = list[k] */
+#define BODY(list, n)                                                                                        \
+    OP_ARG(LOAD_FAST_BORROW, list), OP_ARG(LOAD_FAST_BORROW, K), OP(GUARD_NOS_LIST), OP(LIST_GET),           \
+        OP(GUARD_TOS_LIST), OP(UNPACK_LIST_3), OP(GUARD_TOS_LIST), OP(UNPACK_LIST_3), OP_ARG(STORE_FAST, X##n), \
+        OP_ARG(STORE_FAST, Y##n), OP_ARG(STORE_FAST, Z##n), OP_ARG(STORE_FAST, V##n), OP_ARG(STORE_FAST, M##n)
+/* dx = x1 - x2 */
+#define DISTANCE(x)                                                                                 \
+    OP_ARG(LOAD_FAST_BORROW, x##1), OP(GUARD_TOS_FLOAT), OP_ARG(LOAD_FAST_BORROW, x##2), OP(GUARD_TOS_FLOAT), \
+        OP(SUB_FLOAT), OP_ARG(STORE_FAST, D##x)
+#define PRODUCT(a, b) OP_ARG(LOAD_FAST_BORROW, a), OP_ARG(LOAD_FAST_BORROW, b), OP(MUL_FLOAT)
+/* b1 = m1 * mag */
+#define IMPULSE(n)                                                                                 \
+    OP_ARG(LOAD_FAST_BORROW, M##n), OP(GUARD_TOS_FLOAT), OP_ARG(LOAD_FAST_BORROW, MAG), OP(MUL_FLOAT), \
+        OP_ARG(STORE_FAST, B##n)
+/* v[axis] -= d * b, or +=; v is on the stack already */
+#define UPDATE(axis, d, b, operator)                                                                         \
+    OP_ARG(LOAD_SMALL_INT, axis), OP(COPY_2), OP(COPY_2), OP(LIST_GET), OP(GUARD_TOS_FLOAT), PRODUCT(d, b), \
+        OP(operator), OP(SWAP_3), OP(SWAP_2), OP(LIST_SET)
+
 static const Instruction trace[] = {
     OP(CHECK_VALIDITY),
     OP(GUARD_NOT_EXHAUSTED_RANGE),
     OP(ITER_NEXT_RANGE),
     OP_ARG(STORE_FAST, K),
-    OP_ARG(LOAD_FAST_BORROW, FIRST), /* [x1, y1, z1], v1, m1 = first[k] */
-    OP_ARG(LOAD_FAST_BORROW, K),
-    OP(GUARD_NOS_LIST),
-    OP(LIST_GET),
-    OP(GUARD_TOS_LIST),
-    OP(UNPACK_LIST_3),
-    OP(GUARD_TOS_LIST),
-    OP(UNPACK_LIST_3),
-    OP_ARG(STORE_FAST, X1),
-    OP_ARG(STORE_FAST, Y1),
-    OP_ARG(STORE_FAST, Z1),
-    OP_ARG(STORE_FAST, V1),
-    OP_ARG(STORE_FAST, M1),
-    OP_ARG(LOAD_FAST_BORROW, SECOND), /* [x2, y2, z2], v2, m2 = second[k] */
-    OP_ARG(LOAD_FAST_BORROW, K),
-    OP(GUARD_NOS_LIST),
-    OP(LIST_GET),
-    OP(GUARD_TOS_LIST),
-    OP(UNPACK_LIST_3),
-    OP(GUARD_TOS_LIST),
-    OP(UNPACK_LIST_3),
-    OP_ARG(STORE_FAST, X2),
-    OP_ARG(STORE_FAST, Y2),
-    OP_ARG(STORE_FAST, Z2),
-    OP_ARG(STORE_FAST, V2),
-    OP_ARG(STORE_FAST, M2),
-    OP_ARG(LOAD_FAST_BORROW, X1), /* dx = x1 - x2 */
-    OP(GUARD_TOS_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, X2),
-    OP(GUARD_TOS_FLOAT),
-    OP(SUB_FLOAT),
-    OP_ARG(STORE_FAST, DX),
-    OP_ARG(LOAD_FAST_BORROW, Y1), /* dy = y1 - y2 */
-    OP(GUARD_TOS_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, Y2),
-    OP(GUARD_TOS_FLOAT),
-    OP(SUB_FLOAT),
-    OP_ARG(STORE_FAST, DY),
-    OP_ARG(LOAD_FAST_BORROW, Z1), /* dz = z1 - z2 */
-    OP(GUARD_TOS_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, Z2),
-    OP(GUARD_TOS_FLOAT),
-    OP(SUB_FLOAT),
-    OP_ARG(STORE_FAST, DZ),
-    OP_ARG(LOAD_FAST_BORROW, DX), /* square = dx * dx + dy * dy + dz * dz */
-    OP_ARG(LOAD_FAST_BORROW, DX),
-    OP(MUL_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, DY),
-    OP_ARG(LOAD_FAST_BORROW, DY),
-    OP(MUL_FLOAT),
+    BODY(FIRST, 1),
+    BODY(SECOND, 2),
+    DISTANCE(X),
+    DISTANCE(Y),
+    DISTANCE(Z),
+    PRODUCT(DX, DX), /* square = dx * dx + dy * dy + dz * dz */
+    PRODUCT(DY, DY),
     OP(ADD_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, DZ),
-    OP_ARG(LOAD_FAST_BORROW, DZ),
-    OP(MUL_FLOAT),
+    PRODUCT(DZ, DZ),
     OP(ADD_FLOAT),
     OP_ARG(STORE_FAST, SQUARE),
     OP_ARG(LOAD_FAST_BORROW, DT), /* mag = dt / (square * sqrt(square)) */
@@ -83,96 +57,22 @@ static const Instruction trace[] = {
     OP(MUL_FLOAT),
     OP(DIV_FLOAT),
     OP_ARG(STORE_FAST, MAG),
-    OP_ARG(LOAD_FAST_BORROW, M1), /* b1 = m1 * mag */
-    OP(GUARD_TOS_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, MAG),
-    OP(MUL_FLOAT),
-    OP_ARG(STORE_FAST, B1),
-    OP_ARG(LOAD_FAST_BORROW, M2), /* b2 = m2 * mag */
-    OP(GUARD_TOS_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, MAG),
-    OP(MUL_FLOAT),
-    OP_ARG(STORE_FAST, B2),
-    OP_ARG(LOAD_FAST_BORROW, V1), /* v1[0] -= dx * b2 */
+    IMPULSE(1),
+    IMPULSE(2),
+    OP_ARG(LOAD_FAST_BORROW, V1),
     OP(GUARD_TOS_LIST),
-    OP_ARG(LOAD_SMALL_INT, 0),
-    OP(COPY_2),
-    OP(COPY_2),
-    OP(LIST_GET),
-    OP(GUARD_TOS_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, DX),
-    OP_ARG(LOAD_FAST_BORROW, B2),
-    OP(MUL_FLOAT),
-    OP(SUB_FLOAT),
-    OP(SWAP_3),
-    OP(SWAP_2),
-    OP(LIST_SET),
-    OP_ARG(LOAD_FAST_BORROW, V1), /* v1[1] -= dy * b2 */
-    OP_ARG(LOAD_SMALL_INT, 1),
-    OP(COPY_2),
-    OP(COPY_2),
-    OP(LIST_GET),
-    OP(GUARD_TOS_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, DY),
-    OP_ARG(LOAD_FAST_BORROW, B2),
-    OP(MUL_FLOAT),
-    OP(SUB_FLOAT),
-    OP(SWAP_3),
-    OP(SWAP_2),
-    OP(LIST_SET),
-    OP_ARG(LOAD_FAST_BORROW, V1), /* v1[2] -= dz * b2 */
-    OP_ARG(LOAD_SMALL_INT, 2),
-    OP(COPY_2),
-    OP(COPY_2),
-    OP(LIST_GET),
-    OP(GUARD_TOS_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, DZ),
-    OP_ARG(LOAD_FAST_BORROW, B2),
-    OP(MUL_FLOAT),
-    OP(SUB_FLOAT),
-    OP(SWAP_3),
-    OP(SWAP_2),
-    OP(LIST_SET),
-    OP_ARG(LOAD_FAST_BORROW, V2), /* v2[0] += dx * b1 */
+    UPDATE(0, DX, B2, SUB_FLOAT),
+    OP_ARG(LOAD_FAST_BORROW, V1),
+    UPDATE(1, DY, B2, SUB_FLOAT),
+    OP_ARG(LOAD_FAST_BORROW, V1),
+    UPDATE(2, DZ, B2, SUB_FLOAT),
+    OP_ARG(LOAD_FAST_BORROW, V2),
     OP(GUARD_TOS_LIST),
-    OP_ARG(LOAD_SMALL_INT, 0),
-    OP(COPY_2),
-    OP(COPY_2),
-    OP(LIST_GET),
-    OP(GUARD_TOS_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, DX),
-    OP_ARG(LOAD_FAST_BORROW, B1),
-    OP(MUL_FLOAT),
-    OP(ADD_FLOAT),
-    OP(SWAP_3),
-    OP(SWAP_2),
-    OP(LIST_SET),
-    OP_ARG(LOAD_FAST_BORROW, V2), /* v2[1] += dy * b1 */
-    OP_ARG(LOAD_SMALL_INT, 1),
-    OP(COPY_2),
-    OP(COPY_2),
-    OP(LIST_GET),
-    OP(GUARD_TOS_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, DY),
-    OP_ARG(LOAD_FAST_BORROW, B1),
-    OP(MUL_FLOAT),
-    OP(ADD_FLOAT),
-    OP(SWAP_3),
-    OP(SWAP_2),
-    OP(LIST_SET),
-    OP_ARG(LOAD_FAST_BORROW, V2), /* v2[2] += dz * b1 */
-    OP_ARG(LOAD_SMALL_INT, 2),
-    OP(COPY_2),
-    OP(COPY_2),
-    OP(LIST_GET),
-    OP(GUARD_TOS_FLOAT),
-    OP_ARG(LOAD_FAST_BORROW, DZ),
-    OP_ARG(LOAD_FAST_BORROW, B1),
-    OP(MUL_FLOAT),
-    OP(ADD_FLOAT),
-    OP(SWAP_3),
-    OP(SWAP_2),
-    OP(LIST_SET),
+    UPDATE(0, DX, B1, ADD_FLOAT),
+    OP_ARG(LOAD_FAST_BORROW, V2),
+    UPDATE(1, DY, B1, ADD_FLOAT),
+    OP_ARG(LOAD_FAST_BORROW, V2),
+    UPDATE(2, DZ, B1, ADD_FLOAT),
     OP_TARGET(JUMP_TO_TOP, 0),
 };
 

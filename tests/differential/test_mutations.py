@@ -21,7 +21,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Build:
     return build(with_garbage(load_config(VM), tmp_path_factory.mktemp("mutations")), cache=False)
 
 
-def _undetected(machine: TestVM, names: set[str]) -> set[str]:
+def undetected(machine: TestVM, names: set[str]) -> set[str]:
     rng = random.Random(5)
 
     def detected(name: str) -> bool:
@@ -41,7 +41,7 @@ def test_a_wrong_expression_is_detected(built: Build, tmp_path: Path) -> None:
         return changed
 
     machine = compile_vm(load_config(VM), tmp_path, result=built, change=wrong)
-    undetected = _undetected(machine, with_values)
+    undetected = undetected(machine, with_values)
     print(
         f"\n{len(with_values)} stencils with a wrong value, {len(undetected)} undetected: {', '.join(sorted(undetected))}"
     )
@@ -62,7 +62,7 @@ def test_a_wrong_side_exit_is_detected(built: Build, tmp_path: Path) -> None:
         return changed
 
     machine = compile_vm(load_config(VM), tmp_path, result=built, change=wrong)
-    undetected = _undetected(machine, exiting)
+    undetected = undetected(machine, exiting)
     print(f"\n{len(exiting)} stencils with a wrong exit, {len(undetected)} undetected: {', '.join(sorted(undetected))}")
     assert len(exiting) >= 15
     assert len(undetected) <= len(exiting) // 10

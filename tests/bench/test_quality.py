@@ -1,0 +1,52 @@
+"""What the figures of `bench quality` rest on: which bytes are hot, and what an instruction is for."""
+
+import iced_x86
+import pytest
+
+from bench import baseline
+from bench import vm as machine
+from bench.baseline.split import hot_bytes
+from bench.quality.classify import classify
+
+
+@pytest.mark.parametrize(
+    ("code", "category"),
+    [
+        ("498b45f8", "operand stack: load"),  # mov rax, [r13-8]
+        ("49894508", "operand stack: store"),  # mov [r13+8], rax
+        ("4983c508", "stack pointer"),  # add r13, 8
+        ("498b442410", "locals: load"),  # mov rax, [r12+16]
+        ("4989442410", "locals: store"),  # mov [r12+16], rax
+        ("8b02", "reference counts"),  # mov eax, [rdx]
+        ("85c0", "reference counts"),  # test eax, eax
+        ("ffc8", "reference counts"),  # dec eax
+        ("7803", "reference counts"),  # js
+        ("7503", "guards"),  # jne
+        ("a803", "guards"),  # test al, 3
+        ("488b5018", "objects"),  # mov rdx, [rax+24]
+        ("48d1f8", "arithmetic and tags"),  # sar rax, 1
+        ("48c7c003000000", "constants"),  # mov rax, 3
+        ("488d0500000000", "constants"),  # lea rax, [rip]
+        ("4889c6", "register moves"),  # mov rsi, rax
+        ("50", "calls and frame"),  # push rax
+        ("4883c408", "calls and frame"),  # add rsp, 8
+        ("e800000000", "calls and frame"),  # call
+        ("eb03", "jumps"),  # jmp
+    ],
+)
+def test_every_instruction_is_for_something(code: str, category: str) -> None:
+    (instruction,) = iced_x86.Decoder(64, bytes.fromhex(code))
+    assert classify(instruction) == category
+
+
+@pytest.mark.parametrize("flavour", ["O3", baseline.BEST])
+def test_cold_calls_are_not_hot(flavour: str) -> None:
+    config, way = machine.configuration(), baseline.FLAVOURS[flavour]
+    hot, stencils = hot_bytes(config, way), baseline.build(config, way).stencils
+    sizes = {name: len(stencil.code.content) for name, stencil in stencils.items()}
+    assert hot.keys() == sizes.keys()
+    assert all(hot[name] <= sizes[name] for name in sizes)
+    without_cold_calls = [name for name in sizes if name.startswith(("GUARD", "LOAD", "SWAP", "COPY", "SET_IP"))]
+    assert all(hot[name] == sizes[name] for name in without_cold_calls)
+    with_cold_calls = ("STORE_FAST", "POP_TOP", "LIST_GET", "LIST_SET", "UNPACK_LIST_3")
+    assert all(hot[name] < sizes[name] - 10 for name in with_cold_calls)

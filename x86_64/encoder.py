@@ -15,16 +15,13 @@ from typing import NamedTuple
 
 from x86_64.errors import AssemblyError, OperandError, RangeError
 from x86_64.operands import Address, DefaultFlags, Label, Masked, Memory, Operand, Rounding, Symbolic
+from x86_64.prefixes import FAMILY_PREFIX, Mode, Slots, opening
 from x86_64.registers import Register
 from x86_64.table import Form
 
-PREFIX_BYTES = {"LOCK": 0xF0, "REP": 0xF3, "REPNE": 0xF2, "NOTRACK": 0x3E, "ADDR32": 0x67}
 LONGEST = 15  # bytes of an instruction
 _GENERAL = frozenset({"r8", "r16", "r32", "r64"})
 _VECTORS = frozenset({"xmm", "ymm", "zmm"})
-_SEGMENTS = {"es": 0x26, "cs": 0x2E, "ss": 0x36, "ds": 0x3E, "fs": 0x64, "gs": 0x65}
-PP_BITS = {0: 0, 0x66: 1, 0xF3: 2, 0xF2: 3}
-ESCAPES = {0: b"", 1: b"\x0f", 2: b"\x0f\x38", 3: b"\x0f\x3a"}
 IMMEDIATES = {  # kind: bytes in the code, bits of the operand
     "i8": (1, 8), "i16": (2, 16), "i32": (4, 32), "i64": (8, 64),
     "i8s16": (1, 16), "i8s32": (1, 32), "i8s64": (1, 64), "i32s64": (4, 64),
@@ -106,16 +103,6 @@ class Draft(NamedTuple):
         return len(self.head) + sum(part.size for part in self.tail)
 
 
-class _Mode(NamedTuple):
-    """ModRM.mod and .rm (−1: no ModRM byte), SIB, displacement, and the registers whose high bits prefixes hold."""
-
-    modrm: int
-    sib: bytes
-    displacement: Part | None
-    index_number: int
-    base_number: int
-
-
 def signed(value: int, bits: int) -> int:
     """The low `bits` bits of value as a two's complement number."""
     value &= (1 << bits) - 1
@@ -152,17 +139,17 @@ def _displacements(value: int | Symbolic, scale: int, optional: bool) -> Iterato
     yield 2, Part("displacement", 4, value, 64, *_signed_limits(4))
 
 
-def _modes(memory: Memory, scale: int, every: bool, sib: bool = False) -> Iterator[_Mode]:
+def _modes(memory: Memory, scale: int, every: bool, sib: bool = False) -> Iterator[Mode]:
     """All ways to write an address.
 
     With `every`, also the needlessly long ones (a SIB byte that says nothing); with `sib`, only ways with a SIB byte.
     """
     displacement, base, index = memory.displacement, memory.base, memory.index
     if memory.target is not None:
-        yield _Mode(5, b"", Part("relative", 4, memory.target, 64, *_signed_limits(4)), 0, 0)
+        yield Mode(5, b"", Part("relative", 4, memory.target, 64, *_signed_limits(4)), 0, 0)
         return
     if base is not None and base.kind == "rip":
-        yield _Mode(5, b"", Part("displacement", 4, displacement, 64, *_signed_limits(4)), 0, 0)
+        yield Mode(5, b"", Part("displacement", 4, displacement, 64, *_signed_limits(4)), 0, 0)
         return
     factor = memory.scale
     if base is None and index is not None and index.kind in ("r64", "r32"):
@@ -173,43 +160,23 @@ def _modes(memory: Memory, scale: int, every: bool, sib: bool = False) -> Iterat
     selector = {1: 0, 2: 0x40, 4: 0x80, 8: 0xC0}[factor] | ((index.number & 7) << 3 if index is not None else 0x20)
     high = index.number if index is not None else 0
     if base is None:
-        yield _Mode(4, bytes([selector | 5]), Part("displacement", 4, displacement, 64, *_signed_limits(4)), high, 0)
+        yield Mode(4, bytes([selector | 5]), Part("displacement", 4, displacement, 64, *_signed_limits(4)), high, 0)
         return
     low = base.number & 7
     for mod, part in _displacements(displacement, scale, low != 5):
         if index is None and low != 4 and not sib:
-            yield _Mode(mod << 6 | low, b"", part, 0, base.number)
+            yield Mode(mod << 6 | low, b"", part, 0, base.number)
         else:
-            yield _Mode(mod << 6 | 4, bytes([selector | low]), part, high, base.number)
+            yield Mode(mod << 6 | 4, bytes([selector | low]), part, high, base.number)
     if every and index is None and low != 4:
         for mod, part in _displacements(displacement, scale, low != 5):
             if part.holds():
-                yield _Mode(mod << 6 | 4, bytes([0x20 | low]), part, 0, base.number)
+                yield Mode(mod << 6 | 4, bytes([0x20 | low]), part, 0, base.number)
                 return
 
 
-@dataclass(slots=True)
-class _Slots:
-    """Operands sorted into the places of an encoding."""
-
-    reg: int  # ModRM.reg: a register or the opcode's digit
-    rm: int = 0  # ModRM.rm, when it is a register
-    vvvv: int = 0
-    in_opcode: int = 0
-    mask: int = 0
-    zeroing: int = 0
-    rounding: int = -1  # −1: none given
-    memory: Memory | None = None
-    tail: tuple[Part, ...] = ()
-    needs_rex: bool = False  # spl, bpl, sil, dil
-    high_byte: str = ""  # ah, ch, dh, bh: cannot stand beside a REX prefix
-    high: str = ""  # one of r16 … r31
-    vector_rm: bool = False  # ModRM.rm is a vector register
-    no_flags: bool = False
-
-
-def _sort(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, ...]) -> _Slots:
-    slots = _Slots(form.modrm & 7 if form.modrm >= 0 else 0, no_flags=form.no_flags or "NF" in prefixes)
+def _sort(form: Form, operands: tuple[Operand, ...], prefixes: tuple[str, ...]) -> Slots:
+    slots = Slots(form.modrm & 7 if form.modrm >= 0 else 0, no_flags=form.no_flags or "NF" in prefixes)
     tail: list[Part] = []
     is4: int | None = None  # an immediate byte that names a register in its upper half
     for position, operand in enumerate(operands):
@@ -299,106 +266,22 @@ def _check_address_size(form: Form, memory: Memory) -> None:
         raise OperandError(f"{form.mnemonic}: both addresses must have the same width")
 
 
-def _opening(form: Form, memory: Memory | None, prefixes: tuple[str, ...]) -> bytes:
-    """The prefixes that do not depend on register numbers."""
-    opening = bytearray()
-    if form.wait:
-        opening.append(0x9B)
-    narrow = False
-    if memory is not None:
-        if memory.segment is not None:
-            opening.append(_SEGMENTS[memory.segment.name])
-        narrow = any(r is not None and r.kind == "r32" for r in (memory.base, memory.index))
-        _check_address_size(form, memory)
-    if form.address32 or narrow or "ADDR32" in prefixes:
-        opening.append(0x67)
-    if form.operand16:
-        opening.append(0x66)
-    opening += bytes(PREFIX_BYTES[prefix] for prefix in prefixes if prefix in PREFIX_BYTES and prefix != "ADDR32")
-    return bytes(opening)
-
-
-def _modes_of(form: Form, slots: _Slots, every: bool) -> Iterator[_Mode]:
+def _modes_of(form: Form, slots: Slots, every: bool) -> Iterator[Mode]:
     memory = slots.memory
     if memory is None:
         rm = slots.rm
         if form.modrm < 0:
-            yield _Mode(-1, b"", None, 0, slots.in_opcode)
+            yield Mode(-1, b"", None, 0, slots.in_opcode)
         elif slots.vector_rm:  # its fifth bit stands where an index has its fourth (EVEX.X), its fourth as a base has
-            yield _Mode(0xC0 | rm & 7, b"", None, rm >> 1 & 8, rm & 15)
+            yield Mode(0xC0 | rm & 7, b"", None, rm >> 1 & 8, rm & 15)
         else:
-            yield _Mode(0xC0 | rm & 7, b"", None, 0, rm)
+            yield Mode(0xC0 | rm & 7, b"", None, 0, rm)
     elif "A" in form.places:
-        yield _Mode(-1, b"", Part("displacement", 8, memory.displacement, 64, *_signed_limits(8)), 0, 0)
+        yield Mode(-1, b"", Part("displacement", 8, memory.displacement, 64, *_signed_limits(8)), 0, 0)
     else:
         scale = form.broadcast_scale if memory.broadcast else form.scale
         yield from _modes(memory, scale, every, "sibmem" in form.kinds)
 
-
-def _rex(form: Form, slots: _Slots, mode: _Mode, _: bool = False) -> bytes:
-    """Mandatory prefix, REX or REX2, and the opcode's escape bytes of a legacy form."""
-    numbers = slots.reg, mode.index_number, mode.base_number
-    rex = form.w << 3 | _bits(numbers, 3)
-    code = bytes([form.prefix]) if form.prefix else b""
-    extended = bool(slots.high) or form.rex2
-    if rex or slots.needs_rex or extended:
-        _refuse_high_byte(form, slots, "beside r8–r31, spl, bpl, sil, dil or a 64-bit operand")
-    if extended:
-        if form.map > 1 or form.allows("norex2"):
-            raise OperandError(f"{form.mnemonic}: {slots.high} cannot be encoded: the opcode takes no REX2 prefix")
-        return code + bytes([0xD5, form.map << 7 | _bits(numbers, 4) << 4 | rex])
-    if rex or slots.needs_rex:
-        code += bytes([0x40 | rex])
-    return code + ESCAPES[form.map]
-
-
-def _refuse_high_byte(form: Form, slots: _Slots, why: str) -> None:
-    if slots.high_byte:
-        raise OperandError(f"{form.mnemonic}: {slots.high_byte} cannot be encoded {why}")
-
-
-def _bits(numbers: tuple[int, int, int], bit: int) -> int:
-    """That bit of the registers in ModRM.reg, index and base, from the left."""
-    reg, index, base = numbers
-    return (reg >> bit & 1) << 2 | (index >> bit & 1) << 1 | base >> bit & 1
-
-
-def _vex(form: Form, slots: _Slots, mode: _Mode, long: bool = False) -> bytes:
-    """The two or three bytes of a VEX or XOP prefix, `long`: always three. Register bits are stored inverted."""
-    if slots.high:
-        raise OperandError(f"{form.mnemonic}: {slots.high} can be used only by APX forms")
-    r, x, b = (number >> 3 & 1 ^ 1 for number in (slots.reg, mode.index_number, mode.base_number))
-    last = (~slots.vvvv & 15) << 3 | form.length << 2 | PP_BITS[form.prefix]
-    if form.family == "VEX" and form.map == 1 and not form.w and x and b and not long:
-        return bytes([0xC5, r << 7 | last])
-    return bytes([0xC4 if form.family == "VEX" else 0x8F, r << 7 | x << 6 | b << 5 | form.map, form.w << 7 | last])
-
-
-def _evex(form: Form, slots: _Slots, mode: _Mode, _: bool = False) -> bytes:
-    """The four bytes of an EVEX prefix. Register bits are stored inverted, but the fifth one of a base is not."""
-    _refuse_high_byte(form, slots, "in a form with an EVEX prefix")
-    memory, reg, index, base = slots.memory, slots.reg, mode.index_number, mode.base_number
-    r, x, b = (number >> 3 & 1 ^ 1 for number in (reg, index, base))
-    # V' extends the vector of indices, if there is one (then nothing is in vvvv).
-    vector = memory is not None and memory.shape.vector != ""
-    v_high = (index if vector else slots.vvvv) >> 4
-    x_high = 0 if vector else index >> 4
-    length = slots.rounding if slots.rounding >= 0 else form.length
-    broadcast = slots.rounding >= 0 or form.new_destination or (memory is not None and memory.broadcast > 0)
-    vvvv, low = ~slots.vvvv & 15, (v_high ^ 1) << 3 | slots.no_flags << 2 | slots.mask
-    if form.condition >= 0:
-        vvvv, low = slots.vvvv, form.condition
-    return bytes(
-        [
-            0x62,
-            r << 7 | x << 6 | b << 5 | (reg >> 4 ^ 1) << 4 | base >> 4 << 3 | form.map,
-            form.w << 7 | vvvv << 3 | (x_high ^ 1) << 2 | PP_BITS[form.prefix],
-            slots.zeroing << 7 | length << 5 | broadcast << 4 | low,
-        ]
-    )
-
-
-_FAMILY_PREFIX = {"legacy": _rex, "VEX": _vex, "XOP": _vex, "EVEX": _evex}
 
 # `{vex3}` and its like: what of the choices they leave. (Which forms they leave, `selection.REQUESTS` says.)
 _CHOICES: dict[str, Callable[[Draft], bool]] = {
@@ -418,8 +301,10 @@ def drafts(
     """
     _check_distinct(form, operands)
     slots = _sort(form, operands, prefixes)
-    opening = _opening(form, slots.memory, prefixes)
-    family_prefix = _FAMILY_PREFIX[form.family]
+    if slots.memory is not None:
+        _check_address_size(form, slots.memory)
+    first = opening(form, slots.memory, prefixes)
+    family_prefix = FAMILY_PREFIX[form.family]
     opcode = form.opcode
     if form.in_opcode:
         opcode = opcode[:-1] + bytes([opcode[-1] + (slots.in_opcode & 7)])
@@ -428,11 +313,11 @@ def drafts(
         if mode.modrm >= 0:
             rest += bytes([mode.modrm | (slots.reg & 7) << 3]) + mode.sib
         tail = slots.tail if mode.displacement is None else (mode.displacement, *slots.tail)
-        prefix = family_prefix(form, slots, mode)
+        prefix = family_prefix(form, slots, mode, False)
         vex = len(prefix) if form.family == "VEX" else 0
-        yield Draft(opening + prefix + rest, tail, vex)
+        yield Draft(first + prefix + rest, tail, vex)
         if every and vex == 2:
-            yield Draft(opening + family_prefix(form, slots, mode, True) + rest, tail, 3)
+            yield Draft(first + family_prefix(form, slots, mode, True) + rest, tail, 3)
 
 
 def viable(

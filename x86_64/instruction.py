@@ -14,9 +14,10 @@ from typing import Any
 
 from x86_64 import table
 from x86_64.effects import Effects, effects_of
-from x86_64.encoder import PREFIX_BYTES, Draft, Encoding, drafts, finish, useful, viable
+from x86_64.encoder import Draft, Encoding, drafts, finish, useful, viable
 from x86_64.errors import OperandError
 from x86_64.operands import DefaultFlags, Masked, Memory, Operand, Rounding, Symbol, Symbolic, address, unfrozen
+from x86_64.prefixes import PREFIX_BYTES
 from x86_64.registers import Register
 from x86_64.selection import REQUESTS, Plan, plans, select, settle_size
 from x86_64.selection import shape as _shape

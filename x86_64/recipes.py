@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from struct import Struct, error
 from typing import Any, TypeAlias
 
-from x86_64.encoder import ESCAPES, IMMEDIATES, PP_BITS
+from x86_64.encoder import IMMEDIATES
 from x86_64.operands import Memory, MemoryShape
+from x86_64.prefixes import ESCAPES, PP_BITS
 from x86_64.selection import Shape
 from x86_64.table import Form
 

@@ -282,7 +282,7 @@ def _with_mask(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
 
 
 def _without_broadcast(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
-    return tuple(replace(o, broadcast=0, size=None) if isinstance(o, Memory) else o for o in operands)
+    return tuple(replace(o, broadcast=0, size=None) if isinstance(o, Memory) and o.broadcast else o for o in operands)
 
 
 # What would be accepted if it were otherwise, and why it is not accepted as it is.

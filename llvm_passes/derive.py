@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from llvm_passes.fold import function_spans
 from llvm_passes.fuse import fused
+from llvm_passes.holes import CONTINUE
 from llvm_passes.layout import Layout
 from llvm_passes.module import split_module
 from llvm_passes.text import NAME, closing, unquote
@@ -88,6 +89,8 @@ def derive(request: DeriveRequest) -> Derived:
         except MemoryForm as error:
             reasons[parts] = str(error)
     names = [unit.name for unit in variants]
+    if f"@{CONTINUE}(" not in text:  # needed by transitions, even if no stencil of this chunk goes on
+        text += f"declare dso_local preserve_nonecc i64 @{CONTINUE}(...)\n"
     module = backend.simplify("\n".join([text, *texts, ""]), names)
     ir = _CERTAIN.sub(_more_certain, split_module(str(module)).extract(names))
     return Derived(ir, tuple(variants), reasons)
@@ -157,7 +160,7 @@ def _empty(stencil: str) -> str:
     before = re.sub(rf"@{NAME}$", f"@{TRANSITION}", header[:start])
     return (
         f"{before}({named}){header[end + 1 :]}\nentry:\n"
-        f"  %sg.result = musttail call preserve_nonecc i64 @__sg_continue({named})\n  ret i64 %sg.result\n}}"
+        f"  %sg.result = musttail call preserve_nonecc i64 @{CONTINUE}({named})\n  ret i64 %sg.result\n}}"
     )
 
 

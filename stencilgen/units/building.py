@@ -109,5 +109,5 @@ def _build(shop: Workshop, stack: Stack | None, wanted: States) -> tuple[list[Va
 def _key(shop: Workshop, parts: tuple[str, ...], states: frozenset[tuple[int, int]]) -> str:
     stack = shop.config.stack.model_dump_json() if shop.config.stack else ""
     made_from = [shop.keys[name] for name in parts] or list(shop.keys.values())[:1]
-    text = "\0".join(["units", stack, str(sorted(states)), *made_from])
+    text = "\0".join(["units", stack, str(parts), str(sorted(states)), *made_from])
     return hashlib.sha256(text.encode()).hexdigest()[:32]

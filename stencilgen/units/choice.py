@@ -2,14 +2,22 @@
 
 A step is a unit with the transitions that it needs around it: entries spilled before, entries spilled after. (There are no
 transitions that fill registers: a unit that needs an entry loads it itself.) So the matrix of a micro-op's costs is closed
-under transitions, the planner need not know them, and a unit that no entry of any matrix names is never emitted: it is
-dropped from the header.
+under transitions, the planner need not know them. A unit that no entry of any matrix names is never emitted, and one that others
+replace at little cost is not worth its place: both are left out of the header.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from stencilgen.units.cost import INSTRUCTION
+
 __all__ = ["Choices", "Costed", "Step", "choose"]
+
+
+TOLERANCE = 2 * INSTRUCTION
+"""What the library's size is worth. On the traces of bench/vm (39 micro-ops, three registers): of 340 units 216 are left, and the
+traces cost 0.1 % more. At 0 it would be 302, at 3 * INSTRUCTION 192 and 0.6 %.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +59,56 @@ class Choices:
         return frozenset(name for step in steps for name in (step.before, step.unit, step.after) if name)
 
 
-def choose(units: Sequence[Costed], registers: int) -> Choices:
-    """The choices among these units. Those without parts are the transitions; every micro-op has a unit (0, 0), its stencil."""
+def choose(units: Sequence[Costed], registers: int, tolerance: int = TOLERANCE) -> Choices:
+    """The choices among these units. Those without parts are the transitions; every micro-op has a unit (0, 0), its stencil.
+
+    A unit is dropped when steps with others cost at most `tolerance` more wherever it would be chosen.
+    """
     transitions = {(unit.kin, unit.kout): unit for unit in units if not unit.parts}
-    states = range(registers + 1)
     by_parts: dict[tuple[str, ...], list[Costed]] = {}
     for unit in units:
         if unit.parts:
             by_parts.setdefault(unit.parts, []).append(unit)
+    matrices = {
+        parts: _matrix(transitions, _pruned(transitions, found, registers + 1, tolerance), registers + 1)
+        for parts, found in by_parts.items()
+    }
+    return Choices(registers + 1, matrices)
 
-    def best(parts: tuple[str, ...], kin: int, kout: int) -> Step | None:
-        ways = [_step(transitions, unit, kin, kout) for unit in by_parts[parts]]
+
+def _pruned(
+    transitions: Mapping[tuple[int, int], Costed], units: Sequence[Costed], states: int, tolerance: int
+) -> list[Costed]:
+    """The units of one sequence without those that others replace at little cost; the dearest to lose stay."""
+    left = list(units)
+    best = _matrix(transitions, left, states)
+
+    def loss(unit: Costed) -> int:
+        """By how much some step gets dearer without it, compared with all units at hand; -1: nothing changes."""
+        without = _matrix(transitions, [other for other in left if other is not unit], states)
+        pairs = [
+            (old, new) for row, other in zip(best, without, strict=True) for old, new in zip(row, other, strict=True)
+        ]
+        if any(old and not new for old, new in pairs):
+            return 1 << 30
+        return max((new.cost - old.cost for old, new in pairs if old and new), default=0)
+
+    for unit in sorted(units, key=lambda unit: (loss(unit), unit.name)):
+        if (len(unit.parts) > 1 or unit.kin or unit.kout) and loss(unit) <= tolerance:
+            left.remove(unit)
+    return left
+
+
+def _matrix(
+    transitions: Mapping[tuple[int, int], Costed], units: Sequence[Costed], states: int
+) -> tuple[tuple[Step | None, ...], ...]:
+    """[before][after] the cheapest step; of equal ones, one with fewer units of its own."""
+
+    def best(kin: int, kout: int) -> Step | None:
+        ways = [_step(transitions, unit, kin, kout) for unit in units]
         return min((way for way in ways if way), key=lambda way: (way.cost, way.before, way.unit), default=None)
 
-    matrices = {parts: tuple(tuple(best(parts, kin, kout) for kout in states) for kin in states) for parts in by_parts}
-    return Choices(registers + 1, matrices)
+    return tuple(tuple(best(kin, kout) for kout in range(states)) for kin in range(states))
 
 
 def _step(transitions: Mapping[tuple[int, int], Costed], unit: Costed, kin: int, kout: int) -> Step | None:

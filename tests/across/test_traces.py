@@ -47,3 +47,10 @@ def test_every_order_of_two_micro_ops(vm: StackVM) -> None:
             ]
             failure = vm.check(trace, 12, RANDOM, plan=rng.getrandbits(30), seed=rng.getrandbits(30), runs=4)
             assert failure is None, failure
+
+
+def test_transitions_are_units(vm: StackVM) -> None:
+    """They spill the deepest of the entries in registers; there is one for each two numbers of entries."""
+    transitions = {name for name in vm.emitted if name.startswith("sg_transition")}
+    assert {"sg_transition__1_0", "sg_transition__2_0", "sg_transition__3_0"} <= transitions
+    assert all(int(name[-3]) > int(name[-1]) for name in transitions)

@@ -1,6 +1,7 @@
 """Calls, of functions, methods, classes and built-ins; print, and f-strings, which are calls of str()."""
 
 import ast
+import re
 
 from frontend.errors import CompileError
 from frontend.function import Function, Label
@@ -8,6 +9,10 @@ from frontend.opcodes import BUILTINS, MATH
 from frontend.operands import Operands
 
 EMPTY_CALLS = {"int": "0", "float": "0.0", "str": "''", "bool": "False", "list": "[]", "tuple": "()"}
+
+
+FORMAT = re.compile(r"(?:[ -~]?[<>^=])?[-+ ]?(?!0\d*,)\d{0,3},?(\.\d{1,3}[efgs%]|[defgsxX%]?)")
+"""What vm/template.c knows."""
 
 
 class Calls(Operands):
@@ -143,16 +148,21 @@ class Calls(Operands):
         f.emit("MOVE", d=d, a=f.program.constant(""))
         for part in node.values:
             with f.temporaries():
-                match part:
-                    case ast.Constant():
-                        piece = self.constant(part)
-                    case ast.FormattedValue(format_spec=None, conversion=conversion):
-                        name = "repr" if conversion == ord("r") else "str"
-                        value = self.expression(part.value)
-                        piece = self.result(None, "BUILTIN", value, self.empty(), BUILTINS[name][0])
-                    case _:
-                        raise CompileError(
-                            node, "minipy's f-strings have no formats", "leave out what follows the colon"
-                        )
+                piece = self.formatted_value(part) if isinstance(part, ast.FormattedValue) else self.expression(part)
                 f.emit("ADD", d=d, a=d, b=piece)
         return d
+
+    def formatted_value(self, part: ast.FormattedValue) -> int:
+        """{value!conversion:format}"""
+        piece = self.expression(part.value)
+        if part.conversion in (ord("r"), ord("a")):
+            piece = self.result(None, "BUILTIN", piece, self.empty(), BUILTINS["repr"][0])
+        elif part.conversion == ord("s") or part.format_spec is None:
+            piece = self.result(None, "BUILTIN", piece, self.empty(), BUILTINS["str"][0])
+        match part.format_spec:
+            case None:
+                return piece
+            case ast.JoinedStr(values=[ast.Constant(value=str() as text)]) if FORMAT.fullmatch(text):
+                return self.result(None, "BUILTIN", piece, self.f.program.constant(text), BUILTINS["format"][0])
+        remedy = "width, alignment, sign, comma, precision, then d, e, f, g, s, x or %"
+        raise CompileError(part, "minipy does not know this format", remedy)

@@ -305,6 +305,7 @@ bool builtin(Thread *thread, Value *d, Value a, Value b, uint64_t which)
     case BUILTIN_min: return extreme(thread, d, a, b, COMPARE_LT, "min");
     case BUILTIN_max: return extreme(thread, d, a, b, COMPARE_GT, "max");
     case BUILTIN_pow: return binary(thread, OPERATOR_POW, false, d, a, b);
+    case BUILTIN_format: return format_value(thread, d, a, b);
     case BUILTIN_divmod: return divide_with_rest(thread, d, a, b);
     default: return mathematics(thread, d, a, b, which);
     }

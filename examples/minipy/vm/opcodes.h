@@ -85,7 +85,7 @@ typedef enum Unary { UNARY_NEGATE, UNARY_POSITIVE, UNARY_INVERT } Unary;
  * A name of `math` is the C function of that name. */
 #define BUILTINS(X) \
     X(abs, 1) X(int, 1) X(float, 1) X(str, 1) X(repr, 1) X(bool, 1) X(len, 1) X(ord, 1) X(chr, 1) X(list, 1) X(tuple, 1) \
-    X(min, 2) X(max, 2) X(pow, 2) X(divmod, 2)
+    X(min, 2) X(max, 2) X(pow, 2) X(divmod, 2) X(format, 2)
 #define MATH_FUNCTIONS(X) \
     X(sqrt, 1) X(sin, 1) X(cos, 1) X(tan, 1) X(exp, 1) X(log, 1) X(fabs, 1) X(floor, 1) X(ceil, 1) X(atan, 1) X(atan2, 2) \
     X(hypot, 2)

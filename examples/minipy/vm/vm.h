@@ -172,6 +172,9 @@ typedef struct Text {
 void text_add(Text *text, const char *bytes, size_t length);
 void text_value(Text *text, Value value, bool repr);
 
+/* ---- template.c ---- */
+bool format_value(Thread *thread, Value *d, Value value, Value specification);
+
 /* ---- call.c ---- */
 /* How base[0] is called, after arranging the arguments and defaults: false after fail(). `function` is NULL when it was
  * a built-in, and is done. */

@@ -409,32 +409,6 @@ def dead_code() -> Iterator[Case]:
     yield from stays(rule, "call f", dead="rax flags")
 
 
-def forward_store() -> Iterator[Case]:
-    rule = "forward_store"
-    for bits, slot in ((8, "byte [rsp+8]"), (16, "word [rsp+8]"), (32, "dword [rsp+8]"), (64, "qword [rsp+8]")):
-        before = f"mov {slot}, {{c}}; mov {{a}}, {slot}"
-        yield from fires(rule, before, f"mov {slot}, {{c}}; mov {{a}}, {{c}}", widths=(bits,))
-    yield from fires(rule, "mov [rsp], cl; movzx eax, byte [rsp]", "mov [rsp], cl; movzx eax, cl")
-    yield from fires(rule, "mov [rsp], ecx; movsxd rax, dword [rsp]", "mov [rsp], ecx; movsxd rax, ecx")
-    yield from fires(
-        rule,
-        "mov [rsp], rcx; mov rdx, [rsi]; add rdx, 1; mov rax, [rsp]",
-        "mov [rsp], rcx; mov rdx, [rsi]; add rdx, 1; mov rax, rcx",
-    )
-    yield from stays(rule, "mov [rsp], rcx; mov rax, [rsp+8]")
-    yield from stays(rule, "mov [rsp], rcx; mov eax, [rsp]")
-    yield from stays(rule, "mov [rsp], rcx; mov cl, 1; mov rax, [rsp]")
-    yield from stays(rule, "mov [rsp], rcx; mov [rsi], rdx; mov rax, [rsp]")
-    yield from stays(rule, "mov [rsp], rcx; mov [rsp+4], edx; mov rax, [rsp]")
-    yield from stays(rule, "mov [rsp], rcx; add rsp, 8; mov rax, [rsp]")
-    yield from stays(rule, "mov [rsp], rcx; call f; mov rax, [rsp]")
-    yield from stays(rule, "mov [rsp], rdx; syscall; mov rax, [rsp]")
-    # elsewhere memory may be volatile, and others may write it
-    yield from stays(rule, "mov [rsi], rcx; mov rax, [rsi]")
-    yield from stays(rule, "mov [rsp], ch; mov al, [rsp]")
-    yield from stays(rule, "mov [rsp], cl; mov ah, [rsp]")
-
-
 def fold_address() -> Iterator[Case]:
     rule = "fold_address"
     yield from fires(rule, "lea rcx, [r12 + E]; mov rax, [rcx + 8]", "mov rax, [r12 + E + 8]", dead="rcx", E=(0, 4000))
@@ -526,6 +500,6 @@ def forward_copy() -> Iterator[Case]:
 RULE_CASES = (
     fold_constant, multiply_constant, commute_constant, constant_count, absolute_address, extend_constant,
     redundant_mask, self_test, dead_result, compare_memory, fold_load,
-    self_move, dead_code, forward_store, fold_address, spread_constant, forward_copy,
+    self_move, dead_code, fold_address, spread_constant, forward_copy,
 )  # fmt: skip
 CASES: tuple[Case, ...] = tuple(case for cases in RULE_CASES for case in cases())

@@ -89,7 +89,9 @@ def _measure(benchmark: Benchmark, options: Options) -> results.Measured:
 
 
 def _failed(benchmark: Benchmark, options: Options, error: UserError) -> results.Measured:
-    return _measured(benchmark, options, machine.load(), Report(differences=(f"it did not run: {error}",)))
+    first, *more = str(error).splitlines()
+    lines = [first, *more[:8], *(["…"] if len(more) > 8 else [])]  # a compiler's can be hundreds
+    return _measured(benchmark, options, machine.load(), Report(differences=("it did not run: " + "\n".join(lines),)))
 
 
 def _measured(benchmark: Benchmark, options: Options, load: str, report: Report) -> results.Measured:

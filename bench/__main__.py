@@ -1,5 +1,6 @@
 """python -m bench NAME…: measure, show, save and compare. The figures of the README come from `python -m bench all`."""
 
+import os
 import random
 import shlex
 import sys
@@ -66,7 +67,7 @@ def run(console: Console, names: tuple[str, ...], options: Options) -> results.R
     measured = []
     for benchmark in chosen:
         console.rule(f"[bold]{benchmark.name}[/]: {benchmark.line}", align="left")
-        start = time.perf_counter()
+        start, work = time.perf_counter(), _processor()
         try:
             measured.append(_measure(benchmark, options))
         except UserError as error:
@@ -74,8 +75,14 @@ def run(console: Console, names: tuple[str, ...], options: Options) -> results.R
                 raise
             measured.append(_failed(benchmark, options, error))  # what the others find is not lost
         terminal.show(console, measured[-1].report)
-        console.print(f"took {time.perf_counter() - start:.0f} s", style="dim")
+        took = f"took {time.perf_counter() - start:.0f} s, {_processor() - work:.0f} s of processor time"
+        console.print(took, style="dim")
     return results.Results(f"python -m bench {shlex.join(sys.argv[1:])}", results.today(), tuple(measured))
+
+
+def _processor() -> float:
+    """Seconds that this process and those that it waited for have used."""
+    return sum(os.times()[:4])
 
 
 def _measure(benchmark: Benchmark, options: Options) -> results.Measured:

@@ -40,7 +40,7 @@ class Baseline:
 
 
 def build(config: Config, flavour: Flavour) -> Baseline:
-    """Compile a configuration's stencils. UserError as stencilgen's build; ValueError for code that cannot be copied."""
+    """Compile a configuration's stencils. UserError as stencilgen's build, and for code that cannot be copied."""
     clang = find_clang()
     module, names = compile_sources(config, clang, os.cpu_count() or 1)
     facts = examine(module, config, names)

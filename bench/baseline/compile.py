@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.baseline.flavours import Flavour
 from stencilgen.config import Config
+from stencilgen.errors import UserError
 from stencilgen.paths import stencil_include
 from stencilgen.toolchain.clang import Clang
 
@@ -33,10 +34,10 @@ def compiler_flags(config: Config, clang: Clang, flavour: Flavour, names: list[s
 
 
 def run(flags: list[str], clang: Clang, directory: Path) -> str:
-    """What Clang writes to its output. ValueError with its words when it fails."""
+    """What Clang writes to its output. UserError with its words when it fails."""
     result = subprocess.run([*clang.command, *flags], capture_output=True, text=True, cwd=directory)
     if result.returncode != 0:
-        raise ValueError(f"Clang rejects the stencils:\n{result.stderr}")
+        raise UserError(f"Clang rejects the stencils:\n{result.stderr}")
     return result.stdout
 
 

@@ -6,6 +6,7 @@ import textwrap
 from bench.baseline.objects import Code, Relocation
 from stencilgen.config import Config
 from stencilgen.emit.header import Emitter, extern_symbol
+from stencilgen.errors import UserError
 
 __all__ = ["emitter", "externs_of"]
 
@@ -22,7 +23,7 @@ def externs_of(code: Code) -> set[str]:
 
 
 def emitter(code: Code, continues: bool, config: Config) -> Emitter:
-    """The emit function. ValueError for a relocation that cannot be patched."""
+    """The emit function. UserError for a relocation that cannot be patched."""
     exits = any(relocation.symbol == _EXIT for relocation in code.relocations)
     lines = [f"static void emit_{code.name}(sg_assembler *as, const {config.instruction.type} *instruction)", "{"]
     if code.content:
@@ -68,12 +69,12 @@ def _patch(relocation: Relocation, config: Config, code: Code) -> str:
         case "GOTPCRELX" | "REX_GOTPCRELX" if relocation.addend == -4:
             has_rex = "true" if relocation.kind.startswith("REX") else "false"
             return f"cp_got_relaxed(as, {place}, {value}, {has_rex});"
-    raise ValueError(f"{code.name}: relocation {relocation.kind} of {symbol}")
+    raise UserError(f"{code.name}: relocation {relocation.kind} of {symbol}")
 
 
 def _require(relocation: Relocation, code: Code, *kinds: str) -> None:
     if relocation.kind not in kinds or relocation.addend != -4:
-        raise ValueError(f"{code.name}: relocation {relocation.kind} of {relocation.symbol}")
+        raise UserError(f"{code.name}: relocation {relocation.kind} of {relocation.symbol}")
 
 
 def _value(symbol: str | None, config: Config) -> str:

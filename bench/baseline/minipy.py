@@ -10,6 +10,7 @@ from bench.baseline.build import CACHE, build
 from bench.baseline.compile import INCLUDE
 from bench.baseline.flavours import BEST, FLAVOURS
 from bench.frame.machine import ROOT
+from bench.vm import forget_old
 from stencilgen import paths
 from stencilgen.config import load_config
 from stencilgen.toolchain.cc import find_compiler, link
@@ -51,4 +52,5 @@ def vm_with(header: str) -> Path:
         link(
             compiler, sources, program, ["-O2", *(f for i in includes for f in ("-I", str(i))), "-lm"], directory=MINIPY
         )
+        forget_old(folder.parent, keep=12)
     return program

@@ -9,6 +9,7 @@ from elftools.elf.relocation import RelocationSection
 from elftools.elf.sections import Section, SymbolTableSection
 
 from stencilgen.emit.constants import Pool, PoolRelocation
+from stencilgen.errors import UserError
 
 __all__ = ["Code", "Objects", "Relocation", "read_objects", "section_sizes", "symbol_values"]
 
@@ -45,7 +46,7 @@ class Objects:
 
 
 def read_objects(files: list[bytes]) -> Objects:
-    """Read relocatable ELF files in which each function has a section of its own. ValueError for what cannot be copied."""
+    """Read relocatable ELF files in which each function has a section of its own. UserError for what cannot be copied."""
     stencils: dict[str, Code] = {}
     content = bytearray()
     inner: list[PoolRelocation] = []
@@ -100,7 +101,7 @@ def _functions(sections: list[Section]) -> dict[int, str]:
 def _is_data(section: Section) -> bool:
     flags = section["sh_flags"]
     if flags & _WRITE and flags & _ALLOC and section["sh_size"] and not section.name.startswith(".data.rel.ro"):
-        raise ValueError(f"the stencils define variables (in {section.name})")
+        raise UserError(f"the stencils define variables (in {section.name})")
     return bool(flags & _ALLOC) and not flags & _EXECUTE and section["sh_type"] in ("SHT_PROGBITS", "SHT_NOBITS")
 
 
@@ -114,7 +115,7 @@ def _relocation(entry: object, table: SymbolTableSection, sections: list[Section
     if place in bases:
         return Relocation(fields["r_offset"], kind, None, bases[place] + symbol["st_value"] + addend)
     section = sections[place] if isinstance(place, int) else None
-    raise ValueError(f"a stencil calls {symbol.name or (section.name if section else place)}, which is not inlined")
+    raise UserError(f"a stencil calls {symbol.name or (section.name if section else place)}, which is not inlined")
 
 
 def _inner(relocation: Relocation, base: int, content: bytearray) -> PoolRelocation | None:
@@ -124,5 +125,5 @@ def _inner(relocation: Relocation, base: int, content: bytearray) -> PoolRelocat
         content[place : place + 4] = (relocation.addend - place).to_bytes(4, "little", signed=True)
         return None
     if relocation.kind != "64":
-        raise ValueError(f"constants with a relocation {relocation.kind}")
+        raise UserError(f"constants with a relocation {relocation.kind}")
     return PoolRelocation(place, relocation.symbol, relocation.addend)

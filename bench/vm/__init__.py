@@ -13,6 +13,7 @@ functions of stencilgen/jit.h runs the same machine on the same traces, and what
 
 import ctypes
 import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from stencilgen import paths
 from stencilgen.config import Config, load_config
 from stencilgen.embed import VM, MicroOp
 from stencilgen.embed.library import Extent, Info, SgError
+from stencilgen.errors import UserError
 from stencilgen.toolchain.cc import find_compiler, link
 
 __all__ = [
@@ -115,7 +117,7 @@ class Run:
         error = SgError()
         self._pointer = self._library.run_new(name.encode(), ctypes.byref(error))
         if not self._pointer:
-            raise RuntimeError(f"{name}: {error.text.decode()}")
+            raise UserError(f"{name}: {error.text.decode()}")
         self.code: int = self._library.run_code(self._pointer)
         workload = self._library.run_workload(self._pointer).contents
         self.instructions: list[Instruction] = workload.trace[: workload.length]
@@ -182,7 +184,7 @@ class Library:
             function.restype, function.argtypes = result, arguments
 
     def run(self, name: str) -> Run:
-        """A workload ready to be entered. RuntimeError when its trace cannot be compiled."""
+        """A workload ready to be entered. UserError when its trace cannot be compiled."""
         return Run(self, name)
 
 
@@ -205,4 +207,11 @@ def library(header: str, runtime: Sequence[Path] | None = None, flags: Sequence[
         includes = [folder, HERE, own / "include", *sorted({path.parent for path in runtime or ()})]
         options = ["-O2", "-fPIC", "-shared", "-Wl,-Bsymbolic", *(f for path in includes for f in ("-I", str(path)))]
         link(find_compiler(), [*SOURCES, *sources], output, [*options, *flags], directory=HERE)
+        forget_old(folder.parent)
     return Library(output)
+
+
+def forget_old(folder: Path, keep: int = 40) -> None:
+    """Remove all but the newest things in a folder of built ones."""
+    for old in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)[keep:]:
+        shutil.rmtree(old, ignore_errors=True)

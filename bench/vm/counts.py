@@ -13,6 +13,7 @@ import iced_x86
 from bench.frame.measure import run_process
 from bench.vm import BUILD, HERE, Library
 from stencilgen import paths
+from stencilgen.errors import UserError
 from stencilgen.toolchain.cc import find_compiler, link
 
 __all__ = ["Counted", "Executed", "available", "count"]
@@ -60,7 +61,7 @@ def count(library: Library, name: str, iterations: int) -> Counted:
             ]
         )
         if ended.status:
-            raise RuntimeError(f"callgrind: {ended.errors[-1000:]}")
+            raise UserError(f"callgrind cannot run {name}:\n{ended.errors[-1000:]}")
         base, *lines = ended.output.splitlines()
         counts, elsewhere = _read(output.read_text(), str(library.path), int(base))
     passes = iterations * ENTRIES

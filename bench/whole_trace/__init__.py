@@ -22,6 +22,7 @@ from bench.whole_trace.ir import Address, Operation, whole_trace
 from llvm_passes.module import Module
 from stencilgen import paths
 from stencilgen.embed import VM
+from stencilgen.errors import UserError
 from stencilgen.pipeline import compile_sources
 from stencilgen.toolchain.cc import Compiler, link
 from stencilgen.toolchain.clang import find_clang, ziglang
@@ -46,6 +47,7 @@ def build(vm: VM, name: str, *, level: int, no_alias: bool = False) -> Compiled:
     folder = BUILD / hashlib.sha256(f"{level} {text}".encode()).hexdigest()[:20]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "trace.ll").write_text(text)
+    machine.forget_old(BUILD)
     ended = subprocess.run(
         [sys.executable, "-m", "bench.whole_trace.compile", str(level)],
         input=text.encode(),
@@ -53,7 +55,7 @@ def build(vm: VM, name: str, *, level: int, no_alias: bool = False) -> Compiled:
         cwd=ROOT,
     )
     if ended.returncode != 0:
-        raise RuntimeError(f"LLVM cannot compile {name}:\n{ended.stderr.decode()[-2000:]}")
+        raise UserError(f"LLVM cannot compile {name}:\n{ended.stderr.decode()[-2000:]}")
     _, optimising, generating = map(float, ended.stderr.split()[-3:])
     (folder / "trace.o").write_bytes(ended.stdout)
     return Compiled(_link(folder, ended.stdout, len(machine.trace(vm, name))), optimising + generating)
@@ -82,7 +84,8 @@ def _module() -> Module:
 
 def _link(folder: Path, code: bytes, length: int) -> Library:
     zig = ziglang()
-    assert zig is not None, "preserve_none needs a Clang: pip install ziglang"
+    if zig is None:
+        raise UserError("entering a trace needs a Clang that can link", remedy="pip install '.[clang]'")
     sizes = section_sizes(code)
     hot = sum(size for name, size in sizes.items() if name.startswith(".text") and not _is_cold(name))
     cold = sum(size for name, size in sizes.items() if _is_cold(name))

@@ -8,6 +8,7 @@ import pickle
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import dasc
 from dasc import InstructionLine, Stencil
@@ -16,7 +17,7 @@ from llvm_passes.codegen import CompiledFunction, Decision
 from llvm_passes.expression import holes_of
 from stencilgen.assembly import Data, read_data
 from stencilgen.config import Config
-from stencilgen.emit.conditions import grouped, negated, render_condition
+from stencilgen.emit.conditions import both, grouped, negated, render_condition
 from stencilgen.emit.constants import merged
 from stencilgen.emit.expressions import HoleSource
 from stencilgen.emit.listing import render_listing
@@ -179,12 +180,28 @@ def _tree(
     if isinstance(part, CompiledFunction):
         lowered = _lower(unit, part, config)
         parts.append(_Part(path, part, lowered))
-        near = Leaf(lowered.stencil)
-        return near if lowered.far is None else Choice(lowered.near, near, Leaf(lowered.far))
+        return _by_distance(lowered)
     condition = render_condition(part.test, sources)
     yes = _tree(unit, part.yes, (*path, condition), config, sources, parts)
     no = _tree(unit, part.no, (*path, negated(condition)), config, sources, parts)
     return Choice(condition, yes, no, part.optional)
+
+
+def _by_distance(lowered: Lowered) -> Tree:
+    """A version by what is in reach. Variables of the VM lie together: one test of them all is enough."""
+    plain = Leaf(lowered.stencil)
+    in_vm = all("SG_EXTERN(" in pointer for pointer in lowered.pointers)
+    if lowered.close is None:
+        return plain if lowered.far is None else Choice(lowered.near, plain, Leaf(lowered.far))
+    close = Leaf(lowered.close)
+    if not lowered.pointers:
+        return close if lowered.far is None else Choice(lowered.near, close, Leaf(lowered.far))
+    tests = reduce(both, lowered.pointers)
+    if lowered.far is None:
+        return Choice(tests, close, plain)
+    if in_vm:
+        return Choice(both(lowered.near, tests), close, Leaf(lowered.far))
+    return Choice(lowered.near, Choice(tests, close, plain), Leaf(lowered.far))
 
 
 def _lower(unit: Unit, compiled: CompiledFunction, config: Config) -> Lowered:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dasc import InstructionLine, LabelHole, Line, Stencil, Value
-from llvm_passes.expression import holes_of
+from llvm_passes.expression import JitExpr, Operation, SymbolAddress, holes_of
+from llvm_passes.ranges import range_of
 from llvm_passes.symbols import JitSymbol
 from stencilgen.assembly import Data, read_function
 from stencilgen.config import Config, Hole
@@ -26,7 +27,7 @@ from stencilgen.layout.placement import place, thread_jumps
 from stencilgen.layout.stack_maps import gather_stack_maps
 from stencilgen.layout.tails import merge_tails
 from stencilgen.peephole import optimize
-from stencilgen.reach import far_version, use_directly, variables
+from stencilgen.reach import far_version, near_version, use_directly, variables
 from stencilgen.unit import Unit
 from x86_64 import Address, Label, Memory, Symbol, Symbolic
 
@@ -53,7 +54,8 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Lowered:
     """A laid-out stencil. far: the same for VM variables out of reach, if it uses any and can do without their being near;
-    near: the C condition that tells.
+    near: the C condition that tells. close: the same for JIT-time pointers in reach, where that is shorter; pointers: the
+    conditions.
 
     constants: what it refers to as `SG_RODATA(name)`, by that name; externs: VM symbols it refers to by address, and
     thread_locals by their offset from the thread pointer; rules: how often each peephole rule fired; expressions: what the C
@@ -63,6 +65,8 @@ class Lowered:
     stencil: Stencil
     far: Stencil | None
     near: str
+    close: Stencil | None
+    pointers: tuple[str, ...]
     constants: Mapping[str, Data]
     externs: frozenset[str]
     thread_locals: frozenset[str]
@@ -107,6 +111,8 @@ def _lower(source: Source, config: Config) -> Lowered:
     code, shared_tails = merge_tails(thread_jumps(code))
     hot, cold = place(code, Liveness(code))
     far = place_far(code)
+    close, pointers = near_version(code)
+    close_lines = place(close, Liveness(close)) if pointers else None
     used = _symbols_in((*hot, *cold))
     sources = hole_sources(unit.holes)
     for hole in sorted(names.holes() - sources.keys()):
@@ -140,6 +146,12 @@ def _lower(source: Source, config: Config) -> Lowered:
         thread_locals=frozenset(names.thread_locals),
         far=None if far is None else replace(stencil, hot=far[0], cold=far[1]),
         near=" && ".join(f"SG_NEAR({name})" for name in sorted(variables(code))),
+        close=None if close_lines is None else replace(stencil, hot=close_lines[0], cold=close_lines[1]),
+        pointers=tuple(
+            f"SG_NEAR_AT({render(jit.expression, sources, names.place)})"
+            for symbol, jit in names.symbols.values()
+            if symbol.name in pointers and not _is_in_constants(jit.expression, source.data, sources)
+        ),
         rules={**rules, "shared_tail": shared_tails},
         expressions={
             render(jit.expression, sources, names.place): str(jit.expression)
@@ -158,6 +170,15 @@ def promised(holes: Iterable[str], sources: Mapping[str, HoleSource]) -> tuple[V
         for hole in sorted(holes)
         if (bounds := sources[hole].range)
     )
+
+
+def _is_in_constants(expression: JitExpr, data: Mapping[str, Data], sources: Mapping[str, HoleSource]) -> bool:
+    """Whether it is an address in the context's own constants, which are in reach wherever the code is."""
+    match expression:
+        case Operation("add", _, (SymbolAddress(name), offset)) | Operation("add", _, (offset, SymbolAddress(name))):
+            ranges = {hole: source.range for hole, source in sources.items() if source.range is not None}
+            return name in data and range_of(offset, ranges).high < 1 << 19
+    return False
 
 
 def place_far(code: Code) -> tuple[tuple[Line, ...], tuple[Line, ...]] | None:

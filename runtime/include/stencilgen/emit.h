@@ -157,14 +157,15 @@ static inline bool sg_near(const sg_assembler *as, const uint8_t *p, uintptr_t a
     return distance >= INT32_MIN + 256 && distance <= INT32_MAX;
 }
 
-/* Is `name`, a variable of the VM, in reach of a rel32 wherever in the micro-op being emitted? */
+/* Is `name`, a variable of the VM, or what lies at an address, in reach of a rel32 wherever in the micro-op being emitted? */
 #define SG_NEAR(name) sg_reaches(as, (uintptr_t)&SG_EXTERN(name))
+#define SG_NEAR_AT(address) sg_reaches(as, (uintptr_t)(address))
 
 static inline bool sg_reaches(const sg_assembler *as, uintptr_t address)
 {
-    const int64_t room = 1 << 20; /* no micro-op is that long */
+    const int64_t room = INT32_MAX - (1 << 20); /* neither is a micro-op that long, nor what is added to the address */
     const int64_t hot = sg_distance(as, as->hot, address), cold = sg_distance(as, as->cold, address);
-    return hot >= INT32_MIN + room && hot <= INT32_MAX && cold >= INT32_MIN + room && cold <= INT32_MAX;
+    return hot >= -room && hot <= room && cold >= -room && cold <= room;
 }
 
 /* The 4 bytes at p := destination - (p + 4): a jump between two places of the region. */

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dasc.actionlist.actions import Names
-from dasc.direct.numbers import fields, numbers, prefix, quoted
+from dasc.direct.numbers import fields, numbers, prefix, quoted, quoted_text
 from dasc.direct.reach import is_branch, longest, short_branches
 from dasc.language.machine import Align, Code, Data, Displacement, Immediate, Item, LabelHere, Section, Space
 from dasc.language.operands import Place
@@ -51,7 +51,8 @@ class DirectBackend:
     def flush(self, indent: str) -> None:
         if self.items:
             items, self.items = self.items, []
-            for line in _Block([item for item, _ in items], self.names).lines():
+            places = [f"{statement.origin.text.file}:{statement.origin.text.line}" for _, statement in items]
+            for line in _Block([item for item, _ in items], places, self.names).lines():
                 self.output.line(indent + line)
 
     def sections(self, names: tuple[str, ...]) -> None:
@@ -84,8 +85,11 @@ def _places(item: Item) -> Iterator[Place]:
 class _Block:
     """Writes the statements for a run of items."""
 
-    def __init__(self, items: list[Item], names: Names) -> None:
+    def __init__(self, items: list[Item], places: list[str], names: Names) -> None:
+        """places: file and line that each item comes from."""
         self.items = items
+        self.places = places
+        self.place = ""
         self.names = names
         self.short = short_branches(items)
         self.incoming: dict[int, list[int]] = {}
@@ -98,6 +102,7 @@ class _Block:
     def lines(self) -> list[str]:
         most = sum(map(longest, self.items))
         for index, item in enumerate(self.items):
+            self.place = self.places[index]
             match item:
                 case Code() if index in self.short:
                     opcode = 0xEB if item.code == b"\xe9" else item.code[1] - 0x10
@@ -152,6 +157,10 @@ class _Block:
     def at(self, offset: int) -> str:
         return f"sg_p + {offset}" if offset else "sg_p"
 
+    def value(self, expression: int | str, size: int, signed: bool = False) -> str:
+        """The value of a C expression as an int. With DASM_CHECKS it is an error when it does not fit so many bytes."""
+        return f"SG_DASM_FIT({expression}, {-size if signed else size}, {quoted_text(self.place)})"
+
     def label(self, place: Place) -> str:
         """The arguments that name a label: its number, and whether it is a PC label."""
         match place.kind:
@@ -170,8 +179,7 @@ class _Block:
         start = len(self.template)
         self.template += item.code
         displacement, shrinks = item.displacement, any(i.kind == "shrinks" for i in item.immediates)
-        varies = displacement is not None and displacement.elastic and isinstance(displacement.value, str)
-        if varies and displacement is not None:
+        if displacement is not None and displacement.elastic and isinstance(displacement.value, str):
             if shrinks:
                 self.fresh(start)
                 self.say("{ uint8_t *const sg_i = sg_p;")
@@ -181,7 +189,7 @@ class _Block:
             if shrinks:
                 modrm = f"sg_i + {item.modrm_at}"
             self.say(
-                f"sg_p = sg_dasm_displacement(sg_p, {modrm}, SG_DASM_INT({displacement.value}), {_c_bool(needed)});"
+                f"sg_p = sg_dasm_displacement(sg_p, {modrm}, {self.value(displacement.value, 4)}, {_c_bool(needed)});"
             )
             for immediate in item.immediates:
                 self.immediate(immediate, 0, f"sg_i + {item.modrm_at - 1}")
@@ -207,7 +215,7 @@ class _Block:
                 case Place() as target:
                     place = target
                 case str() as expression:
-                    self.patches.append(f"sg_dasm_put32({self.at(field_at)}, (uint32_t)SG_DASM_INT({expression}));")
+                    self.patches.append(f"sg_dasm_put32({self.at(field_at)}, (uint32_t){self.value(expression, 4)});")
                     self.template += bytes(4)
                 case int() as number:
                     self.template += (number & 0xFFFFFFFF).to_bytes(4, "little")[: displacement.size]
@@ -252,13 +260,17 @@ class _Block:
                 self.patches.append(self.reference(place, self.at(at), str(trailing), True))
             case str() as expression if immediate.kind == "shrinks":
                 self.end_template()
-                self.say(f"sg_p = sg_dasm_immediate(sg_p, {opcode}, SG_DASM_INT({expression}), {immediate.size});")
+                self.say(
+                    f"sg_p = sg_dasm_immediate(sg_p, {opcode}, {self.value(expression, immediate.size)}, {immediate.size});"
+                )
             case str() as expression if immediate.kind == "register":
                 self.template += b"\0"
                 self.patches.append(f"*({self.at(at)}) = (uint8_t)(({expression}) << 4);")
             case str() as expression:
                 self.template += bytes(immediate.size)
-                self.patches.append(_STORES[immediate.size].format(at=self.at(at), value=expression))
+                wide = immediate.size == 8
+                value = expression if wide else self.value(expression, immediate.size, immediate.kind == "signed")
+                self.patches.append(_STORES[immediate.size].format(at=self.at(at), value=value))
 
     # ---- Instructions with registers that are not known ----
 
@@ -266,7 +278,7 @@ class _Block:
         """Prefix, opcode and operands one after the other, each as the registers' numbers demand."""
         self.end_template()
         self.say("{")
-        self.written += numbers(item)
+        self.written += numbers(item, quoted_text(self.place))
         body = item.prefix_end
         self.written += prefix(item)
         self.say("uint8_t *const sg_i = sg_p;")
@@ -281,11 +293,11 @@ class _Block:
         match item.displacement:
             case Displacement(value=Place() as target):
                 self.template += bytes(4)
-            case Displacement(value=value, elastic=True):
+            case Displacement(value=(int() | str()) as value, elastic=True):
                 needed = f"(sg_r{base[0]} & 7) == 5" if base else _c_bool(item.code[-1] & 7 == 5)
-                self.say(f"sg_p = sg_dasm_displacement(sg_p, {opcode} + 1, SG_DASM_INT({value}), {needed});")
+                self.say(f"sg_p = sg_dasm_displacement(sg_p, {opcode} + 1, {self.value(value, 4)}, {needed});")
             case Displacement(value=str() as expression):
-                self.patches.append(f"sg_dasm_put32(sg_p, (uint32_t)SG_DASM_INT({expression}));")
+                self.patches.append(f"sg_dasm_put32(sg_p, (uint32_t){self.value(expression, 4)});")
                 self.template += bytes(4)
             case Displacement(value=int() as number, size=size):
                 self.template += (number & 0xFFFFFFFF).to_bytes(4, "little")[:size]
@@ -302,9 +314,9 @@ class _Block:
 
 _LABELS = ("local", "global", "pc")
 _STORES = {
-    1: "*({at}) = (uint8_t)SG_DASM_INT({value});",
-    2: "sg_dasm_put16({at}, (uint32_t)SG_DASM_INT({value}));",
-    4: "sg_dasm_put32({at}, (uint32_t)SG_DASM_INT({value}));",
+    1: "*({at}) = (uint8_t){value};",
+    2: "sg_dasm_put16({at}, (uint32_t){value});",
+    4: "sg_dasm_put32({at}, (uint32_t){value});",
     8: "sg_dasm_put64({at}, (uint64_t)({value}));",
 }
 

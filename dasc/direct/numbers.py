@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from dasc.language.machine import Code
 
-__all__ = ["fields", "numbers", "prefix", "quoted"]
+__all__ = ["fields", "numbers", "prefix", "quoted", "quoted_text"]
 
 _EXTENSION = {"reg": 2, "index": 1, "rm": 0, "address": 0, "base": 0, "opcode": 0}
 """Field: which bit of REX, counted from the right, extends it; in VEX the same five bits further left, inverted."""
@@ -19,10 +19,16 @@ def quoted(code: bytes | bytearray) -> str:
     return '"' + "".join(f"\\x{byte:02x}" for byte in code) + '"'
 
 
-def numbers(item: Code) -> Iterator[str]:
-    """The statements that compute the numbers."""
+def quoted_text(text: str) -> str:
+    """Text as a C string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def numbers(item: Code, place: str) -> Iterator[str]:
+    """The statements that compute the numbers. place: where the instruction was written, as a C string."""
     for index, variable in enumerate(item.variables):
-        yield f"const uint32_t sg_r{index} = (uint32_t)({variable.expression});"
+        is_index = "true" if variable.field == "index" else "false"
+        yield f"const uint32_t sg_r{index} = SG_DASM_NUMBER({variable.expression}, {is_index}, {place});"
 
 
 def fields(item: Code) -> Iterator[str]:

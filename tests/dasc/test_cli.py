@@ -107,7 +107,7 @@ def test_hand_written_files_become_direct_stores(hand_written: Path, capsys: pyt
     assert main([str(hand_written), "-I", str(hand_written.parent / "parts"), "-DVALUE=n", "-NL"]) == 0
     output = capsys.readouterr().out
     assert r'memcpy(sg_p, "\xb8\x00\x00\x00\x00\x01\xc0", 7);' in output
-    assert "sg_dasm_put32(sg_p + 1, (uint32_t)SG_DASM_INT(n));" in output
+    assert "sg_dasm_put32(sg_p + 1, (uint32_t)SG_DASM_FIT(n, 4, " in output
     assert "#line" not in output and "//|" not in output
 
 

@@ -54,12 +54,12 @@ int main(void)
 """
 
 
-def run(functions: str, main: str, directory: Path) -> list[str]:
+def run(functions: str, main: str, directory: Path, *flags: str) -> list[str]:
     """The lines that a program prints."""
     source, program = directory / "main.c", directory / "main"
     source.write_text(MAIN % (functions, main))
     command = [*c_compiler(), *WARNINGS, "-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
-    done = subprocess.run([*command, str(source), "-o", str(program)], capture_output=True, text=True)
+    done = subprocess.run([*command, *flags, str(source), "-o", str(program)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines()
 
@@ -113,6 +113,28 @@ def disassemble(code: bytes) -> list[str]:
     formatter = Formatter(FormatterSyntax.INTEL)
     formatter.digit_separator = ""
     return [formatter.format(instruction) for instruction in Decoder(64, code)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "values", "status"),
+    [
+        ("mov byte [rax], expr", {-129: False, -128: True, 255: True, 256: False}, 0x11000000),
+        ("mov word [rax], expr", {-32769: False, -32768: True, 65535: True, 65536: False}, 0x11000000),
+        ("mov eax, (long)expr*1048576", {2047: True, 4095: True, 4096: False, -2048: True, -2049: False}, 0x11000000),
+        ("mov rcx, [rax+((long)expr*1048576)]", {2047: True, 4096: False, -2049: False}, 0x11000000),
+        ("mov eax, Rd(expr)", {-1: False, 0: True, 15: True, 16: False}, 0x15000000),
+        ("mov eax, [rbx+Rq(expr)*8]", {4: False, 12: True, 16: False}, 0x15000000),
+    ],
+)
+def test_values_out_of_range_are_errors_with_dasm_checks(
+    statement: str, values: dict[int, bool], status: int, tmp_path: Path
+) -> None:
+    text = f"|.arch x64\n|.section one\nstatic void build(int expr)\n{{\n| nop; {statement}\n}}\n"
+    report = "size_t size; const int status = dasm_link(Dst, &size); if (status == 0) { dasm_encode(Dst, code); }"
+    report += 'printf("%x %s\\n", (unsigned)status, state->wrong ? state->wrong : "-");'
+    main = "".join(f"{{ dasm_setup(Dst, NULL); build({value}); {report} }}\n" for value in values)
+    expected = ["0 -" if fits else f"{status:x} in.dasc:5" for fits in values.values()]
+    assert run(direct(text), main, tmp_path, "-DDASM_CHECKS") == expected
 
 
 def test_branches_are_short_where_the_distance_is_known(tmp_path: Path) -> None:

@@ -42,11 +42,13 @@
 #define SG_DASM_UNUSED
 #endif
 
-/* Results of dasm_link and dasm_encode, with a label's number in the low bits. */
+/* Results of dasm_link and dasm_encode, with a label's number in the low bits. DASM_S_RANGE_…: only where DASM_CHECKS is
+ * defined before this header; dasm_State.wrong then says in which line of which .dasc file. */
 #define DASM_S_OK 0x00000000
 #define DASM_S_NOMEM 0x01000000
 #define DASM_S_PHASE 0x02000000
 #define DASM_S_RANGE_I 0x11000000
+#define DASM_S_RANGE_VREG 0x15000000
 #define DASM_S_UNDEF_L 0x21000000
 #define DASM_S_UNDEF_PC 0x22000000
 
@@ -87,6 +89,7 @@ typedef struct sg_dasm_fixup {
 typedef struct dasm_State {
     uint32_t section, section_count, label_count, pc_count, size, fixup_count, fixup_capacity;
     int status;
+    const char *wrong; /* "file:line" of the first value out of its range */
     sg_dasm_label *labels, *pcs;
     sg_dasm_fixup *fixups;
     uint32_t waiting[SG_DASM_LOCALS]; /* per local label: 1 + index of the last fixup that waits for it */
@@ -120,6 +123,41 @@ SG_DASM_UNUSED DASM_FDEF int dasm_getpclabel(Dst_DECL, unsigned int pc); /* its 
 
 /* An expression's value as DynASM takes it: an int, whatever integer or pointer it is. */
 #define SG_DASM_INT(expression) ((int)(intptr_t)(expression))
+
+/* The same where it has to fit so many bytes, signed or unsigned (below 0: signed), and the number of a register. */
+#ifdef DASM_CHECKS
+#define SG_DASM_FIT(expression, bytes, place) sg_dasm_fit(sg_D, (int64_t)(intptr_t)(expression), bytes, place)
+#define SG_DASM_NUMBER(expression, is_index, place) sg_dasm_number(sg_D, (int64_t)(expression), is_index, place)
+#else
+#define SG_DASM_FIT(expression, bytes, place) SG_DASM_INT(expression)
+#define SG_DASM_NUMBER(expression, is_index, place) ((uint32_t)(expression))
+#endif
+
+SG_DASM_UNUSED static void sg_dasm_wrong(dasm_State *D, int status, const char *place)
+{
+    if (D->status == DASM_S_OK) {
+        D->status = status;
+        D->wrong = place;
+    }
+}
+
+SG_DASM_UNUSED static inline int sg_dasm_fit(dasm_State *D, int64_t value, int bytes, const char *place)
+{
+    const int bits = 8 * (bytes < 0 ? -bytes : bytes);
+    const int64_t half = (int64_t)1 << (bits - 1);
+    if (value < -half || value >= (bytes < 0 ? half : 2 * half)) {
+        sg_dasm_wrong(D, DASM_S_RANGE_I, place);
+    }
+    return (int)value;
+}
+
+SG_DASM_UNUSED static inline uint32_t sg_dasm_number(dasm_State *D, int64_t number, bool is_index, const char *place)
+{
+    if (number < 0 || number > 15 || (is_index && number == 4)) { /* there is no index rsp */
+        sg_dasm_wrong(D, DASM_S_RANGE_VREG, place);
+    }
+    return (uint32_t)number & 15;
+}
 
 SG_DASM_UNUSED static inline dasm_State *sg_dasm_state(Dst_DECL)
 {

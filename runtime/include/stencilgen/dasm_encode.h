@@ -63,6 +63,7 @@ DASM_FDEF void dasm_setup(Dst_DECL, const void *actions)
     (void)actions;
     D->section = D->fixup_count = 0;
     D->status = DASM_S_OK;
+    D->wrong = NULL;
     memset(D->labels, 0, D->label_count * sizeof *D->labels);
     memset(D->waiting, 0, sizeof D->waiting);
     if (D->pcs != NULL) {

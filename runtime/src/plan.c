@@ -74,6 +74,7 @@ typedef struct search {
     costs *reached;
     sg_selection selection;
     uint64_t seed;
+    bool sse41;
 } search;
 
 /* A cost drawn for one step. */
@@ -114,14 +115,19 @@ static void reach(const search *search, uint32_t position, uint32_t row, uint32_
     }
 }
 
-static inline __m128i least_4(__m128i a, __m128i b)
+/* In assembly, since the rest is compiled for every x86-64: `sse41` says whether the processor knows pminsd. */
+static inline __m128i least_4(__m128i a, __m128i b, bool sse41)
 {
+    if (sse41) {
+        __asm__("pminsd %1, %0" : "+x"(a) : "x"(b));
+        return a;
+    }
     const __m128i less = _mm_cmpgt_epi32(a, b);
     return _mm_or_si128(_mm_and_si128(less, b), _mm_andnot_si128(less, a));
 }
 
 /* The same for four states at their true costs, the states after it side by side: `reached` gives what it reaches. */
-static inline __m128i reach_4(const search *search, __m128i reached, uint32_t row, uint32_t length)
+static inline __m128i reach_4(const search *search, __m128i reached, uint32_t row, uint32_t length, bool sse41)
 {
     const __m128i tags = _mm_add_epi32(_mm_setr_epi32(0, 4, 8, 12), _mm_set1_epi32((int32_t)length - 1));
     const __m128i before = _mm_or_si128(_mm_andnot_si128(_mm_set1_epi32(TAG), reached), tags);
@@ -130,7 +136,7 @@ static inline __m128i reach_4(const search *search, __m128i reached, uint32_t ro
     const __m128i from_1 = _mm_add_epi32(_mm_shuffle_epi32(before, 0x55), _mm_loadu_si128(prices + 1));
     const __m128i from_2 = _mm_add_epi32(_mm_shuffle_epi32(before, 0xAA), _mm_loadu_si128(prices + 2));
     const __m128i from_3 = _mm_add_epi32(_mm_shuffle_epi32(before, 0xFF), _mm_loadu_si128(prices + 3));
-    return least_4(least_4(from_0, from_1), least_4(from_2, from_3));
+    return least_4(least_4(from_0, from_1, sse41), least_4(from_2, from_3, sse41), sse41);
 }
 
 static inline __m128i load_4(const costs *costs)
@@ -177,13 +183,13 @@ static inline void allow_only_state_0(uint32_t *reached, uint32_t states)
 }
 
 /* The forward pass over units of one micro-op at their true costs. */
-static void forwards_by_one(const search *search, uint32_t begin, uint32_t end)
+static inline void forwards_by_one(const search *search, uint32_t begin, uint32_t end, const bool sse41)
 {
     const __m128i never = _mm_set1_epi32(SG_NEVER);
     const __m128i only_0 = _mm_setr_epi32(0, SG_NEVER, SG_NEVER, SG_NEVER);
     __m128i reached = load_4(&search->reached[begin]);
     for (uint32_t i = begin; i < end; i++) {
-        reached = least_4(never, reach_4(search, reached, search->plan->ops[i], 1));
+        reached = least_4(reach_4(search, reached, search->plan->ops[i], 1, sse41), never, sse41);
         if (search->plan->target[i + 1]) {
             reached = _mm_or_si128(_mm_and_si128(reached, _mm_setr_epi32(-1, 0, 0, 0)), only_0);
         }
@@ -209,8 +215,8 @@ static void forwards(const search *search, uint32_t begin, uint32_t end)
         for (uint32_t length = 1;; length++) {
             if (by_4 && (length == 1 || row != 0)) {
                 costs *const after = &search->reached[i + length];
-                const __m128i reached = reach_4(search, load_4(&search->reached[i]), row, length);
-                store_4(after, least_4(load_4(after), reached));
+                const __m128i reached = reach_4(search, load_4(&search->reached[i]), row, length, search->sse41);
+                store_4(after, least_4(load_4(after), reached, search->sse41));
             } else if (length == 1 || row != 0) {
                 reach(search, i, row, length);
             }
@@ -262,15 +268,18 @@ void sg_choose(sg_assembler *as, sg_plan *plan, const sg_choices *choices)
         .reached = jit->planner->reached,
         .selection = jit->selection,
         .seed = jit->selection_seed,
+        .sse41 = __builtin_cpu_supports("sse4.1"),
     };
     for (uint32_t begin = 0; begin < plan->length;) {
         const uint32_t end = plan->length - begin <= SEGMENT ? plan->length : begin + SEGMENT;
         search.reached[begin][0] = 0;
         allow_only_state_0(search.reached[begin], choices->states);
-        if (choices->longer == NULL && choices->states == 4 && jit->selection == SG_SELECT_BEST) {
-            forwards_by_one(&search, begin, end);
-        } else {
+        if (choices->longer != NULL || choices->states != 4 || jit->selection != SG_SELECT_BEST) {
             forwards(&search, begin, end);
+        } else if (search.sse41) {
+            forwards_by_one(&search, begin, end, true);
+        } else {
+            forwards_by_one(&search, begin, end, false);
         }
         backwards(&search, begin, end);
         begin = end;

@@ -139,6 +139,9 @@ class Actions:
         if item.rip_relative and item.immediates and self.x64:
             cause = "DynASM's engine cannot combine a label's address and an immediate"
             raise self.statement.error(cause, "load the address by a lea first")
+        if item.near:
+            cause = f"DynASM's engine has no branch of one byte, and `{self.statement.name}` no other"
+            raise self.statement.error(cause, "jump over a jmp instead, or use the back end direct")
         following = sorted({variable.at for variable in item.variables})
         marked = _needs_mark(item)
         counted = 0

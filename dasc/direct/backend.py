@@ -105,10 +105,15 @@ class _Block:
             self.place = self.places[index]
             match item:
                 case Code() if index in self.short:
-                    opcode = 0xEB if item.code == b"\xe9" else item.code[1] - 0x10
-                    self.template += bytes([opcode, 0])
+                    opcode = 0xEB if item.code == b"\xe9" else item.code[-1] - 0x10
+                    self.template += item.code + b"\0" if item.near else bytes([opcode, 0])
                     self.end_template()
                     self.say(f"uint8_t *const sg_branch{index} = sg_p;")
+                case Code(target=Place() as target, near=True):
+                    self.template += item.code
+                    self.end_template()
+                    known = self.label(target) if target.kind in _LABELS else "0, true"
+                    self.say(f"sg_p = sg_dasm_near(sg_D, sg_p, {known}, {quoted_text(self.place)});")
                 case Code() if is_branch(item) and item.target is not None and item.target.kind in _LABELS:
                     self.end_template()
                     self.say(f"sg_p = sg_dasm_branch(sg_D, sg_p, {item.code[-1]:#x}, {self.label(item.target)});")

@@ -17,11 +17,11 @@ _MOST_BRANCH = 6
 
 
 def is_branch(item: Item) -> bool:
-    """Whether it is a jump that has a short form."""
+    """Whether it is a jump that has a short form, or no other."""
     if not isinstance(item, Code) or item.target is None:
         return False
     opcode = item.code[-1]
-    return item.code == b"\xe9" or (len(item.code) == 2 and item.code[0] == 0x0F and opcode >> 4 == 8)
+    return item.near or item.code == b"\xe9" or (len(item.code) == 2 and item.code[0] == 0x0F and opcode >> 4 == 8)
 
 
 def longest(item: Item) -> int:
@@ -31,12 +31,20 @@ def longest(item: Item) -> int:
             displacement = item.displacement.size if item.displacement is not None else 0
             immediates = sum(immediate.size for immediate in item.immediates)
             sib = any(variable.field == "address" for variable in item.variables)
-            return len(item.code) + displacement + immediates + sib + (4 if item.target is not None else 0)
+            return len(item.code) + displacement + immediates + sib + _target(item)
         case Data(values):
             return sum(value.size for value in values)
         case Align(size):
             return size - 1
     return 0
+
+
+def _target(item: Code) -> int:
+    return 0 if item.target is None else 1 if item.near else 4
+
+
+def _short(item: Item) -> int:
+    return longest(item) if isinstance(item, Code) and item.near else 2
 
 
 def short_branches(items: Sequence[Item]) -> dict[int, int]:
@@ -52,7 +60,8 @@ def short_branches(items: Sequence[Item]) -> dict[int, int]:
         near = {
             index: target
             for index, target in targets.items()
-            if sum(2 if at in short else longest(items[at]) for at in range(index + 1, target)) <= _FARTHEST
+            if sum(_short(items[at]) if at in short else longest(items[at]) for at in range(index + 1, target))
+            <= _FARTHEST
         }
         if near == short:
             return short

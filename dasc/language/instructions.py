@@ -140,10 +140,11 @@ class _Assembly:
         operands, found = self.forms()
         choices: list[_Choice] = []
         refusal: AssemblyError | None = None
+        near_only = all("rel8" in form.kinds for form in found)  # loop, jecxz and the like
         for form in found:
             if choices and choices[0].form.family != form.family:
                 break
-            if "A" in form.places or "rel8" in form.kinds:
+            if "A" in form.places or ("rel8" in form.kinds and not near_only):
                 continue
             if (self.spelled.wide and not form.w) or (self.spelled.narrow and not form.operand16):
                 continue
@@ -152,8 +153,6 @@ class _Assembly:
             except AssemblyError as error:
                 refusal = error
         if not choices:
-            if any(isinstance(operand, Place) for operand in self.spelled.operands):
-                raise AssemblyError(f"{self.spelled.mnemonic} can jump 128 bytes only; jump over a jmp instead")
             values = ", ".join(str(o.value) for o in self.spelled.operands if isinstance(o, Imm))
             raise refusal or AssemblyError(f"{self.spelled.mnemonic}: {values} does not fit")
         shrinking = [choice for choice in choices if any(i.kind == "shrinks" for i in choice.immediates)]
@@ -324,6 +323,7 @@ class _Assembly:
             choice.displacement,
             choice.immediates,
             target,
+            "rel8" in form.kinds,
         )
 
     def variables(self, form: Form, modrm_at: int, opcode_at: int, sib: bool) -> list[Variable]:

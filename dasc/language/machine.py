@@ -61,7 +61,7 @@ class Code:
     prefix, prefix_at: where there are variable registers, what extends their numbers: "rex", "vex" or nothing, and the index
     of its first byte.
     shrinks: the REX prefix can be left out, or the VEX prefix have two bytes for three, when those numbers are below 8.
-    modrm_at: the index of the ModRM byte, -1 when there is none. target: where a branch goes: 4 bytes, relative.
+    modrm_at: the index of the ModRM byte, -1 when there is none. target: where a branch goes: 4 bytes, relative; near: 1 byte.
     """
 
     code: bytes
@@ -73,6 +73,7 @@ class Code:
     displacement: Displacement | None = None
     immediates: tuple[Immediate, ...] = ()
     target: Place | None = None
+    near: bool = False
 
     @property
     def prefix_end(self) -> int:

@@ -142,6 +142,20 @@ def test_branches_are_short_where_the_distance_is_known(tmp_path: Path) -> None:
     assert assemble(body, tmp_path).hex(" ") == "eb 05 b8 05 00 00 00 75 fe eb 00 c3"
 
 
+def test_branches_of_one_byte_only_go_to_labels_nearby(tmp_path: Path) -> None:
+    body = "|1:\n| jrcxz >2\n| loop <1\n| jecxz ->end\n|2:\n| loopne <1\n|->end:\n| ret"
+    assert assemble(body, tmp_path).hex(" ") == "e3 05 e2 fc 67 e3 02 e0 f7 c3"
+
+
+@pytest.mark.parametrize("body", ["| loop >1\n;\n|1:\n| ret", "|1:\n" + "| nop\n" * 127 + "| loop <1", "| jrcxz extern f"])
+def test_a_branch_of_one_byte_that_may_not_reach_is_an_error_with_its_line(body: str, tmp_path: Path) -> None:
+    text = f"|.arch x64\n|.section one\n|.externnames names\nstatic void build(void)\n{{\n{body}\n}}\n"
+    main = f'(void)names; dasm_setup(Dst, NULL); build(); {{ {ENCODE} printf("%s\\n", state->wrong); }}'
+    lines = run(direct(text), main, tmp_path)
+    assert lines[0].startswith("13000000 ")
+    assert lines[1].startswith("in.dasc:")
+
+
 def test_branches_over_c_code_have_32_bits(tmp_path: Path) -> None:
     body = "| jmp >1\n;\n|1:\n| ret\n| jz >1\n;\n|1:"
     assert assemble(body, tmp_path).hex(" ") == "e9 00 00 00 00 c3 0f 84 00 00 00 00"

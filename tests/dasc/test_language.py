@@ -181,7 +181,7 @@ def test_an_error_names_file_line_column_cause_and_remedy() -> None:
         ("| vpaddd xmm(n), xmm17, [rax]", "the register (n) cannot be encoded in an EVEX prefix"),
         ("| vaddps 5{k1}, zmm2, zmm3", "only registers and memory can be under a mask"),
         ("| vaddps zmm1, zmm2, dword [rax]{1to5}", "the memory operand cannot be broadcast so"),
-        ("| jrcxz >1", "JRCXZ can jump 128 bytes only"),
+        ("| jrcxz >1", "no branch of one byte, and `jrcxz` no other"),
         ("|.elif 1", ".elif without .if"),
         ("|.if 1", "this conditional has no end"),
         ("|.macro m", "the macro `m` has no end"),

@@ -42,12 +42,13 @@
 #define SG_DASM_UNUSED
 #endif
 
-/* Results of dasm_link and dasm_encode, with a label's number in the low bits. DASM_S_RANGE_…: only where DASM_CHECKS is
- * defined before this header; dasm_State.wrong then says in which line of which .dasc file. */
+/* Results of dasm_link and dasm_encode, with a label's number in the low bits. DASM_S_RANGE_I and _VREG: only
+ * where DASM_CHECKS is defined before this header; _LG: a jump of one byte to a label that is not near enough for certain. dasm_State.wrong then says in which line of which .dasc file. */
 #define DASM_S_OK 0x00000000
 #define DASM_S_NOMEM 0x01000000
 #define DASM_S_PHASE 0x02000000
 #define DASM_S_RANGE_I 0x11000000
+#define DASM_S_RANGE_LG 0x13000000
 #define DASM_S_RANGE_VREG 0x15000000
 #define DASM_S_UNDEF_L 0x21000000
 #define DASM_S_UNDEF_PC 0x22000000
@@ -332,6 +333,21 @@ SG_DASM_UNUSED static uint8_t *sg_dasm_branch(dasm_State *D, uint8_t *p, uint8_t
     *p++ = opcode;
     sg_dasm_reference(D, p, number, pc, 0, false);
     return p + 4;
+}
+
+/* The one byte, of a branch that has no other form, to a label behind. One ahead is known when it is compiled. */
+SG_DASM_UNUSED static uint8_t *sg_dasm_near(dasm_State *D, uint8_t *p, uint32_t number, bool pc, const char *place)
+{
+    const sg_dasm_label *const label = number <= SG_DASM_AHEAD || pc ? sg_dasm_find(D, number, pc) : NULL;
+    ptrdiff_t distance = -129;
+    if (label != NULL && label->state == SG_DASM_PLACED && label->section == D->section) {
+        distance = D->sections[D->section].start + label->offset - (p + 1);
+    }
+    if (distance < -128) {
+        sg_dasm_wrong(D, DASM_S_RANGE_LG, place);
+    }
+    p[0] = (uint8_t)distance;
+    return p + 1;
 }
 
 /* The label of this number is at `p`. */

@@ -34,8 +34,8 @@ def run(options: Options) -> Report:
         sampler = Sampler(everyone, Path(folder), left_out)
         jobs = [Job(name, SHORT[name] if options.quick else full_size(name)) for name in chosen]
         parts = [
-            times.measure(sampler, jobs, rounds=2 if options.quick else 5),
-            warmup.measure(sampler, chosen[:2] if options.quick else chosen, quick=options.quick),
+            times.measure(sampler, jobs, rounds=1 if options.quick else 5),
+            warmup.measure(sampler, chosen[:1] if options.quick else chosen, quick=options.quick),
             counts.measure(sampler, chosen[:3] if options.quick else chosen, quick=options.quick),
             code.measure(sampler, jobs),
         ]

@@ -22,7 +22,7 @@ RUNS = (1, 2, 4, 8, 16, 32)
 
 def measure(sampler: Sampler, programs: Sequence[str], *, quick: bool) -> Report:
     """Totals of 1 and of the most runs; the time to peak; what Numba compiles before it runs at all."""
-    counts, rounds = ((1, 2, 4), 2) if quick else (RUNS, 3)
+    counts, rounds = ((1, 2, 4), 1) if quick else (RUNS, 3)
     shown = sampler.named(*SHOWN)
     names = [one.name for one in shown]
     totals: dict[str, dict[str, list[float]]] = {}

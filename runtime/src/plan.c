@@ -28,6 +28,7 @@ struct sg_planner {
     costs *reached; /* by position: the cost of the cheapest way to each state */
     size_t capacity;
     void *memory;
+    bool sse41; /* asked for once: cpuid is slow in a virtual machine */
 };
 
 sg_plan *sg_plan_begin(sg_assembler *as, uint32_t length)
@@ -36,6 +37,9 @@ sg_plan *sg_plan_begin(sg_assembler *as, uint32_t length)
     if (jit->planner == NULL) {
         jit->planner = calloc(1, sizeof *jit->planner);
         jit->counters.allocations++;
+        if (jit->planner != NULL) {
+            jit->planner->sse41 = sg_cpu_level() >= SG_X86_64_V2;
+        }
     }
     sg_planner *const planner = jit->planner;
     const size_t each = sizeof(costs) + 2 * sizeof(uint16_t) + 1;
@@ -268,7 +272,7 @@ void sg_choose(sg_assembler *as, sg_plan *plan, const sg_choices *choices)
         .reached = jit->planner->reached,
         .selection = jit->selection,
         .seed = jit->selection_seed,
-        .sse41 = __builtin_cpu_supports("sse4.1"),
+        .sse41 = jit->planner->sse41,
     };
     for (uint32_t begin = 0; begin < plan->length;) {
         const uint32_t end = plan->length - begin <= SEGMENT ? plan->length : begin + SEGMENT;

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.minipy.running import MINIPY, ROOT
+
 COMMAND = (sys.executable, "-m", "stencilgen", "demo")
 
 
@@ -62,6 +64,18 @@ def test_mistakes_on_the_command_line(arguments: tuple[str, ...], words: tuple[s
     output, errors, status = demo(*arguments)
     assert (output, status) == ("", 2) and "Traceback" not in errors
     assert all(word in errors for word in words), errors
+
+
+def test_explain_what_the_guide_explains() -> None:
+    """One micro-op of minipy, from C to bytes, as its README says."""
+    guide = (MINIPY / "README.md").read_text()
+    command = next(line for line in guide.splitlines() if "stencilgen explain" in line).split("`")[1].split()[1:]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, "-m", "stencilgen", *command], cwd=MINIPY, env=environment, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert all(words in result.stdout for words in ("RESULT_", "refill_floats", "movsd")), result.stdout
 
 
 def test_ctrl_c(tmp_path: Path) -> None:

@@ -161,6 +161,7 @@ struct sg_jit {
     sg_planner *planner; /* NULL until the first trace of a VM with units */
     sg_selection selection;
     uint64_t selection_seed;
+    sg_cpu cpu_limit; /* sg_options.cpu */
 };
 
 /* False and words if this process only inherited the context by fork. */

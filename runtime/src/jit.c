@@ -126,6 +126,7 @@ sg_jit *sg_jit_create(const sg_vm *vm, const sg_options *options, sg_error *erro
     if (options != NULL) {
         jit->selection = options->selection;
         jit->selection_seed = options->seed;
+        jit->cpu_limit = options->cpu;
     }
     jit->as.jit = jit;
     jit->as.base = jit->region.writable;

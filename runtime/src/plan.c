@@ -38,7 +38,8 @@ sg_plan *sg_plan_begin(sg_assembler *as, uint32_t length)
         jit->planner = calloc(1, sizeof *jit->planner);
         jit->counters.allocations++;
         if (jit->planner != NULL) {
-            jit->planner->sse41 = sg_cpu_level() >= SG_X86_64_V2;
+            const bool allowed = jit->cpu_limit == 0 || jit->cpu_limit >= SG_X86_64_V2;
+            jit->planner->sse41 = allowed && sg_cpu_level() >= SG_X86_64_V2;
         }
     }
     sg_planner *const planner = jit->planner;

@@ -25,7 +25,7 @@ def test_random_traces_of_the_cheapest_units(vm: StackVM) -> None:
     rng = random.Random(8)
     for number in range(TRACES):
         trace, height = random_trace(rng, vm, rng.randrange(0, LONGEST))
-        failure = vm.check(trace, height, rng.choice((BEST, PLAIN)), seed=number * 100, runs=RUNS)
+        failure = vm.check(trace, height, rng.choice((BEST, PLAIN)), plan=number, seed=number * 100, runs=RUNS)
         assert failure is None, failure
 
 

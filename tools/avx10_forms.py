@@ -6,12 +6,14 @@ Instruction Set Extensions" manual. A line of `PACKED` is a family: it stands fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-# Operand letters of PACKED: V a vector, H one of half the length (at least xmm), K a mask register, I an 8-bit immediate.
-# The last vector may be memory. First operand: w written, x read and written.
+# Operand letters of PACKED: V a vector, H one of half the length (at least xmm), M memory of the length, K a mask register,
+# I an 8-bit immediate. The last vector may be memory. First operand: w written, x read and written.
 #
-#   mnemonics (opcode by opcode) | operands | prefix.map.W | opcodes | bits of an element, 0: no broadcast | words
+#   mnemonics (opcode by opcode) | operands | prefix.map.W | opcodes | bits of an element, 0: no broadcast | words | extensions
 PACKED = """\
 VADDBF16 VMULBF16 VSUBBF16 VMINBF16 VDIVBF16 VMAXBF16 | Vw V V | 66.MAP5.W0 | 58 59 5C 5D 5E 5F | 16 | {kz}
 VSQRTBF16 | Vw V | 66.MAP5.W0 | 51 | 16 | {kz}
@@ -51,6 +53,12 @@ VPDPBUUD VPDPBUUDS VPDPWUUD VPDPWUUDS | Vx V V | NP.0F38.W0 | 50 51 D2 D3 | 32 |
 VPDPWUSD VPDPWUSDS | Vx V V | 66.0F38.W0 | D2 D3 | 32 | {kz}
 VPDPBSUD VPDPBSUDS VPDPWSUD VPDPWSUDS | Vx V V | F3.0F38.W0 | 50 51 D2 D3 | 32 | {kz}
 VPDPBSSD VPDPBSSDS | Vx V V | F2.0F38.W0 | 50 51 | 32 | {kz}
+VSM4KEY4 | Vw V V | F3.0F38.W0 | DA | 0 | - | SM4+AVX10_2
+VSM4RNDS4 | Vw V V | F2.0F38.W0 | DA | 0 | - | SM4+AVX10_2
+VMOVRSB | Vw M | F2.MAP5.W0 | 6F | 0 | {kz} | MOVRS+AVX10_2
+VMOVRSW | Vw M | F2.MAP5.W1 | 6F | 0 | {kz} | MOVRS+AVX10_2
+VMOVRSD | Vw M | F3.MAP5.W0 | 6F | 0 | {kz} | MOVRS+AVX10_2
+VMOVRSQ | Vw M | F3.MAP5.W1 | 6F | 0 | {kz} | MOVRS+AVX10_2
 """
 
 # Rows of other shapes, as the table has them. Scalars round or suppress exceptions in their only length.
@@ -77,29 +85,11 @@ VMOVD | xmm:w xmm:r | RM | EVEX.128.F3.0F.W0 7E /r *4 | AVX10_2 | -
 VMOVD | xmm:w xmm:r | MR | EVEX.128.66.0F.W0 D6 /r *4 | AVX10_2 | -
 VMOVW | xmm:w xmm:r | RM | EVEX.128.F3.MAP5.W0 6E /r *2 | AVX10_2 | -
 VMOVW | xmm:w xmm:r | MR | EVEX.128.F3.MAP5.W0 7E /r *2 | AVX10_2 | -
-VSM4KEY4 | xmm:w xmm:r xmm/m128:r | RVM | EVEX.128.F3.0F38.W0 DA /r *16 | SM4+AVX10_2 | -
-VSM4KEY4 | ymm:w ymm:r ymm/m256:r | RVM | EVEX.256.F3.0F38.W0 DA /r *32 | SM4+AVX10_2 | -
-VSM4KEY4 | zmm:w zmm:r zmm/m512:r | RVM | EVEX.512.F3.0F38.W0 DA /r *64 | SM4+AVX10_2 | -
-VSM4RNDS4 | xmm:w xmm:r xmm/m128:r | RVM | EVEX.128.F2.0F38.W0 DA /r *16 | SM4+AVX10_2 | -
-VSM4RNDS4 | ymm:w ymm:r ymm/m256:r | RVM | EVEX.256.F2.0F38.W0 DA /r *32 | SM4+AVX10_2 | -
-VSM4RNDS4 | zmm:w zmm:r zmm/m512:r | RVM | EVEX.512.F2.0F38.W0 DA /r *64 | SM4+AVX10_2 | -
 MOVRS | r8:w m8:r | RM | NP 0F 38 8A /r | MOVRS | -
 MOVRS | r16:w m16:r | RM | o16 0F 38 8B /r | MOVRS | -
 MOVRS | r32:w m32:r | RM | NP 0F 38 8B /r | MOVRS | -
 MOVRS | r64:w m64:r | RM | NP o64 0F 38 8B /r | MOVRS | -
 PREFETCHRST2 | m8:- | M | 0F 18 /4 | MOVRS | -
-VMOVRSB | xmm:w m128:r | RM | EVEX.128.F2.MAP5.W0 6F /r *16 | MOVRS+AVX10_2 | {kz}
-VMOVRSB | ymm:w m256:r | RM | EVEX.256.F2.MAP5.W0 6F /r *32 | MOVRS+AVX10_2 | {kz}
-VMOVRSB | zmm:w m512:r | RM | EVEX.512.F2.MAP5.W0 6F /r *64 | MOVRS+AVX10_2 | {kz}
-VMOVRSD | xmm:w m128:r | RM | EVEX.128.F3.MAP5.W0 6F /r *16 | MOVRS+AVX10_2 | {kz}
-VMOVRSD | ymm:w m256:r | RM | EVEX.256.F3.MAP5.W0 6F /r *32 | MOVRS+AVX10_2 | {kz}
-VMOVRSD | zmm:w m512:r | RM | EVEX.512.F3.MAP5.W0 6F /r *64 | MOVRS+AVX10_2 | {kz}
-VMOVRSQ | xmm:w m128:r | RM | EVEX.128.F3.MAP5.W1 6F /r *16 | MOVRS+AVX10_2 | {kz}
-VMOVRSQ | ymm:w m256:r | RM | EVEX.256.F3.MAP5.W1 6F /r *32 | MOVRS+AVX10_2 | {kz}
-VMOVRSQ | zmm:w m512:r | RM | EVEX.512.F3.MAP5.W1 6F /r *64 | MOVRS+AVX10_2 | {kz}
-VMOVRSW | xmm:w m128:r | RM | EVEX.128.F2.MAP5.W1 6F /r *16 | MOVRS+AVX10_2 | {kz}
-VMOVRSW | ymm:w m256:r | RM | EVEX.256.F2.MAP5.W1 6F /r *32 | MOVRS+AVX10_2 | {kz}
-VMOVRSW | zmm:w m512:r | RM | EVEX.512.F2.MAP5.W1 6F /r *64 | MOVRS+AVX10_2 | {kz}
 TMMULTF32PS | tmm:x tmm:r tmm:r | RMV | VEX.128.66.0F38.W0 48 /r | AMX_TF32 | distinct
 TDPBF8PS | tmm:x tmm:r tmm:r | RMV | VEX.128.MAP5.W0 FD /r | AMX_FP8 | distinct
 TDPBHF8PS | tmm:x tmm:r tmm:r | RMV | VEX.128.F2.MAP5.W0 FD /r | AMX_FP8 | distinct
@@ -122,32 +112,48 @@ TILEMOVROW | zmm:w tmm:r i8:r | RMI | EVEX.512.66.0F3A.W0 07 /r ib *1 | AMX_AVX5
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A line of PACKED."""
+
+    mnemonics: str
+    operands: str
+    prefix: str
+    opcodes: str
+    element: str
+    words: str
+    features: str = "AVX10_2"
+
+    def row(self, mnemonic: str, opcode: str, bits: int) -> str:
+        """One instruction in one length."""
+        operands, element = self.operands.split(), int(self.element)
+        source = max(position for position, operand in enumerate(operands) if operand[0] in "VHM")
+        memory = bits // 2 if operands[source] == "H" else bits
+        kinds, places = [], ""
+        for position, operand in enumerate(operands):
+            letter, access = operand[0], operand[1:] or "r"
+            kind = {"V": _vector(bits), "H": _vector(bits // 2), "M": f"m{bits}", "K": "k", "I": "i8"}[letter]
+            if position == source and letter != "M":
+                kind += f"/m{memory}" + (f"/b{element}" if element else "")
+            kinds.append(f"{kind}:{access}")
+            places += "I" if letter == "I" else "R" if position == 0 else "M" if position == source else "V"
+        prefix = ".".join(["EVEX", str(bits), self.prefix.removeprefix("NP.")])
+        immediate = " ib" if "I" in operands else ""
+        scale = f"*{memory // 8}" + (f"/{element // 8}" if element else "")
+        # Rounding is in the place of the vector's length, which is 512 bits then.
+        words = self.words if bits == 512 else re.sub(r" \{(er|sae)\}", "", self.words)
+        encoding = f"{prefix} {opcode} /r{immediate} {scale}"
+        return " | ".join((mnemonic, " ".join(kinds), places, encoding, self.features, words))
+
+
 def rows() -> Iterator[str]:
     """All rows, in the table's grammar."""
     for line in PACKED.splitlines():
-        names, operands, prefix, opcodes, element, words = line.split(" | ")
-        for mnemonic, opcode in zip(names.split(), opcodes.split(), strict=True):
+        family = Family(*line.split(" | "))
+        for mnemonic, opcode in zip(family.mnemonics.split(), family.opcodes.split(), strict=True):
             for bits in (128, 256, 512):
-                yield _packed(mnemonic, operands.split(), prefix.replace("NP.", ""), opcode, int(element), words, bits)
+                yield family.row(mnemonic, opcode, bits)
     yield from SINGLE.splitlines()
-
-
-def _packed(mnemonic: str, operands: list[str], prefix: str, opcode: str, element: int, words: str, bits: int) -> str:
-    source = max(position for position, operand in enumerate(operands) if operand[0] in "VH")
-    memory = bits // 2 if operands[source] == "H" else bits
-    kinds, places = [], ""
-    for position, operand in enumerate(operands):
-        letter, access = operand[0], operand[1:] or "r"
-        kind = {"V": _vector(bits), "H": _vector(bits // 2), "K": "k", "I": "i8"}[letter]
-        if position == source:
-            kind += f"/m{memory}" + (f"/b{element}" if element else "")
-        kinds.append(f"{kind}:{access}")
-        places += "I" if letter == "I" else "R" if position == 0 else "M" if position == source else "V"
-    immediate = " ib" if "I" in operands else ""
-    scale = f"*{memory // 8}" + (f"/{element // 8}" if element else "")
-    if bits < 512:  # rounding is in the place of the vector's length
-        words = words.split(" {er}")[0].split(" {sae}")[0]
-    return f"{mnemonic} | {' '.join(kinds)} | {places} | EVEX.{bits}.{prefix} {opcode} /r{immediate} {scale} | AVX10_2 | {words}"
 
 
 def _vector(bits: int) -> str:

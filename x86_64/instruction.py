@@ -96,7 +96,7 @@ class Instruction:
     def _form(self) -> Form:
         """The preferred form: the first that can name these registers."""
         forms = self._plan.forms
-        if len(forms) > 1 and forms[-1].family == "EVEX" != forms[0].family:
+        if len(forms) > 1 and _names_high(self.operands):
             for form in forms:
                 with suppress(OperandError):
                     next(drafts(form, self.operands, self.prefixes))
@@ -163,6 +163,13 @@ class Instruction:
         from x86_64.intel import format_intel
 
         return format_intel(self)
+
+
+def _names_high(operands: tuple[Operand, ...]) -> bool:
+    """Whether some register is above the 15 that every form can name."""
+    inner = [operand.operand if isinstance(operand, Masked) else operand for operand in operands]
+    registers = [r for o in inner for r in ((o.base, o.index) if isinstance(o, Memory) else (o,))]
+    return any(isinstance(register, Register) and register.number > 15 for register in registers)
 
 
 _UnfrozenInstruction = unfrozen(Instruction)

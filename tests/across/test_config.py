@@ -1,0 +1,47 @@
+"""Mistakes in [stack] are told with their line; the Python API works for a VM that has one."""
+
+from pathlib import Path
+
+import pytest
+
+import stencilgen
+from stencilgen.config import load_config
+from stencilgen.errors import UserError
+from stencilgen.pipeline import build
+
+HERE = Path(__file__).parent / "vm"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what", "line"),
+    [
+        ('pointer = "sp"', 'pointer = "top"', "no 'top'", 'pointer = "top"'),
+        ('pointer = "sp"', 'pointer = "acc"', "has the type uint64_t", 'pointer = "acc"'),
+        ('pointer = "sp"', 'pointer = "sp"\nregisters = 9', "registers", "registers = 9"),
+        ('pointer = "sp"', 'pointer = "sp"\nslot = 4', "slot", "slot = 4"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, what: str, line: str) -> None:
+    for path in HERE.glob("*.[ch]"):
+        (tmp_path / path.name).write_text(path.read_text())
+    text = (HERE / "stencilgen.toml").read_text().replace(old, new)
+    (tmp_path / "stencilgen.toml").write_text(text)
+    with pytest.raises(UserError, match=what) as error:
+        build(load_config(tmp_path), only=["ADD"], cache=False)
+    (diagnostic,) = error.value.diagnostics
+    assert diagnostic.line == 1 + text.splitlines().index(line)
+
+
+def test_statistics_say_why_a_stencil_keeps_its_stack_in_memory() -> None:
+    rows = build(load_config(HERE), only=["ADD", "HEIGHT", "PICK"], cache=False).stats["units"]["stencils"]
+    assert rows["ADD"]["kept"]
+    assert rows["HEIGHT"] == {"memory_form": "computes with the stack pointer as a number"}
+    assert rows["PICK"] == {"memory_form": "accesses the stack at a distance from the top that is not constant"}
+
+
+def test_the_python_api_runs_and_lists_units(tmp_path: Path) -> None:
+    for path in (*HERE.glob("vm.[ch]"), *HERE.glob("language.h"), *HERE.glob("stencils.c"), HERE / "stencilgen.toml"):
+        (tmp_path / path.name).write_text(path.read_text())
+    vm = stencilgen.load(tmp_path)
+    code = vm.compile([vm.PUSH(imm=40), vm.PUSH(imm=2), vm.ADD(), vm.TO_ACCUMULATOR()])
+    assert "PUSH" in code.listing() and "TO_ACCUMULATOR" in code.listing()

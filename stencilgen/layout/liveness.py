@@ -117,13 +117,21 @@ def usage_of(instruction: Instruction) -> Usage:
         changes |= parts(register)
         overwrites |= _overwritten(register, instruction, register in effects.partial_writes)
     return Usage(
-        _registers_mask(effects.reads) | flags_mask(effects.flags_read),
+        _registers_mask(_read(instruction)) | flags_mask(effects.flags_read),
         overwrites & ~_ALWAYS,
         changes,
         bool(effects.memory_reads),
         bool(effects.memory_writes),
         effects.control is Control.NEXT,
     )
+
+
+def _read(instruction: Instruction) -> Iterable[Register]:
+    """The registers whose value matters. The low bits of a sum depend on those of its parts: `lea eax, [rbx+8]` reads ebx."""
+    match instruction:
+        case Instruction("LEA", (Register(size=size), _)) if size in (2, 4):
+            return [register.resize(size) for register in instruction.effects.reads if register.kind in ("r32", "r64")]
+    return instruction.effects.reads
 
 
 def _overwritten(register: Register, instruction: Instruction, partial: bool) -> int:

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 
 from dasc import NEXT
 from stencilgen.layout.code import Block, Branch, Code, Convention, Jump
 from stencilgen.layout.liveness import EVERYTHING, Liveness, flags_mask, parts
 from stencilgen.peephole import optimize
-from x86_64 import Flags, Instruction, Label, Register
+from x86_64 import Flags, Instruction, Label, Register, rax, rsp
 
 from .native import NativeState, Processor, encode, random_state
 from .programs import WIDTHS, Range, at_width, bind, program, text
@@ -217,8 +217,14 @@ def test_optimising_again_changes_nothing(code: Code) -> None:
     assert not any(fired.values())
 
 
+def one_block(body: str, live_out: frozenset[Register]) -> Code:
+    return Code("block", (Block("block", program(body, **SYMBOLS), Jump(NEXT)),), live_out, {}, NO_CONVENTION)
+
+
 @QUICK
 @given(code=stencils())
+@example(code=one_block("mov ecx, F; add ecx, ebx; mov eax, ecx", frozenset({rax, rsp})))  # lea reads all of rbx
+@example(code=one_block("lea rax, [E]; mov ecx, F; add eax, ebx", frozenset({rax, rsp})))
 def test_optimising_makes_nothing_live_at_the_start_of_a_block(code: Code) -> None:
     """The driver relies on it: within a pass it does not look at other blocks again."""
     optimised, _ = optimize(code, value_rules=())

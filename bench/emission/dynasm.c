@@ -34,6 +34,35 @@ static const void *extern_address(unsigned index);
 #undef SG_RODATA
 #define SG_RODATA(offset) (*(const uint8_t(*)[1]) &sg_rodata[offset]) /* the pointer, and so is its address */
 
+/* Constants in memory, each value once, as the runtime keeps them. */
+enum { LITERALS = 1 << 14 };
+
+static const void *literal(uint64_t value)
+{
+    static uint64_t values[LITERALS];
+    static bool taken[LITERALS];
+    uint32_t place = (uint32_t)(value * UINT64_C(0x9e3779b97f4a7c15) >> 50);
+    while (taken[place] && values[place] != value) {
+        place = (place + 1) % LITERALS;
+    }
+    taken[place] = true;
+    values[place] = value;
+    return &values[place];
+}
+
+#undef SG_LITERAL
+#define SG_LITERAL(value) (*(const uint8_t(*)[1])literal((uint64_t)(value)))
+#undef SG_AT
+#define SG_AT(address) (*(const uint8_t(*)[1])(uintptr_t)(address))
+
+/* Is it in reach of a rel32 wherever the code goes? */
+static bool reaches(uintptr_t address);
+
+#undef SG_NEAR
+#undef SG_NEAR_AT
+#define SG_NEAR(name) reaches((uintptr_t)&SG_EXTERN(name))
+#define SG_NEAR_AT(address) reaches((uintptr_t)(address))
+
 /* Where exit stubs lead; nothing is run here. */
 void exit_routine(void)
 {
@@ -61,6 +90,12 @@ static const void *extern_addresses[EXTERNS];
 static peer_state peer;
 static uint32_t cold_start, hot_start;
 static char failure[128];
+
+static bool reaches(uintptr_t address)
+{
+    const int64_t distance = (int64_t)(address - (uintptr_t)space), room = INT32_MAX - (int64_t)SPACE;
+    return distance >= -room && distance <= room;
+}
 
 static const void *extern_address(unsigned index)
 {

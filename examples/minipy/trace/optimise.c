@@ -185,9 +185,9 @@ static void guard_is(Facts *f, const Instruction *op, Fact a)
 {
     const bool known = (a.about == THE_VALUE || a.about == THE_OBJECT) && a.what == op->operand;
     Recording *const out = f->out;
-    const Instruction *const last = &out->ops[out->length - 1];
     const bool is_branch = out->length > 0 && f->at > 0 && f->in->ops[f->at - 1].opcode == OP_GUARD_BOOL;
-    const bool replaces = is_branch && last->opcode == OP_GUARD_BOOL && last->a == op->a;
+    const Instruction *const last = is_branch ? &out->ops[out->length - 1] : op;
+    const bool replaces = last->opcode == OP_GUARD_BOOL && last->a == op->a;
     if (replaces) {
         out->length--;
     }

@@ -90,9 +90,9 @@ def _value(symbol: str | None, config: Config) -> str:
         case "p":
             return f"(uint64_t)(uintptr_t)({value})"
         case "f64":
-            return f"cp_bits_of_double((double)({value}))"
+            return f"sg_double_bits((double)({value}))"
         case "f32":
-            return f"cp_bits_of_float((float)({value}))"
+            return f"sg_float_bits((float)({value}))"
         case _:
             sign, bits = kind[0], kind[1:]
             return f"(uint64_t)({'u' if sign == 'u' else ''}int{bits}_t)({value})"

@@ -15,6 +15,11 @@ from bench.vm.counts import available
 
 __all__ = ["geometric_mean", "run"]
 
+Sizes = Mapping[tuple[str, str], Measured]
+"""By workload and variant."""
+Times = Mapping[str, Mapping[str, list[float]]]
+"""By workload, then variant: nanoseconds an iteration, one a round."""
+
 ENTRIES, ROUNDS, MACHINES = 30, 15, 3
 """Entries of a trace in a sample; samples; machines of each variant, which lie at different addresses."""
 
@@ -77,12 +82,7 @@ def _instructions(one: Measured) -> float | None:
     return one.counted.total if one.counted else None
 
 
-def _traces(
-    measured: Mapping[tuple[str, str], Measured],
-    times: Mapping[str, Mapping[str, list[float]]],
-    workloads: list[str],
-    found: Mapping[str, Variant],
-) -> Table:
+def _traces(measured: Sizes, times: Times, workloads: list[str], found: Mapping[str, Variant]) -> Table:
     rows = []
     for workload in workloads:
         for name in found:
@@ -100,12 +100,7 @@ def _traces(
     return Table("Hand-written traces: one iteration", columns, tuple(rows))
 
 
-def _ratios(
-    measured: Mapping[tuple[str, str], Measured],
-    times: Mapping[str, Mapping[str, list[float]]],
-    workloads: list[str],
-    found: Mapping[str, Variant],
-) -> Table:
+def _ratios(measured: Sizes, times: Times, workloads: list[str], found: Mapping[str, Variant]) -> Table:
     """Geometric means over the traces, copy-and-patch = 1."""
     rows = []
     for name in found:
@@ -139,7 +134,7 @@ def _ratio(own: list[float], other: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(own, other, strict=True))
 
 
-def _bytes_per_micro_op(measured: Mapping[tuple[str, str], Measured], found: Mapping[str, Variant]) -> Table:
+def _bytes_per_micro_op(measured: Sizes, found: Mapping[str, Variant]) -> Table:
     length = len(found[OWN].run("nbody").ops)
     rows: list[tuple[Cell, ...]] = [
         (name, measured["nbody", name].hot / length, measured["nbody", name].total / length)
@@ -152,7 +147,7 @@ def _bytes_per_micro_op(measured: Mapping[tuple[str, str], Measured], found: Map
     return Table("Bytes per micro-op of nbody", columns, tuple(rows), notes)
 
 
-def _rest(measured: Mapping[tuple[str, str], Measured], workloads: list[str]) -> Table:
+def _rest(measured: Sizes, workloads: list[str]) -> Table:
     """What executed instructions of the traces are for."""
     names = (BASELINE, OWN, LLVM, LIMIT)
     profiles = {}
@@ -176,9 +171,7 @@ def _rest(measured: Mapping[tuple[str, str], Measured], workloads: list[str]) ->
     return Table("What executed instructions are for", columns, tuple(rows), notes)
 
 
-def _micro_ops(
-    found: Mapping[str, Variant], measured: Mapping[tuple[str, str], Measured], workloads: list[str]
-) -> Table:
+def _micro_ops(found: Mapping[str, Variant], measured: Sizes, workloads: list[str]) -> Table:
     """Per micro-op, the least gain first."""
     sums: dict[str, dict[str, list[tuple[float, int, int]]]] = defaultdict(lambda: defaultdict(list))
     for workload in workloads:

@@ -75,7 +75,7 @@ def run(options: Options) -> Report:
 
 
 def _measure(vms: Mapping[str, Path], program: str, hot: Mapping[str, int], folder: Path, options: Options) -> _Program:
-    job = Job(program, SHORT[program] if options.quick else full_size(program))
+    job = Job(program, full_size(program))  # a short run is mostly start-up
     own, other = (minipy.traces(vm, job, folder) for vm in vms.values())
     shapes = [[[op["op"] for op in trace["ops"]] for trace in traces] for traces in (own, other)]
     if shapes[0] != shapes[1]:

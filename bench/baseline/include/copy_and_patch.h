@@ -7,21 +7,6 @@
 
 #include <stencilgen/emit.h>
 
-/* What a double's or float's symbol stands for. */
-static inline uint64_t cp_bits_of_double(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static inline uint64_t cp_bits_of_float(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
 /* The rel32 at p := address - p's end; out of reach is an error. */
 static inline void cp_relative32(sg_assembler *as, uint8_t *p, uint64_t address)
 {

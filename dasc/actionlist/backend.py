@@ -37,16 +37,25 @@ class ActionListBackend:
         self.output.line("#endif")
 
     def put(self, item: Item, statement: Statement, indent: str) -> None:
+        if isinstance(item, Data):  # the one thing after which DynASM cuts a call
+            for value in item.values:
+                self.append(Data((value,)), statement, indent)
+                if self.positions + _MOST_OF_DATA > MOST_POSITIONS:
+                    self.flush(indent)
+            return
+        if self.positions + _room(item) > MOST_POSITIONS:
+            self.flush(indent)
+        self.append(item, statement, indent)
+        if isinstance(item, Section):
+            self.call()
+
+    def append(self, item: Item, statement: Statement, indent: str) -> None:
         piece = Actions(statement, self.names, self.x64)
         piece.add(item)
-        if self.positions + max(piece.positions, _room(item)) > MOST_POSITIONS:
-            self.flush(indent)
         self.indent = indent
         self.chunk += piece.code
         self.arguments += piece.arguments
         self.positions += piece.positions
-        if isinstance(item, Section):
-            self.call()
 
     def flush(self, indent: str) -> None:
         self.indent = indent
@@ -88,10 +97,13 @@ class ActionListBackend:
         yield ""
 
 
+_MOST_OF_DATA = 2
+
+
 def _room(item: Item) -> int:
-    """So much is kept free before an item, whatever it takes. Calls are cut where DynASM cuts them."""
+    """So many positions are kept free before an item, the most that it takes. Calls are cut where DynASM cuts them."""
     match item:
-        case Code(immediates=(Immediate(size=8),)) | LabelHere() | Data():
+        case Code(immediates=(Immediate(size=8),)) | LabelHere():
             return 2
         case Code():
             return 6

@@ -147,7 +147,9 @@ def test_branches_of_one_byte_only_go_to_labels_nearby(tmp_path: Path) -> None:
     assert assemble(body, tmp_path).hex(" ") == "e3 05 e2 fc 67 e3 02 e0 f7 c3"
 
 
-@pytest.mark.parametrize("body", ["| loop >1\n;\n|1:\n| ret", "|1:\n" + "| nop\n" * 127 + "| loop <1", "| jrcxz extern f"])
+@pytest.mark.parametrize(
+    "body", ["| loop >1\n;\n|1:\n| ret", "|1:\n" + "| nop\n" * 127 + "| loop <1", "| jrcxz extern f"]
+)
 def test_a_branch_of_one_byte_that_may_not_reach_is_an_error_with_its_line(body: str, tmp_path: Path) -> None:
     text = f"|.arch x64\n|.section one\n|.externnames names\nstatic void build(void)\n{{\n{body}\n}}\n"
     main = f'(void)names; dasm_setup(Dst, NULL); build(); {{ {ENCODE} printf("%s\\n", state->wrong); }}'

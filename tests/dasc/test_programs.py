@@ -151,6 +151,24 @@ def test_both_write_the_same_c(request: pytest.FixtureRequest) -> None:
     assert refused < count // 2
 
 
+def test_calls_are_cut_where_dynasm_cuts_them() -> None:
+    """At most 25 positions: after data, before all else."""
+    for count in range(20, 26):
+        for last in (
+            ".word n, n, n, n",
+            ".qword n",
+            ".align 8",
+            ".space n",
+            "mov eax, n",
+            ".cold",
+            ".aword ->x; .align 4",
+        ):
+            text = HEAD + f"| {'; '.join(['.dword n'] * count)}\n| {last}\n| add eax, n\n"
+            options = Options(comments=Comments("/*|", " */"))
+            theirs = compile_text(text, "in.dasc", "dynasm", options, folder())
+            assert _body(compile_text(text, "in.dasc", "actionlist", options)) == _body(theirs), (count, last)
+
+
 def _both_refuse(seed: int) -> bool:
     """Whether both back ends find fault with a program; else they make the same of it."""
     random = Random(seed)

@@ -16,7 +16,7 @@ from stencilgen.toolchain.clang import find_clang, ziglang
 VM = Path(__file__).parent / "vm"
 LLVM = 22
 
-STENCILS = ("LOAD_FAST", "GUARD_BOTH_FLOAT", "BINARY_ADD_FLOAT", "COUNT", "SERIES", "JUMP_ON")
+STENCILS = ("LOAD_FAST", "GUARD_BOTH_FLOAT", "BINARY_ADD_FLOAT", "COUNT", "SERIES", "JUMP_ON", "UPDATE")
 STAGES: dict[str, Callable[[BuiltStencil], str]] = {
     "1.ll": lambda stencil: stencil.ir,
     "2.folded.ll": lambda stencil: stencil.folded_ir,

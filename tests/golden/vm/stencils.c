@@ -81,3 +81,14 @@ STENCIL(JUMP_ON)
     thread->status = HOLE(uint16_t, oparg) * 3 + 5;
     CONTINUE();
 }
+
+/* Versions: a switch on a hole, and a wide hole that is small as a rule. */
+STENCIL(UPDATE)
+{
+    switch (HOLE(uint16_t, oparg)) {
+    case 0: thread->counter += HOLE(int64_t, operand); break;
+    case 1: thread->counter = HOLE(int64_t, operand); break;
+    default: SIDE_EXIT();
+    }
+    CONTINUE();
+}

@@ -45,7 +45,7 @@ def render_tables(
     numbers = {name: number for number, name in enumerate(order, start=1)} | {"": 0}
     exits = {unit.name: unit.exits for unit in tables.units}
     steps: dict[tuple[int, ...], int] = {}
-    states = tables.choices.states
+    states = max(tables.choices.states, _STATES)
 
     def number(step: Step | None) -> int:
         if step is None:
@@ -58,7 +58,7 @@ def render_tables(
     rows_of: dict[tuple[str, ...], str] = {(name,): opcode(name) for name in names}
     rows_of |= {node.parts: f"{_ROWS} + {node.row - 1}" for node in longer if node.row}
     for parts, index in rows_of.items():
-        matrix = tables.choices.matrices[parts]
+        matrix = _padded(tables.choices.matrices[parts], states)
         costs.append(_row(index, [_cost(step) for row in matrix for step in row]))
         chosen.append(_row(index, [str(number(step)) for row in matrix for step in row]))
     emitters = "".join(f"    emit_{name},\n" for name in order)
@@ -173,6 +173,15 @@ static const uint16_t sg_longer_count[{_ROWS}] = {{
 {count}}};
 
 """
+
+
+_STATES = 4
+"""The planner is fast with four states; so a VM that has fewer gets some that nothing leads to."""
+
+
+def _padded(matrix: Sequence[Sequence[Step | None]], states: int) -> list[list[Step | None]]:
+    rows: list[list[Step | None]] = [[*row, *[None] * (states - len(row))] for row in matrix]
+    return rows + [[None] * states for _ in range(states - len(rows))]
 
 
 _SCALE, _MOST = 32, 4095

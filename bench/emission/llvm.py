@@ -38,7 +38,6 @@ class Llvm:
         llvm.initialize_native_asmprinter()
         self._peer = peer
         self._module = _module(vm)
-        self._machine = llvm.Target.from_default_triple().create_target_machine(opt=0, jit=True)
 
     def measure(self, trace: Trace) -> float:
         """Seconds to make machine code of the trace once."""
@@ -47,11 +46,12 @@ class Llvm:
             symbol = name[0] or name[1]
             if not symbol.startswith("llvm"):
                 self._declare(symbol)
-        parsed = llvm.parse_assembly(text)
-        parsed.triple = self._machine.triple
-        backing = llvm.parse_assembly("")
-        backing.triple = self._machine.triple
-        with llvm.create_mcjit_compiler(backing, self._machine) as engine:
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            opt=0, jit=True
+        )  # the engine's own from now on
+        parsed, backing = llvm.parse_assembly(text), llvm.parse_assembly("")
+        parsed.triple = backing.triple = machine.triple
+        with llvm.create_mcjit_compiler(backing, machine) as engine:
             gc.disable()
             start = time.perf_counter()
             engine.add_module(parsed)

@@ -77,7 +77,15 @@ def run(console: Console, names: tuple[str, ...], options: Options) -> results.R
         terminal.show(console, measured[-1].report)
         took = f"took {time.perf_counter() - start:.0f} s, {_processor() - work:.0f} s of processor time"
         console.print(took, style="dim")
-    return results.Results(f"python -m bench {shlex.join(sys.argv[1:])}", results.today(), tuple(measured))
+    return results.Results(_command(names, options), results.today(), tuple(measured))
+
+
+def _command(names: tuple[str, ...], options: Options) -> str:
+    """What finds the same again; where it is saved does not matter, nor where a Python lies."""
+    given = [*names, "--seed", str(options.seed), *(["--quick"] if options.quick else [])]
+    given += ["--only", options.only] if options.only else []
+    given += [f"--python={Path(python).name}" for python in options.pythons]
+    return f"python -m bench {shlex.join(given)}"
 
 
 def _processor() -> float:
@@ -102,7 +110,7 @@ def _failed(benchmark: Benchmark, options: Options, error: UserError) -> results
 
 
 def _measured(benchmark: Benchmark, options: Options, load: str, report: Report) -> results.Measured:
-    command = f"python -m bench {benchmark.name} --seed {options.seed}" + (" --quick" if options.quick else "")
+    command = _command((benchmark.name,), options)
     versions = {**machine.versions(), **report.versions}
     return results.Measured(benchmark.name, benchmark.line, command, machine.machine(), load, versions, report)
 

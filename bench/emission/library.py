@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,9 +26,9 @@ from dasc.model import EXIT, InstructionLine, LabelLine, Line, Stencil, is_ident
 from stencilgen import paths
 from stencilgen.errors import UserError
 from stencilgen.toolchain.cc import find_compiler, link
-from x86_64 import Address
+from x86_64 import Address, Memory, Symbolic
 
-__all__ = ["Code", "Emitted", "Peer", "direct", "extern_names", "through_dynasm"]
+__all__ = ["Code", "Emitted", "Peer", "direct", "extern_names", "through_dynasm", "unwritable"]
 
 HERE = Path(__file__).resolve().parent
 FLAGS = ("-O2", "-fPIC", "-shared", "-Wl,-Bsymbolic", "-w")
@@ -171,6 +171,7 @@ def through_dynasm(vm: Vm, backend: Literal["actionlist", "dynasm"], folder: Pat
     """The same stencils for DynASM's engine, by DynASM or by our back end. Raises `DynasmError` without DynASM."""
     place = find(folder)
     file = parse(vm.built.dasc, "stencils.dasc")
+    file = replace(file, stencils=tuple(stencil for stencil in file.stencils if stencil.name not in unwritable(vm)))
     text, spelt = for_dynasm(file, place)
     if _DROP_FRAME not in text:
         raise UserError("stencils.dasc no longer has the macro drop_frame that the measurement replaces")
@@ -207,6 +208,18 @@ def table(vm: Vm, file: File) -> str:
     parts.append("static const peer_extern externs[] = {")
     parts += [f'    {{"{name}{f"{addend:+}" if addend else ""}", &extern_{name}[{addend}]}},' for name, addend in names]
     return "\n".join([*parts, "};", ""])
+
+
+def unwritable(vm: Vm) -> set[str]:
+    """Stencils that DynASM has no way to write, not even as bytes: an address relative to rip beside an immediate."""
+    file = parse(vm.built.dasc, "stencils.dasc")
+    return {stencil.name for stencil in file.stencils if any(map(_is_unwritable, _instructions(stencil)))}
+
+
+def _is_unwritable(line: InstructionLine) -> bool:
+    operands = line.instruction.operands
+    relative = any(isinstance(operand, Memory) and operand.target is not None for operand in operands)
+    return relative and any(isinstance(operand, int | Symbolic) for operand in operands)
 
 
 def extern_names(vm: Vm) -> set[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench.emission import vms
-from bench.emission.library import Peer, direct, extern_names, through_dynasm
+from bench.emission.library import Peer, direct, extern_names, through_dynasm, unwritable
 from bench.emission.vms import Vm
 from stencilgen.config import load_config
 from stencilgen.errors import UserError
@@ -66,7 +66,9 @@ def minipy_traces(vm: Vm, back: BackEnds, programs: list[Path]) -> Iterator[ctyp
 def random_traces(vm: Vm, back: BackEnds, count: int, seed: int) -> Iterator[ctypes.Array[ctypes.Structure]]:
     """Of any micro-ops with any operands that they accept."""
     chance = random.Random(seed)
-    opcodes = list(back.direct.opcodes().values())
+    left_out = unwritable(vm)
+    opcodes = [opcode for name, opcode in back.direct.opcodes().items() if name not in left_out]
+    assert len(opcodes) > 9 * len(left_out)
     for _ in range(count):
         length = chance.randrange(1, 30)
         trace = (Instruction * length)()

@@ -171,7 +171,8 @@ def through_dynasm(vm: Vm, backend: Literal["actionlist", "dynasm"], folder: Pat
     """The same stencils for DynASM's engine, by DynASM or by our back end. Raises `DynasmError` without DynASM."""
     place = find(folder)
     file = parse(vm.built.dasc, "stencils.dasc")
-    file = replace(file, stencils=tuple(stencil for stencil in file.stencils if stencil.name not in unwritable(vm)))
+    left_out = unwritable(vm)
+    file = replace(file, stencils=tuple(stencil for stencil in file.stencils if stencil.name not in left_out))
     text, spelt = for_dynasm(file, place)
     if _DROP_FRAME not in text:
         raise UserError("stencils.dasc no longer has the macro drop_frame that the measurement replaces")

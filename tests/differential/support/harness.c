@@ -241,11 +241,13 @@ static void run_reference(const Instruction *trace, uint32_t length, const sg_st
 
 static sg_jit *contexts[2];
 
-/* A context near the VM, or one so far from it that every call is out of reach. */
+/* A context near the VM, or one so far from it that every call is out of reach. Small: a process holds those of many VMs, and all
+ * want to lie near. */
 static sg_jit *context(bool far, sg_error *error)
 {
     if (contexts[far] == NULL) {
-        const sg_options options = {.near = far ? (const void *)UINT64_C(0x300000000000) : (const void *)&contexts};
+        const void *const near = far ? (const void *)UINT64_C(0x300000000000) : (const void *)&contexts;
+        const sg_options options = {.near = near, .size = 4 << 20};
         contexts[far] = sg_jit_new(&options, error);
     }
     return contexts[far];

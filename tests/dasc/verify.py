@@ -135,7 +135,10 @@ class Verifier:
                         return name in followers
                     followers.append(line.label.name)
                 return name in followers or (name == "NEXT" and in_hot)
-            case "LEA", (Register(kind="r64") as register, Memory(index=None, displacement=Symbolic() as value) as place):
+            case "LEA", (
+                Register(kind="r64") as register,
+                Memory(index=None, displacement=Symbolic() as value) as place,
+            ):
                 return place.base == register and self.concrete(value, 64) == 0
             case "SHL", (Register(kind="r64"), Symbolic(addend=0) as count):
                 return self.concrete(count, 8) == 0

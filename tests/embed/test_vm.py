@@ -125,7 +125,9 @@ def test_the_bytes_are_those_in_memory(vm: VM) -> None:
     code = vm.compile([vm.DUP(), vm.MUL(), vm.END()])
     assert len(code.hot_bytes) == code.info.hot_size
     assert code.hot_bytes.endswith(b"\xc3")
-    assert code.cold_bytes.startswith(bytes.fromhex("488d65"))  # lea rsp, [rbp - …]: where links from larger frames come in
+    assert code.cold_bytes.startswith(
+        bytes.fromhex("488d65")
+    )  # lea rsp, [rbp - …]: where links from larger frames come in
     extents = [code.extent(index) for index in range(4)]
     assert b"".join(ctypes.string_at(e.hot, e.hot_size) for e in extents) == code.hot_bytes
 

@@ -191,7 +191,8 @@ def table(vm: Vm, file: File) -> str:
     ends = {stencil.name: stencil.ends for stencil in vm.built.stencils}
     parts = []
     if not vm.built.config.instruction.names:
-        parts.append(f"enum {{ {', '.join(prefix.format(stencil.name) for stencil in file.stencils)} }};")
+        # of all, also of those that the file leaves out: an opcode is a position in the generated header's table
+        parts.append(f"enum {{ {', '.join(prefix.format(stencil.name) for stencil in vm.built.stencils)} }};")
     opcode = vm.built.config.instruction.opcode
     parts.append(f"static uint32_t opcode_of(const Instruction *instruction) {{ return (uint32_t)({opcode}); }}")
     parts.append("static const peer_op ops[] = {")

@@ -6,6 +6,8 @@ function or object by name, or the data there. Everything else has to be equal b
     branch     the same jump with a distance of another width, or left out where it leads to what follows anyway
     encoding   the same instruction in fewer bytes
     constant   another instruction that puts the same constant into the same register, in no more bytes
+    test       of a byte instead of a wider operand, by a mask of at most 7 bits: the flags are the same
+    nothing    no instruction, where for these values it changes neither register nor flag: `lea rcx, [rcx+0]`
 
 Exit stubs are the runtime's and the embedder's; jumps to them are compared. `encoding` and
 `constant` are checked by two decoders: iced-x86 and GNU objdump.
@@ -22,7 +24,18 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from iced_x86 import Code, Decoder, FlowControl, Formatter, FormatterSyntax, Instruction, Mnemonic, OpKind, Register
+from iced_x86 import (
+    Code,
+    Decoder,
+    FlowControl,
+    Formatter,
+    FormatterSyntax,
+    Instruction,
+    Mnemonic,
+    OpKind,
+    Register,
+    RegisterExt,
+)
 
 from bench.emission.library import Emitted
 
@@ -75,6 +88,7 @@ def compare(ours: Emitted, theirs: Emitted, name_at: Sequence[Callable[[int], st
         if len(streams[0]) != len(streams[1]):
             into.unequal.append(f"{len(streams[0])} and {len(streams[1])} instructions")
         into.kinds["branch"] += abs(sides[0].left_out[section] - sides[1].left_out[section])
+        into.kinds["nothing"] += abs(sides[0].idle[section] - sides[1].idle[section])
         for mine, other in zip(*streams, strict=False):
             into.instructions += 1
             into.shorter += len(other.code) - len(mine.code)
@@ -97,6 +111,7 @@ class _Side:
         self._decoded: list[list[Instruction]] = []
         self._stubs: dict[int, int] = {}  # address to micro-op
         self.left_out = [0, 0]
+        self.idle = [0, 0]
         last = len(emitted.places) - 1
         ops_at = (
             {emitted.hot_address + emitted.places[last][0]: last},
@@ -108,7 +123,9 @@ class _Side:
                 index = ops_at[section].get(decoded[place].ip)
                 if index is not None and (stub := self._stub(decoded[place : place + 2])):
                     self._stubs |= dict.fromkeys((i.ip for i in stub), index)
-            kept = [i for i in decoded if i.ip not in self._stubs]
+            busy = [i for i in decoded if not _does_nothing(i)]
+            self.idle[section] = len(decoded) - len(busy)
+            kept = [i for i in busy if i.ip not in self._stubs]
             needed = [i for i in kept if not (_is_jump(i) and i.near_branch_target == i.next_ip)]
             self.left_out[section] = len(kept) - len(needed)
             self._decoded.append(needed)
@@ -172,6 +189,17 @@ def _is_jump(instruction: Instruction) -> bool:
     return instruction.mnemonic == Mnemonic.JMP and instruction.op0_kind == OpKind.NEAR_BRANCH64
 
 
+_SHIFTS = (Mnemonic.SHL, Mnemonic.SHR, Mnemonic.SAR, Mnemonic.ROL, Mnemonic.ROR)
+
+
+def _does_nothing(i: Instruction) -> bool:
+    """`lea r, [r+0]` and a shift by 0, of 64 bits: they leave register and flags as they are."""
+    if i.code == Code.LEA_R64_M:
+        return i.op0_register == i.memory_base and i.memory_index == Register.NONE and i.memory_displacement == 0
+    register = i.op_count == 2 and i.op0_kind == OpKind.REGISTER and RegisterExt.size(i.op0_register) == 8
+    return i.mnemonic in _SHIFTS and register and i.op1_kind == OpKind.IMMEDIATE8 and i.immediate8 == 0
+
+
 def _difference(mine: _One, other: _One, shifts: set[int]) -> str | None:
     """The kind of difference; empty: none; None: not the same. What holds addresses itself, and therefore differs, must
     lie at one and the same distance everywhere: that goes to `shifts`.
@@ -190,8 +218,24 @@ def _difference(mine: _One, other: _One, shifts: set[int]) -> str | None:
             shifts.add(mine.loads - other.loads)
         if places or loaded[1] == wanted[1]:
             return "" if a.code == b.code and len(mine.code) == len(other.code) else "constant"
+    if _tests_low_byte(a, b) and mine.target == other.target:
+        return "test"
     same = _twice(_FORMATTER.format(a)) == _twice(_FORMATTER.format(b)) and mine.target == other.target
     return "encoding" if same else None
+
+
+def _tests_low_byte(narrow: Instruction, wide: Instruction) -> bool:
+    """`test byte [rax], 5` and `test qword [rax], 5`; `test cl, 5` and `test rcx, 5`."""
+    if not (narrow.mnemonic == wide.mnemonic == Mnemonic.TEST and narrow.op0_kind == wide.op0_kind):
+        return False
+    if narrow.op1_kind != OpKind.IMMEDIATE8 or wide.op1_kind == OpKind.REGISTER:
+        return False
+    if narrow.immediate(1) != wide.immediate(1) or narrow.immediate(1) > 127:
+        return False
+    if narrow.op0_kind == OpKind.MEMORY:
+        return _FORMATTER.format(narrow).split("[")[1] == _FORMATTER.format(wide).split("[")[1]
+    low = narrow.op0_register not in (Register.AH, Register.BH, Register.CH, Register.DH)
+    return low and RegisterExt.full_register(narrow.op0_register) == RegisterExt.full_register(wide.op0_register)
 
 
 def _twice(text: str) -> str:

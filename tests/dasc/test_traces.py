@@ -107,7 +107,7 @@ def require_the_same(vm: Vm, traces: Callable[[Vm, BackEnds], Iterator[ctypes.Ar
     assert not lists.unequal
     assert not +lists.kinds
     assert not stores.unequal
-    assert stores.kinds.keys() <= {"branch", "encoding", "constant"}
+    assert stores.kinds.keys() <= {"branch", "encoding", "constant", "test", "nothing"}
     assert len(lists.shifts) <= 1
     assert len(stores.shifts) <= 1
     assert not stores.differently_decoded()

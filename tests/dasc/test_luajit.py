@@ -4,6 +4,7 @@ Runs where lupa, DynASM and LuaJIT's sources beside it (`../src`) are found.
 """
 
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,21 @@ from dasc import Options, compile_text
 from tests.dasc.execute import ROOT, c_compiler
 from tests.dasc.upstream import folder
 
-TARGET = ["-DLUAJIT_TARGET=LUAJIT_ARCH_x64", "-DLJ_ARCH_HASFPU=1", "-DLJ_ABI_SOFTFP=0"]
+
+@dataclass(frozen=True)
+class Vm:
+    """One of LuaJIT's VMs for x86: its source, what the preprocessor and what the C compiler must define."""
+
+    file: str
+    words: str
+    flags: tuple[str, ...]
+
+
+_X64 = ("-DLUAJIT_TARGET=LUAJIT_ARCH_x64", "-DLJ_ARCH_HASFPU=1", "-DLJ_ABI_SOFTFP=0")
+VMS = {
+    "64-bit pointers": Vm("vm_x64.dasc", "ENDIAN_LE P64 JIT FFI FPU HFABI", _X64),
+    "32-bit pointers": Vm("vm_x86.dasc", "ENDIAN_LE P64 JIT FFI FPU HFABI", (*_X64, "-DLUAJIT_DISABLE_GC64")),
+}
 CONFIGURATIONS = [
     ("vm_x64.dasc", "ENDIAN_LE P64 JIT FFI FPU HFABI"),
     ("vm_x64.dasc", "ENDIAN_LE P64 WIN"),
@@ -47,10 +62,9 @@ def test_the_action_list_is_the_originals(sources: Path, name: str, words: str) 
     assert ours.replace("(unsigned long long)", "").partition("#line 1 ")[2] == theirs.partition("#line 1 ")[2]
 
 
-def build(sources: Path, directory: Path, backend: str) -> Path:
+def build(sources: Path, directory: Path, backend: str, vm: Vm) -> Path:
     """LuaJIT's buildvm, from what a back end writes."""
-    file = sources / "vm_x64.dasc"
-    words = CONFIGURATIONS[0][1]
+    file = sources / vm.file
     source = directory / "src"
     (source / "host").mkdir(parents=True)
     for path in [*sources.glob("*.h"), *sources.glob("lib_*.c"), *sources.glob("lj_opt_fold.c")]:
@@ -58,7 +72,7 @@ def build(sources: Path, directory: Path, backend: str) -> Path:
     for path in (sources / "host").glob("buildvm*.[ch]"):
         (source / "host" / path.name).write_bytes(path.read_bytes())
     (source / "host" / "buildvm_arch.h").write_text(
-        compile_text(file.read_text(encoding="utf-8"), str(file), backend, options(words))
+        compile_text(file.read_text(encoding="utf-8"), str(file), backend, options(vm.words))
     )
     (directory / "dynasm").mkdir()
     for name, ours in (("dasm_proto.h", "dasm.h"), ("dasm_x86.h", "dasm_encode.h")):
@@ -66,7 +80,7 @@ def build(sources: Path, directory: Path, backend: str) -> Path:
         wrapper = f"#include <stencilgen/{ours}>\n"
         (directory / "dynasm" / name).write_text(wrapper if backend == "direct" else upstream)
     program = directory / "buildvm"
-    command = [*c_compiler(), "-O1", "-w", "-I.", f"-I{ROOT / 'runtime/include'}", *TARGET, "-o", str(program)]
+    command = [*c_compiler(), "-O1", "-w", "-I.", f"-I{ROOT / 'runtime/include'}", *vm.flags, "-o", str(program)]
     files = sorted(str(path) for path in (source / "host").glob("buildvm*.c"))
     done = subprocess.run([*command, *files], cwd=source, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -92,10 +106,12 @@ def test_buildvm_makes_the_same_definitions(sources: Path, programs: dict[str, P
     assert result(programs["actionlist"], mode, *files) == result(programs["dynasm"], mode, *files)
 
 
-@pytest.fixture(scope="module")
-def programs(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+@pytest.fixture(scope="module", params=list(VMS))
+def programs(
+    request: pytest.FixtureRequest, sources: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     return {
-        backend: build(sources, tmp_path_factory.mktemp(backend), backend)
+        backend: build(sources, tmp_path_factory.mktemp(backend), backend, VMS[request.param])
         for backend in ("actionlist", "dynasm", "direct")
     }
 

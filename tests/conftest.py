@@ -1,6 +1,7 @@
 """Fixtures that every room's tests may use."""
 
 import difflib
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 hypothesis.settings.register_profile("house", deadline=None)  # no test depends on how fast the machine is
 hypothesis.settings.load_profile("house")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

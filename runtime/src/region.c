@@ -1,6 +1,6 @@
 /* The near region: one piece of memory, seen twice.
  *
- * A memfd is mapped once writable, anywhere, and once executable, near the VM's code, so that calls of VM
+ * A memfd is mapped once writable, far away, and once executable, near the VM's code, so that calls of VM
  * functions and rip-relative uses of VM data fit 32 bits. No mapping is ever writable and executable, and
  * nothing is ever remapped: a trace is written through the one view and at once there in the other. x86-64
  * processors keep instruction fetch coherent with stores by physical address, so two views need no more care
@@ -46,6 +46,17 @@ static void *map(sg_counters *counters, void *address, size_t size, int protecti
 {
     counters->mappings++;
     return mmap(address, size, protection, flags, file, offset);
+}
+
+/* Where the kernel is asked to put what no 32-bit distance leads to: terabytes away from the VM, so that contexts
+ * take no more room near it than their code does. It is only a hint, but contexts' code never overlaps, so neither
+ * do four times its addresses: room for the writable view, and behind it for the records, which are twice as
+ * large. */
+static void *far_place(const sg_region *region)
+{
+    const uintptr_t range = (uintptr_t)1 << 42, elsewhere = (uintptr_t)1 << 44;
+    const uintptr_t near = (uintptr_t)region->executable;
+    return (void *)(((near & ~(range - 1)) ^ elsewhere) | (near << 2 & (range - 1)));
 }
 
 static bool reserve_at(uintptr_t address, size_t size, sg_counters *counters)
@@ -154,7 +165,8 @@ static bool map_file(sg_region *region, sg_counters *counters, sg_error *error)
     if (file < 0) {
         return false;
     }
-    void *const writable = map(counters, NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    void *const writable =
+        map(counters, far_place(region), region->size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     region->writable = writable == MAP_FAILED ? NULL : writable;
     const bool mapped = writable != MAP_FAILED &&
                         map(counters, region->executable, code_size, PROT_READ | PROT_EXEC,
@@ -175,7 +187,7 @@ static bool map_anonymous(sg_region *region, sg_counters *counters, sg_error *er
 {
     const uint32_t code_size = region->hot_size + region->cold_size;
     const int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE;
-    void *const writable = map(counters, NULL, region->size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    void *const writable = map(counters, far_place(region), region->size, PROT_READ | PROT_WRITE, flags, -1, 0);
     region->writable = writable == MAP_FAILED ? NULL : writable;
     const bool mapped =
         writable != MAP_FAILED &&
@@ -192,7 +204,8 @@ static bool map_anonymous(sg_region *region, sg_counters *counters, sg_error *er
 static bool map_private(sg_region *region, size_t page, sg_counters *counters, sg_error *error)
 {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    void *const records = map(counters, NULL, region->records_size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    void *const place = (uint8_t *)far_place(region) + region->size;
+    void *const records = map(counters, place, region->records_size, PROT_READ | PROT_WRITE, flags, -1, 0);
     void *const guard = map(counters, NULL, page, PROT_READ | PROT_WRITE, flags, -1, 0);
     region->records = records == MAP_FAILED ? NULL : records;
     region->guard = guard == MAP_FAILED ? NULL : guard;

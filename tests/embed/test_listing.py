@@ -40,7 +40,7 @@ def test_it_explains(vm: VM) -> None:
     ]
     text = code.listing()
     assert re.search(r"movsd xmm0, \[r12\+0x140\]$", text, re.MULTILINE)
-    assert re.search(r"call sin$", text, re.MULTILINE)
+    assert re.search(r"call (sin|\[rip[+-]0x[0-9a-f]+\] +; sin)$", text, re.MULTILINE)  # libm may lie too far away
     assert re.search(r"j\w+ cold\+0000$", text, re.MULTILINE)
     assert re.search(r"j\w+ hot\+[0-9a-f]{4} +; 0 LOAD slot=40$", text, re.MULTILINE)
     assert re.search(r"jmp exit +; side exit of micro-op 2$", text, re.MULTILINE)

@@ -106,3 +106,21 @@ def test_the_licence_of_the_table_goes_along(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     texts = [archive.read(name).decode() for name in archive.namelist() if "/licenses/" in name]
     assert any("iced-x86" in text for text in texts)
+
+
+def test_an_editable_install_finds_the_packages_and_data_where_they_are_written(tmp_path: Path) -> None:
+    build = BUILD.replace("build_wheel", "build_editable")
+    process = subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    contents = zipfile.ZipFile(tmp_path / process.stdout.split()[-1])
+    (link,) = (name for name in contents.namelist() if name.endswith(".pth"))
+    assert contents.read(link).decode().split() == [str(ROOT)]
+    program = "from stencilgen import paths; print(paths.runtime())"
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout.strip() == str(ROOT / "runtime"), found.stderr

@@ -144,6 +144,32 @@ static void the_region_lies_near_what_was_asked_for(void)
     }
 }
 
+static size_t bytes_within_reach(uintptr_t near)
+{
+    size_t bytes = 0;
+    const size_t count = read_mappings(mappings, 4096);
+    for (size_t i = 0; i < count; i++) {
+        bytes += distance(mappings[i].begin, near) < (uintptr_t)1 << 31 ? mappings[i].end - mappings[i].begin : 0;
+    }
+    return bytes;
+}
+
+static void only_code_and_constants_take_room_near_the_vm(void)
+{
+    enum { CONTEXTS = 24 };
+    sg_jit *contexts[CONTEXTS];
+    const uintptr_t near = (uintptr_t)&distance;
+    const size_t before = bytes_within_reach(near);
+    for (size_t i = 0; i < CONTEXTS; i++) {
+        contexts[i] = toy_create(&(sg_options){.near = (const void *)near, .perf_map = i % 8 == 0});
+    }
+    const size_t taken = bytes_within_reach(near) - before;
+    CHECK(taken >= (size_t)CONTEXTS * (64 << 20) && taken < (size_t)CONTEXTS * (64 << 20) + (2 << 20));
+    for (size_t i = 0; i < CONTEXTS; i++) {
+        sg_jit_destroy(contexts[i]);
+    }
+}
+
 static void expect_failure(const sg_vm *vm, const sg_options *options, const char *words)
 {
     sg_error error;
@@ -472,6 +498,7 @@ int main(void)
     RUN(no_mapping_is_writable_and_executable);
     RUN(destroying_unmaps_everything);
     RUN(the_region_lies_near_what_was_asked_for);
+    RUN(only_code_and_constants_take_room_near_the_vm);
     RUN(options_that_cannot_be_met_say_why);
     RUN(a_vm_that_does_not_fit_says_why);
     RUN(no_gap_within_reach_says_so);

@@ -21,6 +21,7 @@ OPTIONS: tuple[tuple[str, str], ...] = (
     ("-disable-branch-fold", "conditional tail calls lose branch weights, and with them their coldness"),
     ("-branch-fold-placement=false", "the same folding once more, during block placement"),
     ("-no-x86-call-frame-opt", "call arguments are stored, not pushed: rsp is written in the frame's set-up only"),
+    ("-combiner-store-merging=false", "one wide load of what two stores have just written waits until they are done"),
 )
 
 
@@ -173,6 +174,14 @@ cold:
 hot:
   call void @nine(i64 1, i64 2, i64 3, i64 4, i64 5, i64 6, i64 7, i64 8, i64 %v)
   store i64 ptrtoint (ptr @W to i64), ptr %b
+  %a1 = getelementptr i8, ptr %a, i64 8
+  %a2 = getelementptr i8, ptr %a, i64 16
+  %b1 = getelementptr i8, ptr %b, i64 8
+  %b2 = getelementptr i8, ptr %b, i64 16
+  %v1 = load i64, ptr %a1
+  %v2 = load i64, ptr %a2
+  store i64 %v1, ptr %b1
+  store i64 %v2, ptr %b2
   switch i64 %v, label %end [
     i64 0, label %one
     i64 1, label %two
@@ -201,6 +210,7 @@ _EFFECTS: tuple[tuple[str, str, bool], ...] = (
     ("-disable-branch-fold keeps tail calls unconditional", "je\tprobe.cold", True),
     ("-disable-branch-fold keeps tail calls unconditional", "je\texit", False),
     ("-no-x86-call-frame-opt stores call arguments", "pushq\t$", False),
+    ("-combiner-store-merging=false copies entry by entry", "movups", False),
     ('"frame-pointer"="reserved" leaves rbp alone', "%rbp", False),
     ('"no-jump-tables" compares one by one', ".LJTI", False),
     ("a bounded absolute symbol is a displacement", "E(%r12)", True),

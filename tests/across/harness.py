@@ -14,12 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from dasc import InstructionLine, Stencil
+from dasc.model import versions
 from stencilgen import paths
 from stencilgen.config import Config
 from stencilgen.pipeline import Build, build
 from stencilgen.toolchain.clang import ziglang
+from x86_64 import Memory, format_intel
 
-__all__ = ["BEST", "OPS", "PLAIN", "RANDOM", "Instruction", "StackVM", "compile_vm", "random_trace"]
+__all__ = ["BEST", "OPS", "PLAIN", "RANDOM", "Instruction", "StackVM", "compile_vm", "random_trace", "wide_accesses"]
 
 HERE = Path(__file__).parent / "vm"
 BEST, PLAIN, RANDOM = range(3)
@@ -46,6 +49,7 @@ OPS: dict[str, tuple[int, int]] = {
     "STORE": (1, -1),
     "COPY_1": (1, 1),
     "COPY_2": (2, 1),
+    "COPY_PAIR": (2, 2),
     "SWAP_2": (2, 0),
     "ROTATE_3": (3, 0),
     "PUSH_3": (0, 3),
@@ -184,6 +188,17 @@ def compile_vm(config: Config, workspace: Path, result: Build | None = None) -> 
     ]
     loaded.across_used.restype = ctypes.POINTER(ctypes.c_uint64)
     return StackVM(result, loaded, tuple(names))
+
+
+def wide_accesses(stencil: Stencil) -> list[str]:
+    """The instructions of a unit that access 16 bytes or more of the VM's memory."""
+    lines = [line for version in versions(stencil) for line in (*version.hot, *version.cold)]
+    return [
+        format_intel(line.instruction)
+        for line in lines
+        if isinstance(line, InstructionLine)
+        and any(isinstance(o, Memory) and o.target is None and (o.size or 0) >= 16 for o in line.instruction.operands)
+    ]
 
 
 def random_trace(

@@ -10,7 +10,7 @@ from stencilgen.config import load_config
 from stencilgen.pipeline import Build, build
 from stencilgen.units.building import Superstencils
 from stencilgen.units.profile import Trace, write_profile
-from tests.across.harness import BEST, JUMPS, OPS, RANDOM, Instruction, StackVM, compile_vm, random_trace
+from tests.across.harness import BEST, JUMPS, OPS, RANDOM, Instruction, StackVM, compile_vm, random_trace, wide_accesses
 
 HERE = Path(__file__).parent / "vm"
 LIVELY = tuple(name for name in OPS if name not in ("GARBAGE", "POP_SOME", "RETURN_TOP", "RETURN_ACCUMULATOR", "TAIL"))
@@ -72,6 +72,13 @@ def test_what_is_chosen_saves_something(fused: StackVM) -> None:
     savings = [row["saved_cost"] for row in fused.build.stats["units"]["superstencils"].values()]
     assert all(saving > 0 for saving in savings)
     assert savings == sorted(savings, reverse=True)
+
+
+def test_no_unit_loads_or_stores_two_entries_at_once(fused: StackVM) -> None:
+    """A wide load of what two stores have just written has to wait until they are done."""
+    made_of_pairs = [unit for unit in fused.build.units if "COPY_PAIR" in unit.name or "SWAP_2" in unit.name]
+    assert any(unit.name.count("__") > 2 for unit in made_of_pairs)
+    assert {unit.name: wide for unit in fused.build.units if (wide := wide_accesses(unit.stencil))} == {}
 
 
 def _build_few(profile: Path) -> set[str]:

@@ -2,7 +2,7 @@
 
 import random
 
-from tests.across.harness import BEST, OPS, PLAIN, RANDOM, StackVM, random_trace
+from tests.across.harness import BEST, OPS, PLAIN, RANDOM, StackVM, random_trace, wide_accesses
 
 TRACES, RUNS, LONGEST = 3000, 6, 40
 
@@ -54,3 +54,10 @@ def test_transitions_are_units(vm: StackVM) -> None:
     transitions = {name for name in vm.emitted if name.startswith("sg_transition")}
     assert {"sg_transition__1_0", "sg_transition__2_0", "sg_transition__3_0"} <= transitions
     assert all(int(name[-3]) > int(name[-1]) for name in transitions)
+
+
+def test_no_stencil_and_no_unit_loads_or_stores_two_entries_at_once(vm: StackVM) -> None:
+    """A wide load of what two stores have just written has to wait until they are done."""
+    made = {unit.name: wide_accesses(unit.stencil) for unit in (*vm.build.stencils, *vm.build.units)}
+    assert {"COPY_PAIR", "SWAP_2"} <= made.keys()
+    assert {name: wide for name, wide in made.items() if wide} == {}

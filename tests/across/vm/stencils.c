@@ -60,6 +60,15 @@ STENCIL(COPY_2)
     CONTINUE();
 }
 
+/* Two neighbours go to two neighbours: one wide load, one wide store, if LLVM may. */
+STENCIL(COPY_PAIR)
+{
+    sp[0] = sp[-2];
+    sp[1] = sp[-1];
+    sp += 2;
+    CONTINUE();
+}
+
 STENCIL(SWAP_2)
 {
     const uint64_t top = sp[-1];

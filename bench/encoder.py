@@ -7,6 +7,7 @@ alternate, so that a busy machine hurts both sides; figures are medians.
 
 import gc
 import itertools
+import multiprocessing
 import os
 import random
 import statistics
@@ -16,7 +17,8 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -349,24 +351,54 @@ def text(count: int, samples: int) -> tuple[Table, list[Timing]]:
     ]
 
 
+BATCH = 10_000
+"""Instructions that one process makes and has assembled at a time: few enough that the last ones do not keep others waiting."""
+
+
 def comparison(count: int, seed: int) -> tuple[Table, list[str]]:
-    """Every form, then random instructions, until `count` different cases went to each assembler; and the differences
-    that nothing explains."""
-    rows = []
-    unexplained: list[str] = []
-    for which in ("gnu", "llvm") if gnu_available() else ("llvm",):
-        seen: set[int] = set()
-        compared, wrong = compare(all_instructions(), which, seen)
-        batches = itertools.count()
-        while compared < count:
-            generator = random.Random(f"{seed} {next(batches)}")
-            more, others = compare(random_instructions(generator, 50_000), which, seen)
-            compared += more
-            wrong += others
-        unexplained += wrong
-        rows.append((which, compared, len(wrong)))
+    """Every form (unless there are fewer cases than that), then random instructions, until `count` different cases went to
+    each assembler; and the differences that nothing explains. A process a core, each with a batch of its own; equal cases
+    count once.
+    """
+    assemblers = ("gnu", "llvm") if gnu_available() else ("llvm",)
+    seen: dict[str, set[int]] = {which: set() for which in assemblers}
+    wrong: dict[str, list[str]] = {which: [] for which in assemblers}
+    processes = os.cpu_count() or 1
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:  # equal hashes in all
+        forms_first = -(-len(_every_form()) // BATCH) if count >= len(_every_form()) else 0
+        batches = itertools.count(-forms_first)
+        running = {pool.submit(_batch, seed, next(batches), assemblers) for _ in range(processes)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for which, lines, others in (found for batch in done for found in batch.result()):
+                seen[which] |= lines
+                wrong[which] += others
+            if min(map(len, seen.values())) < count:
+                running |= {pool.submit(_batch, seed, next(batches), assemblers) for _ in done}
+    rows = tuple((which, len(seen[which]), len(wrong[which])) for which in assemblers)
     columns = (Column("assembler"), Column("different cases compared"), Column("differences unexplained"))
-    return Table(f"bytes (seed {seed})", columns, tuple(rows)), unexplained
+    return Table(f"bytes (seed {seed})", columns, rows), [text for which in assemblers for text in wrong[which]]
+
+
+@cache
+def _every_form() -> list[x.Instruction]:
+    """Made once, before there are child processes."""
+    return list(all_instructions())
+
+
+def _batch(seed: int, number: int, assemblers: tuple[str, ...]) -> list[tuple[str, set[int], list[str]]]:
+    """For each assembler, the hashes of the lines that it was given and the differences; generating takes the longest, so
+    both are given the same instructions."""
+    if number < 0:
+        instructions = _every_form()[(-1 - number) * BATCH :][:BATCH]
+    else:
+        instructions = list(random_instructions(random.Random(f"{seed} {number}"), BATCH))
+    found = []
+    for which in assemblers:
+        lines: set[int] = set()
+        _, wrong = compare(instructions, which, lines)
+        found.append((which, lines, wrong))
+    return found
 
 
 SHOWN = 20  # extensions by name; the others together
@@ -376,7 +408,7 @@ def coverage() -> Table:
     """Forms of each ISA extension in the table, and how many of them the compared cases use."""
     total: Counter[str] = Counter()
     used: Counter[str] = Counter()
-    seen = {form for instruction in all_instructions() for form in instruction.forms}
+    seen = {form for instruction in _every_form() for form in instruction.forms}
     for name in mnemonics():
         for form in forms(name):
             feature = "+".join(form.features)
@@ -406,6 +438,11 @@ def import_time(samples: int) -> tuple[Table, Timing]:
     return table, Timing("encoder/import", seconds)
 
 
+def _cases(options: Options) -> int:
+    """How many are compared."""
+    return 1_000_000 if options.long else 15_000 if options.quick else 200_000
+
+
 def run(options: Options) -> Report:
     """Measure everything; an unexplained difference is a failure."""
     quick = options.quick
@@ -414,7 +451,7 @@ def run(options: Options) -> Report:
     lines, lines_timings = text(10_000 if quick else 60_000, 3 if quick else 5)
     start, start_timing = import_time(3 if quick else 9)
     del ballast
-    compared, unexplained = comparison(50_000 if quick else 1_000_000, options.seed)
+    compared, unexplained = comparison(_cases(options), options.seed)
     return Report(
         tables=(coverage(), encoding, lines, start, compared),
         timings=(*encoding_timings, *lines_timings, start_timing),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.frame.report import Plot, Table
+from bench.frame.report import Column, Plot, Table
 from bench.frame.results import Measured, Results
 from bench.frame.text import cell_text, heading
 
@@ -12,7 +12,7 @@ __all__ = ["render"]
 def render(results: Results, plots: str) -> str:
     """The whole report; pictures are looked for in the folder `plots`, beside it."""
     parts = ["# Measurements", f"`{results.command}`, {results.date}. Every table says how to make it again."]
-    parts += [_INTRODUCTION]
+    parts += [_INTRODUCTION, _times(results)]
     for measured in results.measured:
         parts += _section(measured, plots)
     return "\n\n".join(parts) + "\n"
@@ -23,6 +23,13 @@ _INTRODUCTION = (
     "time (user and system); builds' are wall time. A dash is something that was not measured: the list below the "
     "tables says why."
 )
+
+
+def _times(results: Results) -> str:
+    """How long each part took: where the time of a run goes."""
+    columns = (Column("part"), Column("took"), Column("result"))
+    rows = tuple((one.name, one.took, "wrong, see below" if one.report.differences else "") for one in results.measured)
+    return _table(Table("", columns, rows))
 
 
 def _section(measured: Measured, plots: str) -> list[str]:

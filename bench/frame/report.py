@@ -16,6 +16,7 @@ class Options:
     """What the command line asks for."""
 
     quick: bool = False  # the smallest sizes and fewest rounds: that it works, not how fast it is
+    long: bool = False  # where cases are compared, a million of them
     seed: int = 0  # of everything random
     only: str = ""  # items (programs, traces) whose name contains this
     jobs: int | None = None  # processes of a build; None: as stencilgen decides

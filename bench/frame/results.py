@@ -31,6 +31,7 @@ class Measured:
     load: str  # average before and after
     versions: Mapping[str, str]
     report: Report
+    took: str = ""  # in words: by the wall clock, and processor time
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from bench.frame.measure import interleave, run_process
 from bench.frame.report import Column, NotMeasured, Options, Plot, Report, Series, Spread, Table, Timing
 from bench.frame.results import Measured, Results
 from bench.frame.text import cell_text
+from bench.registry import Benchmark
 from stencilgen.errors import UserError
 
 # --- a report that has one of everything
@@ -253,21 +254,34 @@ def test_measuring_saving_and_comparing_in_one_go(tmp_path: Path) -> None:
     assert set(json.loads(first.read_text())) >= {"benchmarks", "stencilgen"}
 
 
-def test_a_benchmark_that_cannot_run_does_not_lose_what_the_others_find(
-    monkeypatch: pytest.MonkeyPatch, report: Report
+def test_a_benchmark_that_fails_does_not_lose_what_the_others_find(
+    monkeypatch: pytest.MonkeyPatch, report: Report, tmp_path: Path
 ) -> None:
+    """Each is a process of its own; after each the report is written with what there is."""
     from bench import __main__ as command
-    from bench.registry import Benchmark
 
-    def run(self: Benchmark, options: Options) -> Report:
-        if self.name == "build":
-            raise UserError("no compiler", remedy="install one")
-        return report
+    parents = command.apart
 
-    monkeypatch.setattr(Benchmark, "run", run)
-    console = Console(file=io.StringIO())
-    found = command.run(console, ("build", "size"), Options())
+    def apart(console: Console, benchmark: Benchmark, options: Options) -> Measured:
+        if benchmark.name == "build":  # really, with a child that dies
+            return parents(console, Benchmark("no such benchmark", ""), options)
+        return Measured(benchmark.name, "", "", "", "", {}, report, "3 s")
+
+    monkeypatch.setattr(command, "apart", apart)
+    kept: list[Results] = []
+    found = command.run(Console(file=io.StringIO()), ("build", "size"), Options(), kept.append)
     assert found.failed and found.measured[1].report == report
-    assert found.measured[0].report.differences == ("it did not run: no compiler\n  → install one",)
-    with pytest.raises(UserError):
-        command.run(console, ("build",), Options())
+    assert "did not run to its end" in found.measured[0].report.differences[0]
+    assert [len(one.measured) for one in kept] == [1, 2]
+    text = markdown.render(found, "plots")
+    assert "| size | 3 s |" in text and "wrong, see below" in text
+
+
+def test_several_benchmarks_are_one_report(tmp_path: Path) -> None:
+    report = tmp_path / "REPORT.md"
+    ended = _bench("startup", "build", "--quick", "--seed", "7", "--report", str(report))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    text = report.read_text()
+    assert text.startswith("# Measurements\n\n`python -m bench startup build --seed 7 --quick`")
+    assert "| the Python API" not in text and "### the Python API" in text and "### stencilgen build" in text
+    assert text.count(" s of processor time |") == 2

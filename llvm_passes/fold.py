@@ -26,6 +26,7 @@ from llvm_passes.instructions import global_address
 from llvm_passes.knowledge import Knowledge
 from llvm_passes.layout import Layout
 from llvm_passes.leftovers import is_plain_use, put_right
+from llvm_passes.ranges import Promise
 from llvm_passes.spread import jit_values
 from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol, SymbolTable, declaration, marker_call
 from llvm_passes.text import NAME, unquote
@@ -35,18 +36,17 @@ from llvm_passes.text import NAME, unquote
 class FoldOptions:
     """What the caller knows beyond the IR.
 
-    `hole_ranges` bounds holes more tightly than their types (inclusive; signed where low < 0). `assume` gives the
-    value of JIT-time expressions: folding the same text under `{condition: 1}` and `{condition: 0}` makes its two
-    versions.
+    `promises` bounds holes more tightly than their types. `assume` gives the value of JIT-time expressions: folding the
+    same text under `{condition: 1}` and `{condition: 0}` makes its two versions.
     """
 
-    hole_ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    promises: Mapping[str, Promise] = field(default_factory=dict)
     assume: Mapping[JitExpr, int] = field(default_factory=dict)
 
     @property
     def knowledge(self) -> Knowledge:
         """All of it."""
-        knowledge = Knowledge(self.hole_ranges)
+        knowledge = Knowledge(self.promises)
         for expression, value in self.assume.items():
             knowledge = knowledge.assuming(expression, value)
         return knowledge

@@ -33,6 +33,7 @@ C_TYPES = {
     "p": "void *",
 }
 
+_CALL = re.compile(rf"@{HOLE_PREFIX}(\w+)\(")
 _KIND = re.compile(rf"({'|'.join(C_TYPES)})_(\w+)$")
 
 
@@ -41,6 +42,11 @@ def split_name(function: str) -> tuple[str, str]:
     rest = function.removeprefix(HOLE_PREFIX)
     match = _KIND.match(rest)
     return (match[1], match[2]) if match else ("", rest)
+
+
+def holes_read(text: str) -> frozenset[str]:
+    """The holes that a function's text calls."""
+    return frozenset(split_name(match[1])[1] for match in _CALL.finditer(text))
 
 
 def hole(function: str, return_type: str, attributes: frozenset[str] = frozenset()) -> Hole | None:

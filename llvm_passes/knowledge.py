@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from llvm_passes.expression import Const, JitExpr, Operation, to_signed
-from llvm_passes.ranges import Range, disjoint, meet, range_of, signed, unsigned
+from llvm_passes.known_bits import Bits
+from llvm_passes.ranges import Promise, Range, disjoint, meet, range_of, signed, unsigned, with_bits
 
 _INVERSE = {
     "eq": "ne", "ne": "eq", "ult": "uge", "ule": "ugt", "ugt": "ule", "uge": "ult",
@@ -26,11 +27,9 @@ _MIRRORED = {
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """holes: bounds of holes by name (inclusive; signed where low < 0); known: bounds of expressions; excluded: values that
-    expressions do not have.
-    """
+    """holes: what is promised of them, by name; known: bounds of expressions; excluded: values that expressions do not have."""
 
-    holes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    holes: Mapping[str, Promise] = field(default_factory=dict)
     known: Mapping[JitExpr, Range] = field(default_factory=dict)
     excluded: Mapping[JitExpr, frozenset[int]] = field(default_factory=dict)
 
@@ -120,7 +119,7 @@ class Knowledge:
             signed_low += 1
         while signed_high % modulus in others and signed_low < signed_high:
             signed_high -= 1
-        narrowed = Range(expression.bits, low, high, signed_low, signed_high)
+        narrowed = meet(unsigned(expression.bits, low, high), signed(expression.bits, signed_low, signed_high))
         excluded = replace(self, excluded={**self.excluded, expression: others})
         result = excluded._bounded(expression, narrowed)
         match expression:
@@ -139,14 +138,28 @@ class Knowledge:
         result = replace(self, known={**self.known, expression: narrowed})
         match expression:
             case Operation("zext", _, (operand,)) if narrowed.high < 1 << operand.bits:
-                return result._bounded(operand, unsigned(operand.bits, narrowed.low, narrowed.high))
-            case Operation("trunc", bits, (operand,)) if self.range(operand).high < 1 << bits:
-                return result._bounded(operand, unsigned(operand.bits, narrowed.low, narrowed.high))
+                bounds = unsigned(operand.bits, narrowed.low, narrowed.high)
+                return result._bounded(operand, meet(bounds, _low_bits(narrowed, operand.bits)))
+            case Operation("trunc", bits, (operand,)):
+                bounds = _low_bits(narrowed, operand.bits)
+                if self.range(operand).high < 1 << bits:
+                    bounds = meet(bounds, unsigned(operand.bits, narrowed.low, narrowed.high))
+                return result._bounded(operand, bounds)
             case Operation("sext", _, (operand,)):
-                return result._bounded(operand, signed(operand.bits, narrowed.signed_low, narrowed.signed_high))
+                bounds = signed(operand.bits, narrowed.signed_low, narrowed.signed_high)
+                return result._bounded(operand, meet(bounds, _low_bits(narrowed, operand.bits)))
+            case Operation("and", bits, (operand, Const(_, mask))):
+                known = Bits(bits, narrowed.known.zeros & mask, narrowed.known.ones & mask)
+                return result._bounded(operand, with_bits(bits, known))
             case Operation("add", _, (operand, Const(_, addend))):
                 return result._bounded(operand, _shifted(narrowed, -addend))
         return result
+
+
+def _low_bits(bounds: Range, bits: int) -> Range:
+    """The values of `bits` bits that share what is known of the bits that both have."""
+    mask = (1 << min(bits, bounds.bits)) - 1
+    return with_bits(bits, Bits(bits, bounds.known.zeros & mask, bounds.known.ones & mask))
 
 
 def _shifted(bounds: Range, addend: int) -> Range:

@@ -14,6 +14,7 @@ VM never has to copy its instructions into ours. Everything else has a default.
     names   = "OP_{}"                     # the VM's constant for a stencil's name (default: an enum in the generated header)
     [holes]
     oparg   = { value = "instruction->oparg", type = "uint16_t", range = [0, 255] }
+    operand = { value = "instruction->operand", multiple_of = 16 }       # range, multiple_of: verified in the emit function
     target  = { value = "instruction->target", kind = "label" }
     [versions]                            # code for the case that a hole is 0, or small, and so on: chosen in the emit function
     limit   = 16                          # of versions that a stencil may have; 1 for none (default as shown)
@@ -34,6 +35,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from llvm_passes.ranges import Promise
 from stencilgen.errors import Diagnostic, UserError
 from stencilgen.toolchain.cpu import CPUS, Cpu, CpuName
 from stencilgen.toolchain.flags import refused_flags
@@ -75,6 +77,14 @@ class Hole(_Table):
     type: str | None = None
     kind: Literal["value", "label"] = "value"
     range: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
+    multiple_of: Annotated[int, Field(ge=1, le=4096)] = 1
+
+    @property
+    def promise(self) -> Promise | None:
+        """What emit functions may rely on, and verify."""
+        if self.range:
+            return Promise(self.range[0], self.range[1], self.multiple_of)
+        return Promise(multiple_of=self.multiple_of) if self.multiple_of > 1 else None
 
 
 class Versions(_Table):
@@ -185,10 +195,17 @@ def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
             line = _line_of(text, ("holes", name))
             what = f"hole '{name}': range [{hole.range[0]}, {hole.range[1]}] is not lowest, highest within 64 bits"
             problems.append(Diagnostic(what, "give the lowest and the highest value, in this order", path, line))
-        if hole.range and hole.kind == "label":
+        if hole.multiple_of & (hole.multiple_of - 1):
+            what = f"hole '{name}': multiple_of = {hole.multiple_of} is no power of two"
+            remedy = "give the largest power of two that divides every value"
+            problems.append(Diagnostic(what, remedy, path, _line_of(text, ("holes", name))))
+        if hole.multiple_of > 1 and hole.type in ("double", "float"):
+            what, remedy = f"hole '{name}': multiple_of is for integers and pointers", "remove it"
+            problems.append(Diagnostic(what, remedy, path, _line_of(text, ("holes", name))))
+        if hole.promise and hole.kind == "label":
             problems.append(
                 Diagnostic(
-                    f"hole '{name}': a label has no range",
+                    f"hole '{name}': a label has no {'range' if hole.range else 'multiple_of'}",
                     "remove it: every label is checked against the trace",
                     path,
                     _line_of(text, ("holes", name)),

@@ -15,6 +15,7 @@ from dasc import InstructionLine, Stencil
 from llvm_passes.callees import Callee
 from llvm_passes.codegen import CompiledFunction, Decision
 from llvm_passes.expression import holes_of
+from llvm_passes.holes import holes_read
 from stencilgen.assembly import Data, read_data
 from stencilgen.config import Config
 from stencilgen.emit.conditions import both, grouped, negated, render_condition
@@ -124,7 +125,9 @@ def finish_unit(config: Config, work: tuple[Unit, CompiledFunction]) -> BuiltSte
     parts: list[_Part] = []
     tree = _tree(unit, compiled.decision or compiled, (), config, sources, parts)
     value_holes = frozenset[str]().union(*(part.lowered.values for part in parts), _tested(compiled.decision))
-    stencil = choose(tree, promised(value_holes, sources))
+    # a promise may have decided something so that the hole itself is gone
+    relied_on = holes_read(compiled.ir) & sources.keys()
+    stencil = choose(tree, promised(value_holes | relied_on, sources))
     emitter = dasc.compile_stencil(stencil)
     sizes = zip(_paths(stencil), emitter.versions, strict=True)
     plain = emitter if compiled.decision is None else dasc.compile_stencil(choose(Leaf(general.stencil)))

@@ -6,7 +6,7 @@ symbols of the assembler, and their texts in C.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dasc import InstructionLine, LabelHole, Line, Stencil, Value
@@ -16,7 +16,7 @@ from llvm_passes.symbols import JitSymbol
 from stencilgen.assembly import Data, read_function
 from stencilgen.config import Config, Hole
 from stencilgen.emit.constants import constant_name, merged, reachable
-from stencilgen.emit.expressions import HoleSource, render
+from stencilgen.emit.expressions import HoleSource, is_postfix, promises_of, render
 from stencilgen.errors import UserError
 from stencilgen.layout.blocks import build_code
 from stencilgen.layout.code import Code, Convention
@@ -79,9 +79,7 @@ class Lowered:
 def hole_sources(holes: Mapping[str, Hole]) -> dict[str, HoleSource]:
     """Where each hole's value comes from."""
     return {
-        name: HoleSource(hole.value, hole.type, (hole.range[0], hole.range[1]) if hole.range else None)
-        for name, hole in holes.items()
-        if hole.kind == "value"
+        name: HoleSource(hole.value, hole.type, hole.promise) for name, hole in holes.items() if hole.kind == "value"
     }
 
 
@@ -164,20 +162,27 @@ def _lower(source: Source, config: Config) -> Lowered:
 
 
 def promised(holes: Iterable[str], sources: Mapping[str, HoleSource]) -> tuple[Value, ...]:
-    """The holes whose range is promised in the configuration, as values to verify."""
-    return tuple(
-        Value(Symbol(f"{hole}_", bounds[0], bounds[1]), sources[hole].value, 64, checked=True)
-        for hole in sorted(holes)
-        if (bounds := sources[hole].range)
-    )
+    """What is promised of the holes in the configuration, as values to verify."""
+    return tuple(check for hole in sorted(holes) for check in _checks(hole, sources[hole]))
+
+
+def _checks(hole: str, source: HoleSource) -> Iterator[Value]:
+    promise = source.promise
+    if promise is None:
+        return
+    if promise.is_bounded:
+        yield Value(Symbol(f"{hole}_", promise.low, promise.high), source.value, 64, checked=True)
+    if promise.multiple_of > 1:
+        value = source.value if is_postfix(source.value) else f"({source.value})"
+        remainder = f"(uint64_t){value} % {promise.multiple_of}"
+        yield Value(Symbol(f"{hole}_remainder", 0, 0), remainder, 64, checked=True)
 
 
 def _is_in_constants(expression: JitExpr, data: Mapping[str, Data], sources: Mapping[str, HoleSource]) -> bool:
     """Whether it is an address in the context's own constants, which are in reach wherever the code is."""
     match expression:
         case Operation("add", _, (SymbolAddress(name), offset)) | Operation("add", _, (offset, SymbolAddress(name))):
-            ranges = {hole: source.range for hole, source in sources.items() if source.range is not None}
-            return name in data and range_of(offset, ranges).high < 1 << 19
+            return name in data and range_of(offset, promises_of(sources)).high < 1 << 19
     return False
 
 

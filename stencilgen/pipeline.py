@@ -379,8 +379,8 @@ def compile_units(
     if not units:
         return
     holes = {name: hole for unit in units for name, hole in unit.holes.items()}
-    ranges = {name: (hole.range[0], hole.range[1]) for name, hole in holes.items() if hole.range}
-    options = CompileOptions(fold=FoldOptions(hole_ranges=ranges), version_limit=config.versions.limit)
+    promises = {name: hole.promise for name, hole in holes.items() if hole.promise}
+    options = CompileOptions(fold=FoldOptions(promises), version_limit=config.versions.limit)
     try:
         compiled = compile_functions(module, [unit.name for unit in units], options, jobs)
     except CodegenError as error:

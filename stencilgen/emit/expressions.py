@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from llvm_passes.expression import Const, Hole, JitExpr, Operation, SymbolAddress, to_signed
-from llvm_passes.ranges import Range, range_of
+from llvm_passes.ranges import Promise, Range, range_of
 
-__all__ = ["COMPARISONS", "HoleSource", "is_postfix", "literal", "render"]
+__all__ = ["COMPARISONS", "HoleSource", "is_postfix", "literal", "promises_of", "render"]
 
 # How tightly an operator binds in C, the tighter the higher.
 _CONDITIONAL, _OR, _XOR, _AND, _EQUAL, _COMPARE, _SHIFT, _SUM, _PRODUCT, _UNARY, _PRIMARY = range(11)
@@ -25,11 +25,11 @@ _CONDITIONAL, _OR, _XOR, _AND, _EQUAL, _COMPARE, _SHIFT, _SUM, _PRODUCT, _UNARY,
 
 @dataclass(frozen=True, slots=True)
 class HoleSource:
-    """Where a hole's value comes from: a C expression, its declared C type (if known) and its range (if known)."""
+    """Where a hole's value comes from: a C expression, its declared C type (if known), and what is promised of it."""
 
     value: str
     type: str | None = None
-    range: tuple[int, int] | None = None
+    promise: Promise | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ _HOLE_TYPES = {(8, True): "int8_t", (16, True): "int16_t", (32, True): "int32_t"
 }
 
 
+def promises_of(sources: Mapping[str, HoleSource]) -> dict[str, Promise]:
+    """What is promised, by hole."""
+    return {name: source.promise for name, source in sources.items() if source.promise is not None}
+
+
 def render(
     expression: JitExpr, sources: Mapping[str, HoleSource], place: Callable[[str], str] = "SG_EXTERN({})".format
 ) -> str:
@@ -63,10 +68,10 @@ class _Renderer:
     def __init__(self, sources: Mapping[str, HoleSource], place: Callable[[str], str]) -> None:
         self.sources = sources
         self.place = place
-        self.ranges = {name: source.range for name, source in sources.items() if source.range is not None}
+        self.promises = promises_of(sources)
 
     def range(self, expression: JitExpr) -> Range:
-        return range_of(expression, self.ranges)
+        return range_of(expression, self.promises)
 
     def clean(self, expression: JitExpr) -> _Text:
         """Text without bits above the width."""

@@ -25,7 +25,7 @@ from llvm_passes.expression import (
 )
 from llvm_passes.fold import fold
 from llvm_passes.instructions import literal
-from llvm_passes.ranges import range_of
+from llvm_passes.ranges import Promise, range_of
 
 WIDTHS = (1, 7, 8, 16, 31, 32, 33, 48, 64)
 BINARY = ("add", "sub", "mul", "udiv", "urem", "sdiv", "srem", "shl", "lshr", "ashr", "and", "or", "xor")
@@ -294,7 +294,7 @@ def test_symbol_addresses_take_their_addend_along():
 
 def test_hole_ranges_narrow_what_depends_on_them():
     operand = Hole("operand", 64)
-    bounds = range_of(operation("mul", 64, operand, Const(64, 8)), {"operand": (-4, 100)})
+    bounds = range_of(operation("mul", 64, operand, Const(64, 8)), {"operand": Promise(-4, 100)})
     assert (bounds.signed_low, bounds.signed_high) == (-32, 800)
 
 

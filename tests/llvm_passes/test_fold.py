@@ -9,6 +9,7 @@ from llvm_passes.expression import Hole, Operation, SymbolAddress, walk
 from llvm_passes.fold import FoldedModule, FoldOptions, fold, fold_into, with_declarations
 from llvm_passes.leftovers import has_leftovers
 from llvm_passes.module import split_module
+from llvm_passes.ranges import Promise
 from llvm_passes.symbols import SymbolTable
 from tests.llvm_passes.conftest import compile_c, instructions, to_ir
 
@@ -205,7 +206,7 @@ def test_assuming_an_operand_gives_its_uses_too():
 
 def test_a_known_range_makes_a_wide_value_narrow():
     text = name_values(split_module(to_ir(STENCILS)).extract(["STORE_WIDE"]))
-    (symbol,) = fold(text, FoldOptions(hole_ranges={"operand": (-5, 1000)})).symbols.values()
+    (symbol,) = fold(text, FoldOptions(promises={"operand": Promise(-5, 1000)})).symbols.values()
     assert (symbol.low, symbol.high, symbol.wide) == (-5, 1000, False)
 
 

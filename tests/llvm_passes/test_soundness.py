@@ -6,6 +6,7 @@ import pytest
 
 from llvm_passes.backend import emit
 from llvm_passes.fold import FoldedModule, FoldOptions, fold
+from llvm_passes.ranges import Promise
 from llvm_passes.symbols import HIGHEST_BOUNDED, LOWEST_BOUNDED
 from llvm_passes.versions import fold_and_clean
 from tests.llvm_passes.conftest import compile_c, instructions
@@ -207,8 +208,8 @@ def test_a_value_of_32_unsigned_bits_is_no_sign_extended_immediate(use):
 @pytest.mark.parametrize(("low", "high"), [(LOWEST_BOUNDED - 1, 0), (0, HIGHEST_BOUNDED + 1)])
 def test_beyond_the_bounds_a_symbol_is_wide(low, high):
     body = "store i64 %a, ptr %m\n ret i64 0"
-    (outside,) = folded(body, FoldOptions(hole_ranges={"a": (low, high)})).symbols.values()
-    (inside,) = folded(body, FoldOptions(hole_ranges={"a": (low + (low < 0), high - (high > 0))})).symbols.values()
+    (outside,) = folded(body, FoldOptions(promises={"a": Promise(low, high)})).symbols.values()
+    (inside,) = folded(body, FoldOptions(promises={"a": Promise(low + (low < 0), high - (high > 0))})).symbols.values()
     assert outside.wide and not inside.wide
 
 

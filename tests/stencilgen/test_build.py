@@ -13,7 +13,7 @@ from stencilgen.paths import runtime
 from stencilgen.pipeline import Build, build, fingerprint, write_build
 from stencilgen.toolchain.cc import Compiler, find_compiler, link
 from stencilgen.toolchain.clang import ziglang
-from tests.stencilgen.conftest import PREAMBLE, VM_HEADER
+from tests.stencilgen.conftest import CONFIGURATION, PREAMBLE, VM_HEADER
 
 STENCILS = """\
 STENCIL(LOAD_FAST)
@@ -92,6 +92,28 @@ def test_a_promised_range_is_of_numbers_not_of_bit_patterns(built: Built) -> Non
     assert "const int64_t small_ = instruction->oparg;  // @value 1..40 64 checked" in stencil.dasc
     assert "// @value 1..40 64\n" in stencil.dasc, "the int"
     assert "// @value -9223372036854775808..9223372036854775807 64\n" in stencil.dasc, "the double"
+
+
+def test_the_tag_of_an_aligned_pointer_is_known(built: Built) -> None:
+    aligned = CONFIGURATION.replace('type = "uint64_t" }', 'type = "uint64_t", multiple_of = 16 }')
+    source = """
+STENCIL(S)
+{
+    uint64_t tagged = HOLE(uint64_t, operand) | 5;
+    if ((tagged & 7) == 5)
+        thread->count = tagged & 15;
+    else
+        slow(thread);
+    CONTINUE();
+}
+"""
+    (stencil,) = built(source, configuration=aligned).stencils
+    code = [line.strip() for line in stencil.dasc.splitlines() if line.startswith("    |")]
+    assert code == ["|.hot", "| mov qword [r14], 5"]
+    assert [version.condition for version in stencil.versions] == [""]
+    # no value is left, but the code is right for multiples of 16 only
+    assert "operand_remainder = (uint64_t)instruction->operand % 16;  // @value 0..0 64 checked" in stencil.dasc
+    assert "if (SG_UNLIKELY(!(operand_remainder == 0)))" in stencil.c_source
 
 
 def test_the_dasc_file_says_all_that_the_header_was_made_from(built: Built) -> None:

@@ -22,6 +22,7 @@ from llvm_passes.derive import Derived, DeriveRequest
 from llvm_passes.expression import JitExpr
 from llvm_passes.fold import FoldOptions
 from llvm_passes.module import Module, split_module
+from llvm_passes.sequence import micro_op
 from llvm_passes.symbols import JitSymbol
 
 _CHUNK_MINIMUM = 40
@@ -176,7 +177,7 @@ def derive(module: Module, request: DeriveRequest, jobs: int = 1) -> tuple[Modul
 
 
 def _derive_chunk(module: Module, request: DeriveRequest) -> Derived:
-    names = dict.fromkeys(name for parts in request.sequences for name in parts) or list(module.functions)[:1]
+    names = dict.fromkeys(micro_op(part) for parts in request.sequences for part in parts) or list(module.functions)[:1]
     answer = _ask_worker(replace(request, text=module.extract(names)))
     if isinstance(answer, Failure):
         if answer.internal:

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from llvm_passes.fold import function_spans
-from llvm_passes.fuse import fused
+from llvm_passes.fuse import Operands, fused, without_assumptions
 from llvm_passes.holes import CONTINUE
 from llvm_passes.layout import Layout
 from llvm_passes.module import split_module
+from llvm_passes.sequence import micro_op, pattern
 from llvm_passes.text import NAME, closing, unquote
 from llvm_passes.window import MemoryForm, Stack, parameters, usage_of, variant
 
@@ -29,7 +30,7 @@ TRANSITION = "sg_transition"
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One function of a derived module: which stencils it does, in order, and how many entries are in registers before
+    """One function of a derived module: the words (`sequence`) of what it does, and how many entries are in registers before
     and after.
     """
 
@@ -53,25 +54,27 @@ class DeriveRequest:
     """A module's text with what is to be derived from it.
 
     stack: without one there are only sequences of several stencils, as they are; only: the (kin, kout) that are wanted of a
-    sequence, all if it is not in it.
+    sequence, all if it is not in it; operands: the holes that a sequence's words speak of.
     """
 
     text: str
     sequences: tuple[tuple[str, ...], ...]
     stack: Stack | None
     only: Mapping[tuple[str, ...], frozenset[tuple[int, int]]] = field(default_factory=dict)
+    operands: Operands = field(default_factory=dict)
 
 
 def variant_name(parts: tuple[str, ...], kin: int, kout: int) -> str:
     """The name of a unit: also a part of a C identifier."""
-    return f"{'__'.join(parts) or TRANSITION}__{kin}_{kout}"
+    names = [*map(micro_op, parts)] or [TRANSITION]
+    return "__".join([*names, *filter(None, [pattern(parts)]), f"{kin}_{kout}"])
 
 
 def derive(request: DeriveRequest) -> Derived:
     """All units of the request. Raises backend.LlvmError."""
     from llvm_passes import backend
 
-    text = _with_fused(backend.name_values(request.text), request.sequences)
+    text = _with_fused(backend.name_values(request.text), request.sequences, request.operands)
     functions = {name: text[start:end] for start, end, name in function_spans(text)}
     layout = Layout({match[1]: match[0] for match in re.finditer(rf"^%({NAME}) = type .*$", text, re.M)})
     attributes = {match[1]: match[2].strip() for match in re.finditer(r"^attributes (#\d+) = \{(.*)\}$", text, re.M)}
@@ -92,16 +95,16 @@ def derive(request: DeriveRequest) -> Derived:
     if f"@{CONTINUE}(" not in text:  # needed by transitions, even if no stencil of this chunk goes on
         text += f"declare dso_local preserve_nonecc i64 @{CONTINUE}(...)\n"
     module = backend.simplify("\n".join([text, *texts, ""]), names)
-    ir = _CERTAIN.sub(_more_certain, split_module(str(module)).extract(names))
+    ir = _CERTAIN.sub(_more_certain, split_module(without_assumptions(str(module))).extract(names))
     return Derived(ir, tuple(variants), reasons)
 
 
 def _base(parts: tuple[str, ...]) -> str:
     """The function that does all parts: a stencil, or one that is made of several."""
-    return parts[0] if len(parts) == 1 else f"sg_fused.{'.'.join(parts)}"
+    return parts[0] if len(parts) == 1 else f"sg_fused.{'.'.join([*map(micro_op, parts), pattern(parts)])}"
 
 
-def _with_fused(text: str, sequences: Iterable[tuple[str, ...]]) -> str:
+def _with_fused(text: str, sequences: Iterable[tuple[str, ...]], operands: Operands) -> str:
     """The module's text with a function for each sequence of several stencils."""
     from llvm_passes import backend
 
@@ -113,11 +116,13 @@ def _with_fused(text: str, sequences: Iterable[tuple[str, ...]]) -> str:
     declarations = {unquote(match[1]): match[0] for match in lines}
     added: dict[str, None] = {}
     for parts in longer:
-        for piece in re.split(r"\n(?=define )", fused(_base(parts), parts, functions, declarations)):
+        for piece in re.split(r"\n(?=define )", fused(_base(parts), parts, functions, declarations, operands)):
             lines_of_piece = piece.split("\n")
             while lines_of_piece and lines_of_piece[0].startswith("declare "):
                 added.setdefault(lines_of_piece.pop(0))
             added.setdefault("\n".join(lines_of_piece))
+    if operands:
+        added.setdefault("declare void @llvm.assume(i1 noundef)")
     return backend.inline("\n".join([text, *added, ""]))
 
 

@@ -6,17 +6,25 @@ The key idea: `CONTINUE()` is a tail call with the whole machine state, so the n
 LLVM's inliner does just that. Everything else only needs names that tell the parts apart: the holes of part j read
 another instruction (`oparg__1`), and the exits of all parts but the last are labels of their own, since an exit tells
 which micro-op was left.
+
+Where the sequence says that two parts' operands are equal (`sequence`), both read the same hole, so LLVM sees that the second
+part's slot is the first one's. Of different operands it is told that they differ: then their slots are different memory.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from llvm_passes.holes import CONTINUE, EXIT, HOLE_PREFIX, LABEL_PREFIX
+from llvm_passes.holes import CONTINUE, EXIT, HOLE_PREFIX, LABEL_PREFIX, split_name
+from llvm_passes.layout import integer_bits
+from llvm_passes.sequence import micro_op, operands
 from llvm_passes.text import NAME
 
-__all__ = ["EXIT_LABEL", "exit_label", "fused", "part_hole"]
+__all__ = ["EXIT_LABEL", "Operands", "exit_label", "fused", "hole_names", "part_hole", "without_assumptions"]
+
+Operands = Mapping[str, Sequence[tuple[str, int]]]
+"""By micro-op, its holes that count as operands, in the order in which a word gives them, with the bits of their type."""
 
 EXIT_LABEL = "exit__"
 """What the label holes are called that stand for exits of a fused function's parts."""
@@ -34,33 +42,104 @@ def exit_label(part: int) -> str:
     return f"{EXIT_LABEL}{part}"
 
 
-def fused(name: str, parts: Sequence[str], functions: Mapping[str, str], declarations: Mapping[str, str]) -> str:
+def hole_names(parts: Sequence[str], holes: Operands) -> list[dict[str, str]]:
+    """For each part, by operand hole the name under which it reads it: that of the first operand which is equal to it."""
+    first: dict[int, str] = {}
+    return [
+        {
+            hole: first.setdefault(value, part_hole(hole, number))
+            for (hole, _), value in zip(holes.get(micro_op(part), ()), operands(part), strict=False)
+        }
+        for number, part in enumerate(parts)
+    ]
+
+
+def fused(
+    name: str,
+    parts: Sequence[str],
+    functions: Mapping[str, str],
+    declarations: Mapping[str, str],
+    holes: Operands,
+) -> str:
     """The function `name` and those that are to be inlined into it, with the declarations that they need beyond `declarations`.
 
-    functions: the stencils' texts; declarations: the lines `declare …`, by name.
+    functions: the stencils' texts; declarations: the lines `declare …`, by name; holes: which of them are operands.
     """
     needed: dict[str, str] = {}
     texts = []
+    names = hole_names(parts, holes)
+    read: dict[str, dict[str, None]] = {}  # by the name of an operand, the functions that read it
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
 
         def renamed(match: re.Match[str], number: int = number, last: bool = last) -> str:
             old = match[1]
+            kind, hole = split_name(old) if old.startswith(HOLE_PREFIX) else ("", "")
             if old == CONTINUE:
                 new = old if last else f"{name}.{number + 1}"
             elif old == EXIT:
                 new = old if last else f"{LABEL_PREFIX}{exit_label(number)}"
+            elif hole in names[number]:
+                operand = names[number][hole]
+                new = f"{HOLE_PREFIX}{kind}_{operand}" if kind else f"{HOLE_PREFIX}{operand}"
+                read.setdefault(operand, {})[new] = None
             else:
                 new = part_hole(old, number)
             if new not in declarations and new != f"{name}.{number + 1}":
                 needed[new] = declarations[old].replace(f"@{old}(", f"@{new}(", 1)
             return f"@{new}("
 
-        header, body = functions[part].split("\n", 1)
+        header, body = functions[micro_op(part)].split("\n", 1)
         own = f"{name}.{number}" if number else name
         header = re.sub(rf"@{NAME}\(", f"@{own}(", header, count=1)
         if number:
             header = re.sub(r"^define (?:dso_local )?", "define internal ", header)
             header = re.sub(r" (#\d+)?( \{)$", r" \1 alwaysinline\2", header)
         texts.append(f"{header}\n{_BOUNDARY.sub(renamed, body)}")
+    widths = {
+        names[number][hole]: bits
+        for number, part in enumerate(parts)
+        for hole, bits in holes.get(micro_op(part), ())
+        if hole in names[number]
+    }
+    texts[0] = _different(texts[0], read, widths, {**declarations, **needed})
     return "\n".join([*needed.values(), *texts])
+
+
+_ASSUME = "sg.differ"
+_ASSUMPTION = re.compile(rf"^ +(?:tail )?call void @llvm\.assume\(i1 %{_ASSUME}[^\n]*\n", re.M)
+_FIRST = re.compile(rf"(?:\n{NAME}:[^\n]*)?\n")
+
+
+def _different(
+    text: str, read: Mapping[str, Iterable[str]], widths: Mapping[str, int], declarations: Mapping[str, str]
+) -> str:
+    """The function with what LLVM may assume at its start: the operands in `read` are different, all of them.
+
+    As values of their own types they are; so only readers that lose no bits of those are compared.
+    """
+    values: dict[str, list[tuple[str, str]]] = {}  # by type, the operands read as such, with what holds them
+    lines: list[str] = []
+    for operand, readers in read.items():
+        for reader in readers:
+            match = re.match(rf"declare (?:dso_local )?((?:\w+ )*?)(\w+) @{reader}\(", declarations[reader])
+            bits = integer_bits(match[2]) if match else None
+            if match and bits and bits >= widths[operand]:
+                value = f"%sg.operand{len(lines)}"
+                lines.append(f"  {value} = call {match[1]}{match[2]} @{reader}()")
+                values.setdefault(match[2], []).append((operand, value))
+    for type_, found in values.items():
+        for number, (operand, value) in enumerate(found):
+            for other, other_value in found[number + 1 :]:
+                if other != operand:
+                    result = f"%{_ASSUME}{len(lines)}"
+                    lines.append(f"  {result} = icmp ne {type_} {value}, {other_value}")
+                    lines.append(f"  call void @llvm.assume(i1 {result})")
+    place = _FIRST.search(text)
+    assert place is not None
+    return text[: place.end()] + "".join(f"{line}\n" for line in lines) + text[place.end() :]
+
+
+def without_assumptions(text: str) -> str:
+    """A module's text without what was assumed of operands, which has done its work."""
+    return _ASSUMPTION.sub("", text)

@@ -22,6 +22,8 @@ VM never has to copy its instructions into ours. Everything else has a default.
     pointer = "sp"                        # the state parameter that points at its first free entry; it grows upwards
     registers = 3                         # entries in registers at most
     escapes = ["vm_collect"]              # functions that look at the stack without being handed a pointer into it
+    [superstencils]                       # for sequences of micro-ops that are fused (default: none)
+    operands = ["d", "a", "b"]            # holes that number places: it matters which of a sequence's are equal
     [vm]                                  # only for stencilgen.load() in Python: how to build the VM's C functions
     sources = ["vm.c"]
     flags   = ["-lm"]
@@ -40,7 +42,10 @@ from stencilgen.errors import Diagnostic, UserError
 from stencilgen.toolchain.cpu import CPUS, Cpu, CpuName
 from stencilgen.toolchain.flags import refused_flags
 
-__all__ = ["Config", "Hole", "StackTable", "Target", "load_config"]
+__all__ = ["INTEGER_BITS", "Config", "Hole", "StackTable", "Target", "load_config"]
+
+INTEGER_BITS = {f"{sign}int{bits}_t": bits for bits in (8, 16, 32, 64) for sign in ("", "u")}
+"""The C types that an operand of a superstencil may have."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Expression = Annotated[str, Field(min_length=1), AfterValidator(lambda text: _one_line(text))]
@@ -102,6 +107,12 @@ class StackTable(_Table):
     escapes: list[str] = []
 
 
+class SuperstencilTable(_Table):
+    """What sequences of micro-ops are told apart by, beside the micro-ops: which of these holes hold equal values."""
+
+    operands: Annotated[list[Name], Field(max_length=8)] = []
+
+
 class VirtualMachine(_Table):
     sources: list[str] = []
     include: list[str] = []
@@ -123,6 +134,7 @@ class Config(_Table):
     holes: dict[Name, Hole] = {}
     versions: Versions = Versions()
     stack: StackTable | None = None
+    superstencils: SuperstencilTable = SuperstencilTable()
     vm: VirtualMachine = VirtualMachine()
     target: Target = Target()
 
@@ -190,6 +202,7 @@ def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
         line = _line_of(text, ("stencils", "flags"))
         problems.append(Diagnostic(f"the flag {refused.flag}: {refused.why}", refused.remedy, path, line))
     problems += _check_target(config, path, text)
+    problems += _check_operands(config, path, text)
     for name, hole in config.holes.items():
         if hole.range and not (-(2**63) <= hole.range[0] <= hole.range[1] < 2**64):
             line = _line_of(text, ("holes", name))
@@ -222,6 +235,16 @@ def _check_target(config: Config, path: Path, text: str) -> Iterator[Diagnostic]
     if config.stack and len(config.cpus) > 1:
         what = "with [stack] there can be one level of x86-64 only"
         yield Diagnostic(what, "name one in target.cpus", path, _line_of(text, ("target", "cpus")))
+
+
+def _check_operands(config: Config, path: Path, text: str) -> Iterator[Diagnostic]:
+    line = _line_of(text, ("superstencils", "operands"))
+    for name in config.superstencils.operands:
+        hole = config.holes.get(name)
+        if hole is None or hole.kind == "label" or hole.type not in INTEGER_BITS:
+            what = f"superstencils.operands: '{name}' is not a hole with an integer type"
+            remedy = f"add it to [holes] with a type out of {', '.join(INTEGER_BITS)}, or remove it here"
+            yield Diagnostic(what, remedy, path, line)
 
 
 def _diagnostic(path: Path, text: str, error: dict[str, Any]) -> Diagnostic:
@@ -258,6 +281,8 @@ _EXAMPLES = {
     "stack.pointer": 'pointer = "sp"',
     "stack.slot": "slot = 8",
     "stack.registers": "registers = 3",
+    "superstencils": '[superstencils] with operands = ["d", "a", "b"]',
+    "superstencils.operands": 'operands = ["d", "a", "b"]',
 }
 
 

@@ -47,6 +47,7 @@ from stencilgen.toolchain.cpu import Cpu, CpuName
 from stencilgen.toolchain.header import examine_header
 from stencilgen.unit import Unit, unit_of
 from stencilgen.units.building import Superstencils, Workshop, build_selection
+from stencilgen.units.derivation import operands_of
 from stencilgen.version import RUNTIME_ABI, VERSION
 from stencilgen.workers import map_in_processes
 
@@ -135,6 +136,7 @@ def build(
             state=facts.state,
             fingerprint=mark,
             units=selection.tables if selection else None,
+            operands={s.name: [config.holes[hole].value for hole, _ in operands_of(config, s.holes)] for s in stencils},
         ),
     )
     return Build(
@@ -176,6 +178,7 @@ def fingerprint(config: Config) -> str:
 
 def _fingerprint(config: Config, levels: Sequence["Sources"]) -> str:
     parts = [config.stack.model_dump_json()] if config.stack else []
+    parts += config.superstencils.operands
     for level in levels:
         parts += [*level.keys, *level.keys.values()]
         parts += (f"{parameter.type} {parameter.name}" for parameter in level.facts.state)

@@ -172,12 +172,15 @@ static const sg_longer *extend(const search *search, const sg_longer *sequence, 
     return NULL;
 }
 
-static bool fits(const search *search, const sg_longer *sequence, uint32_t position)
+/* The row of a sequence that the trace has at `position`; 0: it has no units, or none for these operands. */
+static uint32_t row_of(const search *search, const sg_longer *sequence, uint32_t position)
 {
     const sg_choices *const choices = search->choices;
-    return sequence->row != 0 &&
-           (choices->fits == NULL ||
-            choices->fits(search->trace + position * choices->instruction_size, sequence->row));
+    if (sequence->row == 0 || choices->fitting == NULL) {
+        return sequence->row;
+    }
+    const uint8_t *const instruction = search->trace + position * choices->instruction_size;
+    return choices->fitting(instruction, (uint32_t)(sequence - choices->longer));
 }
 
 static inline void allow_only_state_0(uint32_t *reached, uint32_t states)
@@ -232,7 +235,7 @@ static void forwards(const search *search, uint32_t begin, uint32_t end)
             if (sequence == NULL) {
                 break;
             }
-            row = fits(search, sequence, i) ? sequence->row : 0;
+            row = row_of(search, sequence, i);
         }
     }
 }
@@ -244,7 +247,7 @@ static uint32_t row_before(const search *search, uint32_t position, uint32_t len
     for (uint32_t i = 1; i < length; i++) {
         sequence = extend(search, sequence, position - length, i);
     }
-    return sequence == NULL ? search->plan->ops[position - 1] : sequence->row;
+    return sequence == NULL ? search->plan->ops[position - 1] : row_of(search, sequence, position - length);
 }
 
 /* Follow the cheapest way to state 0 at `end` back, and write down its steps. */

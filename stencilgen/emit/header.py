@@ -7,8 +7,8 @@ fits the sources.
 """
 
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
@@ -16,7 +16,7 @@ from dasc import PRELUDE
 from stencilgen.config import Config
 from stencilgen.emit.constants import Pool
 from stencilgen.toolchain.cpu import Cpu
-from stencilgen.units.table import Tables, render_tables
+from stencilgen.units.table import Tables, operands_function, render_tables
 from stencilgen.version import RUNTIME_ABI, VERSION
 
 __all__ = ["Emitter", "Extern", "HeaderContent", "Layout", "Level", "StateParameter", "fingerprint_of", "render_header"]
@@ -74,7 +74,7 @@ class Level:
 @dataclass(frozen=True, slots=True)
 class HeaderContent:
     """All that goes into a header. levels: the lowest first; they share emit functions. units: what there is beside the
-    stencils, if anything.
+    stencils, if anything; operands: by stencil, the C expressions of what sequences of micro-ops are told apart by.
     """
 
     levels: Sequence[Level]
@@ -84,6 +84,7 @@ class HeaderContent:
     state: Sequence[StateParameter]
     fingerprint: str
     units: Tables | None = None
+    operands: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def emitters(self) -> Sequence[Emitter]:
@@ -111,6 +112,7 @@ def render_header(config: Config, content: HeaderContent) -> str:
         *(unit.c_source.rstrip() + "\n" for unit in (content.units.units if content.units else ())),
         _opcode(config),
         *(_table(config, level, content) for level in content.levels),
+        _operands(config, content),
         _description(config, content),
         _embedding(config, content.state),
         "#endif\n",
@@ -233,6 +235,11 @@ static uint32_t sg_opcode(const void *element)
 """
 
 
+def _operands(config: Config, content: HeaderContent) -> str:
+    name = partial(opcode_name, config)
+    return operands_function(name, content.operands, config.instruction.type, config.instruction.opcode)
+
+
 def _table(config: Config, level: Level, content: HeaderContent) -> str:
     """What exists once for each level of x86-64: the table of emit functions, and the two loops that know it."""
     sizes = content.units.sizes if content.units else {}
@@ -300,12 +307,13 @@ def _description(config: Config, content: HeaderContent) -> str:
         "sg_relocations, sizeof sg_relocations / sizeof *sg_relocations" if content.pool.relocations else "NULL, 0"
     )
     instruction = config.instruction.type
+    operands = "sg_operands" if any(content.operands.values()) else "NULL"
     descriptions = "\n".join(
         f"""\
 static const sg_vm sg_vm_description{suffix} = {{
     SG_ABI, {cpu.constant}, sizeof({instruction}), sg_ops{suffix}, sizeof sg_ops{suffix} / sizeof *sg_ops{suffix},
     sg_opcode, {rodata}, {relocations},
-    sg_state_kinds, {len(content.state)}, sg_measure{suffix}, sg_emit{suffix},
+    sg_state_kinds, {len(content.state)}, sg_measure{suffix}, sg_emit{suffix}, {operands},
 }};
 """
         for cpu, suffix in ((level.cpu, level.suffix) for level in content.levels)

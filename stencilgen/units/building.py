@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llvm_passes.fuse import Operands
 from llvm_passes.module import Module
+from llvm_passes.sequence import micro_op
 from llvm_passes.window import Stack
 from stencilgen.cache import Cache
 from stencilgen.config import Config
 from stencilgen.errors import UserError
 from stencilgen.facts import Facts
 from stencilgen.unit import Unit
-from stencilgen.units.derivation import derive_units, stack_of
+from stencilgen.units.derivation import derive_units, operands_of, stack_of
 from stencilgen.units.profile import known, read_profiles
 from stencilgen.units.selection import Selection, VariantSet, choices_of, select_units, size_of
 from stencilgen.units.superstencils import candidates, choose_sequences
@@ -68,6 +70,7 @@ def build_selection(
         remedy = "list one in target.cpus, or do without [stack] and superstencils"
         raise UserError(what, remedy=remedy, file=shop.config.path, line=shop.config.line("target", "cpus"))
     registers = stack.registers if stack else 0
+    operands = {stencil.name: operands_of(shop.config, stencil.holes) for stencil in stencils}
     variants: list[VariantSet] = []
     keys: list[str] = []
     if stack:
@@ -75,11 +78,11 @@ def build_selection(
         variants, keys = _build(shop, stack, singles)
     gains: dict[tuple[str, ...], int] = {}
     if wish:
-        traces = known(read_profiles(wish.profiles), shop.keys.keys())
+        traces = known(read_profiles(wish.profiles), {name: len(operands[name]) for name in shop.keys})
         reasons = {found.parts: found.reason for found in variants}
         fusible = {s.name for s in stencils if not s.ends and not reasons.get((s.name,), "")}
         promising = candidates(traces, choices_of(stencils, variants, registers), fusible)
-        longer, longer_keys = _build(shop, stack, promising)
+        longer, longer_keys = _build(shop, stack, promising, operands)
         longer = [found for found in longer if found.units]
         keys += longer_keys
         choices = choices_of(stencils, [*variants, *longer], registers)
@@ -88,16 +91,18 @@ def build_selection(
             choose_sequences(traces, choices.matrices, registers + 1, sizes, most=wish.count, budget=wish.budget)
         )
         variants = [*variants, *(found for found in longer if found.parts in gains)]
-    return select_units(shop.config, stencils, variants, registers, gains), keys
+    return select_units(shop.config, stencils, variants, registers, gains, operands), keys
 
 
-def _build(shop: Workshop, stack: Stack | None, wanted: States) -> tuple[list[VariantSet], list[str]]:
+def _build(
+    shop: Workshop, stack: Stack | None, wanted: States, operands: Operands | None = None
+) -> tuple[list[VariantSet], list[str]]:
     """The compiled units of these sequences (of no particular states: all), from the cache where they are."""
     keys = {parts: _key(shop, parts, states) for parts, states in wanted.items()}
     missing = [parts for parts, key in keys.items() if key not in shop.store]
     if missing:
         only = {parts: wanted[parts] for parts in missing if wanted[parts]}
-        derivation = derive_units(shop.config, shop.module, shop.facts, stack, missing, shop.jobs, only)
+        derivation = derive_units(shop.config, shop.module, shop.facts, stack, missing, shop.jobs, only, operands)
         units = [derived.unit for derived in derivation.units]
         built = {unit.name: unit for unit in shop.compile(derivation.module, units)}
         for parts in missing:
@@ -108,6 +113,7 @@ def _build(shop: Workshop, stack: Stack | None, wanted: States) -> tuple[list[Va
 
 def _key(shop: Workshop, parts: tuple[str, ...], states: frozenset[tuple[int, int]]) -> str:
     stack = shop.config.stack.model_dump_json() if shop.config.stack else ""
-    made_from = [shop.keys[name] for name in parts] or list(shop.keys.values())[:1]
-    text = "\0".join(["units", stack, str(parts), str(sorted(states)), *made_from])
+    operands = ",".join(shop.config.superstencils.operands)
+    made_from = [shop.keys[micro_op(part)] for part in parts] or list(shop.keys.values())[:1]
+    text = "\0".join(["units", stack, operands, str(parts), str(sorted(states)), *made_from])
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -5,21 +5,22 @@ they come from, the registers that are live at their end, and what their holes s
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from llvm_passes.checks import MAXIMUM_INTEGERS
 from llvm_passes.codegen import derive
 from llvm_passes.derive import DeriveRequest, Variant
-from llvm_passes.fuse import exit_label, part_hole
+from llvm_passes.fuse import Operands, exit_label, part_hole
 from llvm_passes.module import Module
+from llvm_passes.sequence import micro_op
 from llvm_passes.window import Stack
-from stencilgen.config import Config, Hole
+from stencilgen.config import INTEGER_BITS, Config, Hole
 from stencilgen.errors import UserError
 from stencilgen.facts import Facts
 from stencilgen.unit import Unit
 
-__all__ = ["Derivation", "DerivedUnit", "derive_units", "stack_of"]
+__all__ = ["Derivation", "DerivedUnit", "derive_units", "operands_of", "stack_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,13 @@ def stack_of(config: Config, facts: Facts) -> Stack | None:
     return Stack(parameter, table.registers, frozenset(table.escapes))
 
 
+def operands_of(config: Config, holes: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """Of a stencil's holes those that count as operands, in the configuration's order, with the bits of their types."""
+    used = frozenset(holes)
+    names = [name for name in config.superstencils.operands if name in used]
+    return tuple((name, INTEGER_BITS[config.holes[name].type or ""]) for name in names)
+
+
 def derive_units(
     config: Config,
     module: Module,
@@ -77,16 +85,18 @@ def derive_units(
     sequences: Sequence[tuple[str, ...]],
     jobs: int,
     only: Mapping[tuple[str, ...], frozenset[tuple[int, int]]] | None = None,
+    operands: Operands | None = None,
 ) -> Derivation:
     """The variants of these sequences of stencils (of the empty one: the transitions); `only`: which are wanted of a sequence."""
-    derived_module, derived = derive(module, DeriveRequest("", tuple(sequences), stack, only or {}), jobs)
+    request = DeriveRequest("", tuple(sequences), stack, only or {}, operands or {})
+    derived_module, derived = derive(module, request, jobs)
     units = tuple(DerivedUnit(variant, _unit(config, facts, variant)) for variant in derived.variants)
     return Derivation(derived_module, units, derived.reasons)
 
 
 def _unit(config: Config, facts: Facts, variant: Variant) -> Unit:
     if variant.parts:
-        position = facts.stencils[variant.parts[0]].position
+        position = facts.stencils[micro_op(variant.parts[0])].position
         file, line = position.file, position.line
     else:
         file, line = "", 0

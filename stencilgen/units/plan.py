@@ -6,6 +6,7 @@ What `runtime/src/plan.c` does when a trace is compiled, this does when a build 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from llvm_passes.sequence import micro_op, renumbered
 from stencilgen.units.choice import Step
 from stencilgen.units.profile import Trace
 
@@ -40,7 +41,8 @@ def plan(trace: Trace, matrices: Matrices, longer: frozenset[tuple[str, ...]], s
         if position in targets:
             here[1:] = [_NEVER] * (states - 1)
         for size in lengths:
-            parts = ops[position : position + size]
+            words = ops[position : position + size]
+            parts = renumbered(words) if size > 1 else (micro_op(words[0]),)
             if len(parts) < size or (size > 1 and parts not in longer):
                 continue
             if size > 1 and any(inner in targets for inner in range(position + 1, position + size)):

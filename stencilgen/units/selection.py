@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llvm_passes.derive import Variant
-from llvm_passes.fuse import exit_label
+from llvm_passes.fuse import Operands, exit_label
+from llvm_passes.sequence import micro_op
 from stencilgen.config import Config
 from stencilgen.units.choice import Choices, Costed, choose
 from stencilgen.units.cost import cost_of
@@ -53,8 +54,11 @@ def select_units(
     variants: Sequence[VariantSet],
     registers: int,
     gains: Mapping[tuple[str, ...], int],
+    operands: Operands,
 ) -> Selection:
-    """Choose among stencils and variants. gains: what each sequence of several micro-ops saves, for the statistics."""
+    """Choose among stencils and variants. gains: what each sequence of several micro-ops saves, for the statistics; operands:
+    by micro-op, its holes that sequences are told apart by.
+    """
     built: dict[str, BuiltStencil] = {stencil.name: stencil for stencil in stencils}
     built |= {unit.name: unit for found in variants for _, unit in found.units}
     choices = choices_of(stencils, variants, registers)
@@ -69,6 +73,7 @@ def select_units(
         choices=choices,
         labels=labels,
         sizes=_sizes(choices, built),
+        operands={name: [config.holes[hole].value for hole, _ in found] for name, found in operands.items()},
     )
     return Selection(used, tables, _statistics(stencils, variants, choices, used, gains))
 
@@ -91,8 +96,8 @@ def _sizes(choices: Choices, built: Mapping[str, "BuiltStencil"]) -> dict[str, t
     for parts, matrix in choices.matrices.items():
         for step in (step for row in matrix for step in row if step):
             units = [built[name] for name in (step.before, step.unit, step.after) if name]
-            hot, cold, frame = sizes.get(parts[0], (0, 0, 0))
-            sizes[parts[0]] = (
+            hot, cold, frame = sizes.get(micro_op(parts[0]), (0, 0, 0))
+            sizes[micro_op(parts[0])] = (
                 max(hot, sum(unit.max_hot for unit in units)),
                 max(cold, sum(unit.max_cold for unit in units) + (step.length - 1) * _EXIT_STUB),
                 max(frame, *(unit.frame for unit in units)),

@@ -7,8 +7,10 @@ not be computed again (lazy greedy).
 
 import heapq
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
+from llvm_passes.sequence import micro_op, renumbered
 from stencilgen.units.choice import Choices
 from stencilgen.units.plan import Matrices, plan
 from stencilgen.units.profile import Trace
@@ -22,7 +24,7 @@ _MOST_CANDIDATES = 240
 
 
 def candidates(
-    traces: Counter[Trace], choices: Choices, fusible: Collection[str]
+    traces: Counter[Trace], choices: Choices, fusible: AbstractSet[str]
 ) -> dict[tuple[str, ...], frozenset[tuple[int, int]]]:
     """Sequences that occur, most promising first, each with the states in which traces of single micro-ops pass it.
 
@@ -34,8 +36,8 @@ def candidates(
         states = plan(trace, choices.matrices, frozenset(), choices.states).states
         for start in range(len(trace.ops)):
             for end in range(start + 2, min(start + LONGEST, len(trace.ops)) + 1):
-                parts = trace.ops[start:end]
-                if end - 1 in trace.targets or parts[-1] not in fusible or parts[0] not in fusible:
+                parts = renumbered(trace.ops[start:end])
+                if end - 1 in trace.targets or not fusible >= {micro_op(parts[0]), micro_op(parts[-1])}:
                     break
                 weights[parts] += weight * (end - start - 1)
                 passed.setdefault(parts, set()).add((states[start] or 0, states[end] or 0))
@@ -90,4 +92,5 @@ def choose_sequences(
 
 
 def _occurs(parts: tuple[str, ...], trace: Trace) -> bool:
-    return any(trace.ops[i : i + len(parts)] == parts for i in range(len(trace.ops) - len(parts) + 1))
+    length = len(parts)
+    return any(renumbered(trace.ops[i : i + length]) == parts for i in range(len(trace.ops) - length + 1))

@@ -3,12 +3,15 @@
 The loop knows the VM's own types: the compiler inlines the reading of an opcode and of the labels a micro-op may jump to.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 
+from llvm_passes.sequence import micro_op, operands
 from stencilgen.units.choice import Choices, Step
 
-__all__ = ["Tables", "Unit", "render_tables"]
+__all__ = ["Tables", "Unit", "operands_function", "render_tables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +29,14 @@ class Tables:
     """All that a header holds of units.
 
     labels: by stencil, the C expressions of the positions that it may jump to; sizes: by stencil, the most (hot bytes, cold
-    bytes, frame) of any step that begins with it.
+    bytes, frame) of any step that begins with it; operands: by stencil, the C expressions of what sequences are told apart by.
     """
 
     units: Sequence[Unit]
     choices: Choices
     labels: Mapping[str, Sequence[str]]
     sizes: Mapping[str, tuple[int, int, int]]
+    operands: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def render_tables(
@@ -56,7 +60,7 @@ def render_tables(
     costs, chosen = [], []
     longer = _longer([parts for parts in tables.choices.matrices if len(parts) > 1])
     rows_of: dict[tuple[str, ...], str] = {(name,): opcode(name) for name in names}
-    rows_of |= {node.parts: f"{_ROWS} + {node.row - 1}" for node in longer if node.row}
+    rows_of |= {parts: f"{_ROWS} + {row - 1}" for node in longer for parts, row in node.rows.items()}
     for parts, index in rows_of.items():
         matrix = _padded(tables.choices.matrices[parts], states)
         costs.append(_row(index, [_cost(step) for row in matrix for step in row]))
@@ -80,8 +84,8 @@ static const uint32_t sg_costs[][{states * states}] = {{
 static const uint16_t sg_chosen[][{states * states}] = {{
 {"".join(chosen)}}};
 
-{_longer_table(longer, opcode)}static const sg_choices sg_unit_choices = {{
-    .states = {states}, .costs = sg_costs[0], .steps = sg_chosen[0],{_LONGER if longer else ""}
+{_longer_table(longer, opcode)}{_fitting(longer, tables.operands, instruction)}static const sg_choices sg_unit_choices = {{
+    .states = {states}, .costs = sg_costs[0], .steps = sg_chosen[0],{_LONGER if longer else ""}{_fits(longer)}
     .instruction_size = sizeof({instruction}),
 }};
 
@@ -129,19 +133,26 @@ _LONGER = """
 
 @dataclass(slots=True)
 class _Longer:
-    """A sequence of micro-ops that has units, or begins one that has. row: 1 + its number among those that have, or 0."""
+    """A sequence of micro-ops, by name, that has units, or begins one that has. rows: by sequence of words, what fits special
+    operands first, 1 + its number among those that have units.
+    """
 
     parts: tuple[str, ...]
-    row: int = 0
+    rows: Mapping[tuple[str, ...], int]
     first: int = 0
     count: int = 0
 
 
 def _longer(sequences: Sequence[tuple[str, ...]]) -> list[_Longer]:
     """The sequences and their beginnings, by length, those of one beginning side by side."""
-    rows = {parts: row for row, parts in enumerate(sorted(sequences), start=1)}
-    beginnings = {parts[:length] for parts in sequences for length in range(2, len(parts) + 1)}
-    nodes = [_Longer(parts, rows.get(parts, 0)) for parts in sorted(beginnings, key=lambda parts: (len(parts), parts))]
+    rows: dict[tuple[str, ...], dict[tuple[str, ...], int]] = {}
+    by_care = sorted(
+        sequences, key=lambda parts: (tuple(map(micro_op, parts)), -sum(map(bool, map(operands, parts))), parts)
+    )
+    for row, parts in enumerate(by_care, start=1):
+        rows.setdefault(tuple(map(micro_op, parts)), {})[parts] = row
+    beginnings = {parts[:length] for parts in rows for length in range(2, len(parts) + 1)}
+    nodes = [_Longer(parts, rows.get(parts, {})) for parts in sorted(beginnings, key=lambda parts: (len(parts), parts))]
     for node in nodes:
         following = [number for number, other in enumerate(nodes) if other.parts[:-1] == node.parts]
         node.first, node.count = (following[0], len(following)) if following else (0, 0)
@@ -152,7 +163,7 @@ def _longer_table(nodes: Sequence[_Longer], opcode: Callable[[str], str]) -> str
     if not nodes:
         return ""
     rows = "".join(
-        f"    {{{opcode(node.parts[-1])}, {node.first}, {node.count}, {f'{_ROWS} + {node.row - 1}' if node.row else 0}}},"
+        f"    {{{opcode(node.parts[-1])}, {node.first}, {node.count}, {_first_row(node)}}},"
         f" /* {' '.join(node.parts)} */\n"
         for node in nodes
     )
@@ -172,6 +183,92 @@ static const uint16_t sg_first_longer[{_ROWS}] = {{
 static const uint16_t sg_longer_count[{_ROWS}] = {{
 {count}}};
 
+"""
+
+
+def _first_row(node: _Longer) -> str:
+    return f"{_ROWS} + {min(node.rows.values()) - 1}" if node.rows else "0"
+
+
+def _careful(node: _Longer) -> bool:
+    """Whether it depends on operands which of its units fit."""
+    return any(operands(part) for parts in node.rows for part in parts)
+
+
+def _fits(nodes: Sequence[_Longer]) -> str:
+    return "\n    .fitting = sg_fitting," if any(map(_careful, nodes)) else ""
+
+
+def _fitting(nodes: Sequence[_Longer], expressions: Mapping[str, Sequence[str]], instruction: str) -> str:
+    """The C function that compares operands: equal ones first, then those that are to differ."""
+    if not any(map(_careful, nodes)):
+        return ""
+    cases = []
+    for number, node in enumerate(nodes):
+        if not _careful(node):
+            continue
+        tests = [(row, _condition(parts, expressions)) for parts, row in node.rows.items()]
+        cases.append(f"    case {number}: /* {' '.join(node.parts)} */\n")
+        for row, condition in tests:
+            lines = (
+                f"        if ({condition})\n            return {_ROWS} + {row - 1};\n"
+                if condition
+                else f"        return {_ROWS} + {row - 1};\n"
+            )
+            cases.append(lines)
+        if tests[-1][1]:
+            cases.append("        return 0;\n")
+    return f"""\
+/* The row of a sequence's units for the operands that it has at `element`; 0: there are none for these. */
+static uint32_t sg_fitting(const void *element, uint32_t sequence)
+{{
+    const {instruction} *const instruction = element;
+    switch (sequence) {{
+{"".join(cases)}    default:
+        return sg_longer_units[sequence].row;
+    }}
+}}
+
+"""
+
+
+def _condition(parts: tuple[str, ...], expressions: Mapping[str, Sequence[str]]) -> str:
+    places: dict[int, list[str]] = {}
+    for number, part in enumerate(parts):
+        for value, expression in zip(operands(part), expressions.get(micro_op(part), ()), strict=False):
+            read = re.sub(r"\binstruction\b", f"(instruction + {number})", expression) if number else expression
+            places.setdefault(value, []).append(f"(uint64_t)({read})")
+    equal = [f"{found[0]} == {other}" for found in places.values() for other in found[1:]]
+    differ = [f"{one[0]} != {other[0]}" for one, other in combinations(places.values(), 2)]
+    return " &&\n            ".join([*equal, *differ])
+
+
+def operands_function(
+    config_opcode: Callable[[str], str], expressions: Mapping[str, Sequence[str]], instruction: str, read: str
+) -> str:
+    """The C function that reads a micro-op's operands, for profiles; "" when there are none."""
+    cases: dict[tuple[str, ...], list[str]] = {}
+    for name, found in expressions.items():
+        if found:
+            cases.setdefault(tuple(found), []).append(name)
+    if not cases:
+        return ""
+    lines = []
+    for found, names in cases.items():
+        lines += [f"    case {config_opcode(name)}:" for name in names]
+        lines += [f"        operands[{number}] = (uint64_t)({expression});" for number, expression in enumerate(found)]
+        lines.append(f"        return {len(found)};")
+    body = "".join(f"{line}\n" for line in lines)
+    return f"""\
+/* The operands by which sequences of micro-ops are told apart; their number. */
+static uint32_t sg_operands(const void *element, uint64_t *operands)
+{{
+    const {instruction} *const instruction = element;
+    switch ((uint32_t)({read})) {{
+{body}    default:
+        return 0;
+    }}
+}}
 """
 
 

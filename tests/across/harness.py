@@ -37,6 +37,8 @@ class Instruction(ctypes.Structure):
         ("oparg", ctypes.c_uint16),
         ("target", ctypes.c_uint32),
         ("imm", ctypes.c_int64),
+        ("d", ctypes.c_int16),
+        ("a", ctypes.c_int16),
     ]
 
 
@@ -64,6 +66,12 @@ OPS: dict[str, tuple[int, int]] = {
     "ADD_REAL": (2, -1),
     "LOW_HALF": (1, 0),
     "SET_BYTE": (1, 0),
+    "MOVE_LOCAL": (0, 0),
+    "ADD_LOCAL": (0, 0),
+    "SWAP_LOCALS": (0, 0),
+    "DOUBLE_LOCAL": (0, 0),
+    "GUARD_LOCAL": (0, 0),
+    "MIX_LOCAL": (0, 0),
     "GUARD_EVEN": (1, 0),
     "GUARD_SECOND": (2, 0),
     "GUARD_POP": (1, -1),
@@ -109,8 +117,10 @@ class StackVM:
     ended: int = 0
     exits: dict[str, int] = field(default_factory=dict)
 
-    def instruction(self, name: str, oparg: int = 0, imm: int = 0, target: int = 0) -> Instruction:
-        return Instruction(self.names.index(name), oparg, target, imm)
+    def instruction(
+        self, name: str, oparg: int = 0, imm: int = 0, target: int = 0, d: int = 0, a: int = 0
+    ) -> Instruction:
+        return Instruction(self.names.index(name), oparg, target, imm, d, a)
 
     def check(
         self, trace: Sequence[Instruction], height: int, selection: int, *, plan: int = 0, seed: int = 0, runs: int = 8
@@ -139,7 +149,7 @@ class StackVM:
 
     def show(self, trace: Sequence[Instruction]) -> str:
         return "\n".join(
-            f"{number:4} {self.names[i.opcode]} oparg={i.oparg} imm={i.imm} target={i.target}"
+            f"{number:4} {self.names[i.opcode]} oparg={i.oparg} imm={i.imm} target={i.target} d={i.d} a={i.a}"
             for number, i in enumerate(trace)
         )
 
@@ -223,5 +233,5 @@ def random_trace(
             targets = [place for place in range(length) if heights[place] == after]
             target = rng.choice([*targets, *targets, *targets, length])
         imm = rng.choice((0, 1, 5, -1, 127, 128, 2**31, -(2**40), rng.getrandbits(62)))
-        trace.append(vm.instruction(name, rng.randrange(8), imm, target))
+        trace.append(vm.instruction(name, rng.randrange(8), imm, target, rng.randrange(8), rng.randrange(8)))
     return trace, height

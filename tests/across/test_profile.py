@@ -23,7 +23,7 @@ def test_equal_traces_are_added_up(tmp_path: Path) -> None:
     assert read_profiles([three]) == traces
 
 
-@pytest.mark.parametrize("line", ["A B", "x A", "1", "1 A  B", "1 A-B", "-1 A"])
+@pytest.mark.parametrize("line", ["A B", "x A", "1", "1 A  B", "1 A-B", "-1 A", "1 A:", "1 A:1,"])
 def test_what_is_not_a_profile_is_named_with_its_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "profile"
     path.write_text(f"1 A B\n{line}\n")
@@ -33,9 +33,22 @@ def test_what_is_not_a_profile_is_named_with_its_line(tmp_path: Path, line: str)
     assert (diagnostic.file, diagnostic.line) == (path, 2)
 
 
+def test_traces_that_use_other_places_are_equal(tmp_path: Path) -> None:
+    path = tmp_path / "profile"
+    path.write_text("2 GET:7,1 ADD:-3,7 ^END\n1 GET:0,4 ADD:9,0 ^END\n1 GET:0,4 ADD:9,4 ^END\n")
+    equal, other = Trace(("GET:0,1", "ADD:2,0", "END"), (2,)), Trace(("GET:0,1", "ADD:2,1", "END"), (2,))
+    assert read_profiles([path]) == {equal: 3, other: 1}
+
+
+def test_operands_that_a_micro_op_no_longer_has_are_left_out() -> None:
+    traces = Counter({Trace(("GET:0,1", "ADD:2,0", "END")): 1})
+    counts = {"GET": 2, "ADD": 1, "END": 0}
+    assert known(traces, counts) == {Trace(("GET:0,1", "ADD", "END")): 1}
+
+
 def test_unknown_micro_ops_cut_a_trace() -> None:
     traces = Counter({Trace(("X", "A", "B", "X", "X", "C", "A", "X"), (1, 6)): 3})
-    assert known(traces, {"A", "B", "C"}) == {Trace(("A", "B"), (0,)): 3, Trace(("C", "A"), (1,)): 3}
+    assert known(traces, dict.fromkeys("ABC", 0)) == {Trace(("A", "B"), (0,)): 3, Trace(("C", "A"), (1,)): 3}
 
 
 def test_the_command_merges(tmp_path: Path) -> None:

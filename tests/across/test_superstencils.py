@@ -1,7 +1,8 @@
 """Units of several micro-ops do what their parts do, leave where their parts leave, and are chosen by what they save."""
 
 import random
-from collections import Counter
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,34 +10,25 @@ import pytest
 from stencilgen.config import load_config
 from stencilgen.pipeline import Build, build
 from stencilgen.units.building import Superstencils
-from stencilgen.units.profile import Trace, write_profile
-from tests.across.harness import BEST, JUMPS, OPS, RANDOM, Instruction, StackVM, compile_vm, random_trace, wide_accesses
+from tests.across.harness import BEST, OPS, RANDOM, Instruction, StackVM, compile_vm, random_trace, wide_accesses
 
 HERE = Path(__file__).parent / "vm"
+LOCALS = ("MOVE_LOCAL", "ADD_LOCAL", "SWAP_LOCALS", "DOUBLE_LOCAL", "GUARD_LOCAL", "MIX_LOCAL", "LOAD", "STORE")
 LIVELY = tuple(name for name in OPS if name not in ("GARBAGE", "POP_SOME", "RETURN_TOP", "RETURN_ACCUMULATOR", "TAIL"))
 COUNT = 40
 
 
 def _profiled(vm: StackVM) -> list[tuple[list[Instruction], int]]:
+    """Traces of all micro-ops, and of those that use locals."""
     rng = random.Random(11)
-    return [random_trace(rng, vm, 24, LIVELY) for _ in range(9)]
-
-
-def _profile(vm: StackVM, traces: list[tuple[list[Instruction], int]]) -> str:
-    profile: Counter[Trace] = Counter()
-    for trace, _ in traces:
-        names = tuple(vm.names[instruction.opcode] for instruction in trace)
-        targets = sorted(
-            {i.target for i, name in zip(trace, names, strict=True) if name in JUMPS and i.target < len(trace)}
-        )
-        profile[Trace(names, tuple(targets))] += 1
-    return write_profile(profile)
+    return [random_trace(rng, vm, 24, names) for names in (LIVELY, LOCALS) for _ in range(7)]
 
 
 @pytest.fixture(scope="module", params=["with a stack", "without"])
 def fused(request: pytest.FixtureRequest, vm: StackVM, tmp_path_factory: pytest.TempPathFactory) -> StackVM:
     folder = tmp_path_factory.mktemp("fused")
-    (folder / "profile.txt").write_text(_profile(vm, _profiled(vm)))
+    for trace, _ in _profiled(vm):
+        assert vm.profile(trace, folder / "profile.txt") is None
     config = load_config(HERE)
     if request.param == "without":
         config = config.model_copy(update={"stack": None})
@@ -66,6 +58,32 @@ def test_random_traces(fused: StackVM) -> None:
         trace, height = random_trace(rng, fused, rng.randrange(1, 40))
         failure = fused.check(trace, height, rng.choice((BEST, RANDOM)), plan=number, seed=rng.getrandbits(40), runs=4)
         assert failure is None, failure
+
+
+def test_units_for_other_operands_are_found_out(fused: StackVM, tmp_path: Path) -> None:
+    """Without the comparison of operands the traces above would end otherwise."""
+    header = fused.build.header
+    start = header.index("static uint32_t sg_fitting(")
+    end = header.index("\n}\n", start)
+    compared = re.sub(
+        r"if \(\(uint64_t\).*?\)\n +return", "if (instruction != 0)\n            return", header[start:end], flags=re.S
+    )
+    changed = replace(fused.build, header=header[:start] + compared + header[end:])
+    mutant = compile_vm(fused.build.config, tmp_path, changed)
+    rng = random.Random(14)
+    traces = (random_trace(rng, mutant, 30, LOCALS) for _ in range(2000))
+    assert any(mutant.check(trace, height, RANDOM, plan=n) for n, (trace, height) in enumerate(traces))
+
+
+def test_equal_operands_become_one(tmp_path: Path) -> None:
+    """What the first micro-op stores, the second has in a register; what is not the same place, it loads."""
+    profile = tmp_path / "profile.txt"
+    profile.write_text("5 MOVE_LOCAL:1,2 ADD_LOCAL:3,1\n5 MOVE_LOCAL:1,2 ADD_LOCAL:3,4\n")
+    wish = Superstencils((profile,), 10)
+    result = build(load_config(HERE), only=["MOVE_LOCAL", "ADD_LOCAL"], cache=False, superstencils=wish)
+    assert _superstencils(result) == ["MOVE_LOCAL:0,1 ADD_LOCAL:2,0"]
+    unit = next(unit for unit in result.units if unit.name == "MOVE_LOCAL__ADD_LOCAL__p01_20__0_0")
+    assert unit.dasc.count("mov rax, qword") == 1 and "add qword" in unit.dasc
 
 
 def test_what_is_chosen_saves_something(fused: StackVM) -> None:

@@ -29,6 +29,7 @@ extern "C" {
 /* Raised whenever a struct of this header or of emit.h changes; sg_jit_create refuses a VM for another
  * one. */
 enum { SG_ABI = 2 };
+enum { SG_MAX_OPERANDS = 8 };
 
 typedef struct sg_assembler sg_assembler;
 typedef struct sg_jit sg_jit;
@@ -100,6 +101,8 @@ typedef struct sg_vm {
      * emit: for each micro-op sg_begin_micro_op, then its emit function. */
     uint32_t (*measure)(const void *trace, uint32_t length, sg_size *size);
     void (*emit)(sg_assembler *as, const void *trace, uint32_t length);
+    /* The operands of a micro-op that profiles write down, at most SG_MAX_OPERANDS, and their number; NULL: none. */
+    uint32_t (*operands)(const void *instruction, uint64_t *operands);
 } sg_vm;
 
 static inline void sg_measure_op(sg_size *size, const sg_op *op)

@@ -37,7 +37,7 @@ typedef struct sg_longer {
     uint16_t op;         /* the last micro-op */
     uint16_t next;       /* the first sequence that is longer by one, and how many there are */
     uint16_t next_count;
-    uint16_t row;        /* its choices, or 0: it has none itself */
+    uint16_t row;        /* its choices, or 0: it has none itself; where operands matter, `fitting` tells which */
 } sg_longer;
 
 typedef struct sg_choices {
@@ -48,8 +48,9 @@ typedef struct sg_choices {
     const sg_longer *longer; /* NULL: there are only units of one micro-op */
     const uint16_t *first;   /* by opcode: the first sequence of two, ... */
     const uint16_t *first_count; /* ... and how many there are */
-    /* Whether the operands of the micro-ops from `instruction` on are as the units of this row want them; NULL: always. */
-    bool (*fits)(const void *instruction, uint32_t row);
+    /* The row of a sequence that has one (its index in `longer`) for the operands of the micro-ops from `instruction` on, or 0;
+     * NULL: operands do not matter. */
+    uint32_t (*fitting)(const void *instruction, uint32_t sequence);
     size_t instruction_size;
 } sg_choices;
 

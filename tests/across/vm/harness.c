@@ -59,6 +59,9 @@ static Outcome end;
     }
 HOLE_AS(uint16_t, u16, oparg, current->oparg)
 HOLE_AS(int64_t, i64, imm, current->imm)
+HOLE_AS(int16_t, i16, d, current->d)
+HOLE_AS(int16_t, i16, a, current->a)
+HOLE_AS(uint16_t, u16, a, current->a)
 
 #define END(name, kind_, index_)                                       \
     STENCIL name(STATE);                                               \

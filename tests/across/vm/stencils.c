@@ -174,6 +174,49 @@ STENCIL(SET_BYTE)
     CONTINUE();
 }
 
+/* ---- Locals as a register machine has them ---- */
+
+#define PLACE(name) machine->locals[HOLE(int16_t, name)]
+
+STENCIL(MOVE_LOCAL)
+{
+    PLACE(d) = PLACE(a) * 3 + 1;
+    CONTINUE();
+}
+
+STENCIL(ADD_LOCAL)
+{
+    PLACE(d) += PLACE(a);
+    CONTINUE();
+}
+
+STENCIL(SWAP_LOCALS)
+{
+    const uint64_t value = PLACE(d);
+    PLACE(d) = PLACE(a);
+    PLACE(a) = value;
+    CONTINUE();
+}
+
+/* The same hole as another type. */
+STENCIL(DOUBLE_LOCAL)
+{
+    machine->locals[HOLE(uint16_t, a)] *= 2;
+    CONTINUE();
+}
+
+STENCIL(GUARD_LOCAL)
+{
+    EXIT_IF((PLACE(a) & 15) == 3);
+    CONTINUE();
+}
+
+STENCIL(MIX_LOCAL)
+{
+    PLACE(d) ^= vm_mix(machine, PLACE(a));
+    CONTINUE();
+}
+
 /* ---- Ways out ---- */
 
 STENCIL(GUARD_EVEN)

@@ -11,6 +11,7 @@ typedef struct Instruction {
     uint16_t oparg;  /* a local, a count, a number's place */
     uint32_t target; /* position in the trace */
     int64_t imm;
+    int16_t d, a;    /* locals that a micro-op writes and reads */
 } Instruction;
 
 /* All that a trace can change. */

@@ -8,7 +8,7 @@ from stencilgen.config import Config
 from stencilgen.emit.header import Emitter, extern_symbol
 from stencilgen.errors import UserError
 
-__all__ = ["emitter", "externs_of"]
+__all__ = ["emitter", "externs_of", "labels_of"]
 
 _HOLE = re.compile(r"__sg_address_(b|[iu]\d+|f\d+|p)_(\w+)")
 _LABEL = re.compile(r"__sg_label_(\w+)")
@@ -20,6 +20,12 @@ def externs_of(code: Code) -> set[str]:
     """The VM's functions and objects that the stencil refers to."""
     names = {relocation.symbol for relocation in code.relocations if relocation.symbol}
     return {name for name in names if not name.startswith("__sg_")}
+
+
+def labels_of(code: Code, config: Config) -> list[str]:
+    """In C, the positions that the stencil may jump to."""
+    found = (_LABEL.fullmatch(relocation.symbol) for relocation in code.relocations if relocation.symbol)
+    return list(dict.fromkeys(config.holes[match[1]].value for match in found if match))
 
 
 def emitter(code: Code, continues: bool, config: Config) -> Emitter:

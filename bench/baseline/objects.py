@@ -11,7 +11,7 @@ from elftools.elf.sections import Section, SymbolTableSection
 from stencilgen.emit.constants import Pool, PoolRelocation
 from stencilgen.errors import UserError
 
-__all__ = ["Code", "Objects", "Relocation", "read_objects", "section_sizes", "symbol_values"]
+__all__ = ["Code", "Objects", "Relocation", "read_objects", "section_contents", "section_sizes", "symbol_values"]
 
 _KINDS = {number: name.removeprefix("R_X86_64_") for name, number in ENUM_RELOC_TYPE_x64.items()}
 _KINDS |= {41: "GOTPCRELX", 42: "REX_GOTPCRELX"}  # newer than pyelftools' table
@@ -84,6 +84,11 @@ def symbol_values(file: bytes) -> dict[str, int]:
         section for section in ELFFile(io.BytesIO(file)).iter_sections() if isinstance(section, SymbolTableSection)
     ]
     return {symbol.name: int(symbol["st_value"]) for table in tables for symbol in table.iter_symbols() if symbol.name}
+
+
+def section_contents(file: bytes) -> dict[str, bytes]:
+    """What each section holds."""
+    return {section.name: section.data() for section in ELFFile(io.BytesIO(file)).iter_sections()}
 
 
 def section_sizes(file: bytes) -> dict[str, int]:

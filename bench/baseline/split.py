@@ -14,12 +14,12 @@ from pathlib import Path
 from bench.baseline.assembly import CONTINUE, tidy
 from bench.baseline.compile import TARGET, assemble, compiler_flags, functions, run
 from bench.baseline.flavours import Flavour
-from bench.baseline.objects import symbol_values
+from bench.baseline.objects import section_contents, symbol_values
 from llvm_passes.cold import mark
 from stencilgen.config import Config
-from stencilgen.toolchain.clang import find_clang, state_names
+from stencilgen.toolchain.clang import Clang, find_clang, state_names
 
-__all__ = ["hot_bytes"]
+__all__ = ["hot_bytes", "hot_code"]
 
 _SPLIT = (
     "-enable-split-machine-functions",
@@ -32,20 +32,26 @@ _END = "sg_hot_end_"
 def hot_bytes(config: Config, flavour: Flavour) -> dict[str, int]:
     """For each stencil the bytes of its hot blocks."""
     clang = find_clang()
-    found: dict[str, int] = {}
+    found: dict[str, bytes] = {}
     for source in config.sources:
         names = state_names(config, clang, source)
         flags = compiler_flags(config, clang, flavour, names)
-        marked = mark(run([*flags, "-S", "-emit-llvm", "-o", "-", str(source)], clang, config.directory))
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "marked.ll").write_text(marked)
-            options = [flag for option in _SPLIT for flag in ("-mllvm", option)]
-            command = [*TARGET, *flavour.flags, *options, "-x", "ir", "-S", "-o", "-", "marked.ll"]
-            bodies = functions(run(command, clang, Path(folder)))
-            lines = [line for name, body in bodies.items() for line in _beside_each_other(name, body)]
-        values = symbol_values(assemble("\n".join(lines) + "\n", clang))
-        found |= {name: values[f"{_END}{name}"] - values[name] for name in bodies}
-    return found
+        text = run([*flags, "-S", "-emit-llvm", "-o", "-", str(source)], clang, config.directory)
+        found |= hot_code(text, flavour, clang)
+    return {name: len(code) for name, code in found.items()}
+
+
+def hot_code(text: str, flavour: Flavour, clang: Clang) -> dict[str, bytes]:
+    """For each function of a module of LLVM IR the code of its hot blocks, with nothing patched in."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "marked.ll").write_text(mark(text))
+        options = [flag for option in _SPLIT for flag in ("-mllvm", option)]
+        command = [*TARGET, *flavour.flags, *options, "-x", "ir", "-S", "-o", "-", "marked.ll"]
+        bodies = functions(run(command, clang, Path(folder)))
+    lines = [line for name, body in bodies.items() for line in _beside_each_other(name, body)]
+    file = assemble("\n".join(lines) + "\n", clang)
+    values, contents = symbol_values(file), section_contents(file)
+    return {name: contents[f".text.{name}"][values[name] : values[f"{_END}{name}"]] for name in bodies}
 
 
 def _beside_each_other(name: str, body: list[str]) -> list[str]:

@@ -5,7 +5,7 @@ code that LLVM made of a whole trace these registers usually keep their meaning,
 lies behind another register counts as an object's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from iced_x86 import FlowControl, Instruction, MemorySize, Mnemonic, OpKind, Register, RegisterExt
 
@@ -65,12 +65,12 @@ def classify(instruction: Instruction) -> str:
     return "arithmetic and tags"
 
 
-def profile(trace: Iterable[Executed]) -> dict[str, float]:
-    """Executions per iteration by category."""
+def profile(trace: Iterable[Executed], weight: Callable[[Executed], float] = lambda one: one.count) -> dict[str, float]:
+    """By category, what executed instructions weigh: of themselves, how often they are executed in an iteration."""
     found = dict.fromkeys(CATEGORIES, 0.0)
     for executed in trace:
         if executed.count:
-            found[classify(executed.instruction)] += executed.count
+            found[classify(executed.instruction)] += weight(executed)
     return found
 
 

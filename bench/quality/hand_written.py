@@ -2,16 +2,19 @@
 
 import functools
 import math
+import os
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from bench.frame.measure import interleave
 from bench.frame.report import Cell, Column, NotMeasured, Options, Report, Spread, Table, Timing
 from bench.quality.classify import CATEGORIES, profile
-from bench.quality.variants import BASELINE, LIMIT, LLVM, LLVM_0, OWN, Measured, Variant, variants
+from bench.quality.variants import BASELINE, BEST, CACHED, LIMIT, LLVM, LLVM_0, OWN, Measured, Variant, variants
+from bench.quality.ways import SEQUENCES
 from bench.vm import Run
-from bench.vm.counts import available
+from bench.vm.counts import Executed, available
 
 __all__ = ["geometric_mean", "run"]
 
@@ -35,13 +38,16 @@ def run(options: Options) -> Report:
     if not workloads:
         return Report()
     differences = [text for workload in workloads for text in _differences(found, workload)]
-    measured = {(w, v): found[v].measure(w) for w in workloads for v in found}
+    keys = [(w, v) for w in workloads for v in found]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # counts, which a busy machine does not change
+        measured = dict(zip(keys, pool.map(lambda key: found[key[1]].measure(key[0]), keys), strict=True))
     times = {w: _times(found, w, options) for w in workloads}
     tables = (
         _traces(measured, times, workloads, found),
         _ratios(measured, times, workloads, found),
         *((_bytes_per_micro_op(measured, found),) if "nbody" in workloads else ()),
-        *((_rest(measured, workloads), _micro_ops(found, measured, workloads)) if available() else ()),
+        *((*_rest(measured, workloads, found), _micro_ops(found, measured, workloads)) if available() else ()),
+        _steps(found, workloads, options),
         _compile_times(found, workloads),
     )
     timings = tuple(
@@ -100,14 +106,23 @@ def _traces(measured: Sizes, times: Times, workloads: list[str], found: Mapping[
     return Table("Hand-written traces: one iteration", columns, tuple(rows))
 
 
+TARGETS: Mapping[str, tuple[float, ...]] = {
+    "target: single stencils": (0.75, 0.9, 0.95, 0.92),
+    "target: caching alone": (0.60,),
+    "target: and superstencils and facts": (0.52,),
+}
+"""Hot bytes, all bytes, instructions and time, or time alone."""
+
+
 def _ratios(measured: Sizes, times: Times, workloads: list[str], found: Mapping[str, Variant]) -> Table:
     """Geometric means over the traces, copy-and-patch = 1."""
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for name in found:
         pairs = [(measured[w, name], measured[w, BASELINE]) for w in workloads]
         counted = [(a.counted.total, b.counted.total) for a, b in pairs if a.counted and b.counted]
         own = [(a.counted.own, b.counted.own) for a, b in pairs if a.counted and b.counted]
         timed = [_ratio(times[w][name], times[w][BASELINE]) for w in workloads if name in times[w]]
+        limit = [_ratio(times[w][name], times[w][LLVM]) for w in workloads if name in times[w]]
         rows.append(
             (
                 name,
@@ -116,8 +131,12 @@ def _ratios(measured: Sizes, times: Times, workloads: list[str], found: Mapping[
                 geometric_mean(a / b for a, b in counted) if counted else None,
                 geometric_mean(a / b for a, b in own) if own and not name.startswith("LLVM") else None,
                 geometric_mean(timed) if timed else None,
+                geometric_mean(limit) if limit else None,
             )
         )
+    for name, target in TARGETS.items():
+        hot, total, executed, time = target if len(target) == 4 else (None, None, None, *target)
+        rows.append((name, hot, total, executed, None, time, 1.3 if hot is None else None))
     columns = (
         Column("code by"),
         Column("hot bytes", format=".3f"),
@@ -125,8 +144,52 @@ def _ratios(measured: Sizes, times: Times, workloads: list[str], found: Mapping[
         Column("instructions", format=".3f"),
         Column("in the trace itself", format=".3f"),
         Column("time", format=".3f"),
+        Column(f"time / {LLVM}", format=".3f"),
     )
-    return Table("Hand-written traces: geometric means, copy-and-patch = 1", columns, tuple(rows))
+    notes = (
+        "caching N: so many entries of the operand stack in registers; N-grams: superstencils of up to N micro-ops, at most "
+        f"{SEQUENCES}, by a profile of these traces.",
+        f"{CACHED}: variants for each number of entries in registers, as CPython 3.15 writes them by hand, here derived.",
+        "Hot bytes of copy-and-patch are those of the same blocks (bench/baseline/split.py).",
+    )
+    return Table("Hand-written traces: geometric means, copy-and-patch = 1", columns, tuple(rows), notes)
+
+
+def _steps(found: Mapping[str, Variant], workloads: list[str], options: Options) -> Table:
+    """What each step costs: to build, to keep, to choose among when a trace is compiled."""
+    names = [name for name, variant in found.items() if not variant.compile_seconds]
+    emission: dict[str, list[float]] = defaultdict(list)
+    for workload in workloads:
+        runs = {name: found[name].run(workload) for name in names}
+        tasks = {name: functools.partial(run.emission, 20) for name, run in runs.items()}
+        for name, values in interleave(tasks, 2 if options.quick else 21, warmups=1).items():
+            emission[name].append(statistics.median(values))
+    rows = []
+    for name in names:
+        variant = found[name]
+        rows.append(
+            (
+                name,
+                variant.units,
+                variant.emitter_bytes,
+                statistics.fmean(emission[name]),
+                geometric_mean(a / b for a, b in zip(emission[name], emission[OWN], strict=True)),
+                variant.build_seconds,
+            )
+        )
+    columns = (
+        Column("code by"),
+        Column("units beside stencils", format=",d"),
+        Column("emitters", "bytes", ",d"),
+        Column("emission", "ns/micro-op", ".1f"),
+        Column(f"emission / {OWN}'s", format=".2f"),
+        Column("build from nothing", "s", ".1f"),
+    )
+    notes = (
+        "Emitters: machine code of all emit functions, and the tables by which units are chosen. Emission: of these traces, "
+        "each again and again.",
+    )
+    return Table("What each step across micro-ops costs", columns, tuple(rows), notes)
 
 
 def _ratio(own: list[float], other: list[float]) -> float:
@@ -143,32 +206,48 @@ def _bytes_per_micro_op(measured: Sizes, found: Mapping[str, Variant]) -> Table:
     ]
     rows += [("CPython 3.14 itself", None, 78.0), ("CPython 3.15 itself", None, 36.0)]
     columns = (Column("code by"), Column("hot", "bytes", ".1f"), Column("all", "bytes", ".1f"))
-    notes = ("CPython's own figures are of the traces that it makes of nbody, whose micro-ops are not the same.",)
+    notes = (
+        "CPython's own were not measured here: known figures of the traces that its JIT makes of nbody, in which micro-ops "
+        "are not the same.",
+    )
     return Table("Bytes per micro-op of nbody", columns, tuple(rows), notes)
 
 
-def _rest(measured: Sizes, workloads: list[str]) -> Table:
-    """What executed instructions of the traces are for."""
-    names = (BASELINE, OWN, LLVM, LIMIT)
-    profiles = {}
-    for name in names:
-        sums: dict[str, float] = dict.fromkeys(CATEGORIES, 0.0)
-        for workload in workloads:
-            counted, base = measured[workload, name].counted, measured[workload, BASELINE].counted
-            assert counted and base
-            for category, number in profile(counted.trace).items():
-                sums[category] += 100 * number / base.own / len(workloads)
-        profiles[name] = sums
-    rows: list[tuple[Cell, ...]] = [
-        (category, *(profiles[name][category] for name in names)) for category in CATEGORIES
-    ]
-    rows.append(("all", *(sum(profiles[name].values()) for name in names)))
-    columns = (Column("what for"), *(Column(name, format=".1f") for name in names))
-    notes = (
-        "Mean of the traces; all of copy-and-patch = 100; callees are not counted.",
-        "Told from registers and widths (bench/quality/classify.py); in LLVM's code a heuristic.",
+def _rest(measured: Sizes, workloads: list[str], found: Mapping[str, Variant]) -> Iterable[Table]:
+    """What the traces' instructions are for: how many are executed, and how many bytes of hot code they are."""
+    names = [name for name in (BASELINE, OWN, CACHED, f"{OWN}, caching 3", BEST, LLVM, LIMIT) if name in found]
+    whats: tuple[tuple[str, Callable[[Executed], float]], ...] = (
+        ("executed instructions", lambda one: one.count),
+        ("hot bytes", lambda one: one.instruction.len if one.count >= HOT else 0),
     )
-    return Table("What executed instructions are for", columns, tuple(rows), notes)
+    for what, weight in whats:
+        profiles = {name: _profile(measured, workloads, name, weight) for name in names}
+        rows: list[tuple[Cell, ...]] = [
+            (category, *(profiles[name][category] for name in names)) for category in CATEGORIES
+        ]
+        rows.append(("all", *(sum(profiles[name].values()) for name in names)))
+        columns = (Column("what for"), *(Column(name, format=".1f") for name in names))
+        notes = (
+            "Mean of the traces; all of copy-and-patch = 100; callees are not counted. Told from registers and widths "
+            "(bench/quality/classify.py); in LLVM's code a heuristic.",
+        )
+        yield Table(f"What {what} are for", columns, tuple(rows), notes)
+
+
+HOT = 0.2
+"""Executions per iteration from which on code is hot in these tables."""
+
+
+def _profile(measured: Sizes, workloads: list[str], name: str, weight: Callable[[Executed], float]) -> dict[str, float]:
+    """By category, in percent of all of copy-and-patch's."""
+    sums: dict[str, float] = dict.fromkeys(CATEGORIES, 0.0)
+    for workload in workloads:
+        counted, base = measured[workload, name].counted, measured[workload, BASELINE].counted
+        assert counted and base
+        whole = sum(profile(base.trace, weight).values())
+        for category, number in profile(counted.trace, weight).items():
+            sums[category] += 100 * number / whole / len(workloads)
+    return sums
 
 
 def _micro_ops(found: Mapping[str, Variant], measured: Sizes, workloads: list[str]) -> Table:
@@ -184,7 +263,7 @@ def _micro_ops(found: Mapping[str, Variant], measured: Sizes, workloads: list[st
                 if one.index < len(ops):
                     executed[one.index] += one.count
                     everything[one.index] += one.instruction.len
-                    hot[one.index] += one.instruction.len if one.count >= 0.2 else 0
+                    hot[one.index] += one.instruction.len if one.count >= HOT else 0
             for index, op in enumerate(ops):
                 sums[op][name].append((executed[index], hot[index], everything[index]))
     rows: dict[str, tuple[float, ...]] = {}
@@ -208,7 +287,10 @@ def _micro_ops(found: Mapping[str, Variant], measured: Sizes, workloads: list[st
 def _compile_times(found: Mapping[str, Variant], workloads: list[str]) -> Table:
     """Microseconds to compile a trace."""
     rows = []
-    for name, variant in found.items():
+    shown = {
+        name: variant for name, variant in found.items() if variant.compile_seconds or name in (OWN, BEST, BASELINE)
+    }
+    for name, variant in shown.items():
         for workload in workloads:
             run = variant.run(workload)
             seconds = variant.compile_seconds.get(workload)

@@ -1,25 +1,35 @@
 """The ways in which a hand-written trace becomes machine code, each as a library with the same harness."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bench import baseline, whole_trace
 from bench import vm as machine
+from bench.baseline.cached import build_cached
 from bench.baseline.split import hot_bytes
 from bench.frame.report import Options
+from bench.frame.symbols import symbol_bytes
+from bench.quality.ways import BOTH, WAYS, Way, build_way, profile_of
 from bench.vm import Library, Run
 from bench.vm.counts import Counted, available, count
+from stencilgen.config import StackTable
 from stencilgen.pipeline import build
+from stencilgen.units.profile import Trace
 
-__all__ = ["BASELINE", "LIMIT", "LLVM", "LLVM_0", "OWN", "PEERS", "Measured", "Variant", "variants"]
+__all__ = ["BASELINE", "BEST", "CACHED", "LIMIT", "LLVM", "LLVM_0", "OWN", "PEERS", "Measured", "Variant", "variants"]
 
-OWN, BASELINE = "stencilgen", "copy-and-patch"
+OWN, BASELINE, CACHED = "stencilgen", "copy-and-patch", "copy-and-patch, caching 3"
+BEST = f"{OWN}, {BOTH.name}"
 LLVM_0, LLVM, LIMIT = "LLVM -O0", "LLVM -O3", "LLVM -O3, no alias"
 PEERS = {"CPython 3.14's flags": "O3", "CPython 3.15's flags": "Os", "3.14's, separate stores": "O3-separate"}
 """Further ways of compiling for copy-and-patch, beside the best one."""
 
-
+STACK = StackTable(pointer="sp", registers=3)
 QUICK = ("sieve", "spectral")
 """Workloads of a quick run."""
+EMITTERS = r"(emit_|code(\.\d+)?$|sg_(units|steps|costs|chosen|longer_units|first_longer|longer_count)$)"
+"""Symbols of emit functions and of the tables by which units are chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,40 +43,91 @@ class Measured:
 
 @dataclass(slots=True)
 class Variant:
-    """name: as in the report; libraries: by workload; compile_seconds: by workload, where it is worth telling."""
+    """name: as in the report; libraries: by workload; hot: of a run's bytes, where the code itself does not say; units: emit
+    functions beside the stencils'; build_seconds: beyond plain stencils; compile_seconds: by workload, where it is worth telling.
+    """
 
     name: str
     libraries: dict[str, Library]
-    hot: dict[str, int] | None = None
+    hot: Callable[[Run], int] | None = None
+    units: int = 0
+    build_seconds: float | None = None
     compile_seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self, workload: str) -> Run:
         return self.libraries[workload].run(workload)
 
+    @property
+    def emitter_bytes(self) -> int | None:
+        """Machine code and tables that emitting takes; None for a compiler."""
+        if self.compile_seconds:
+            return None
+        return symbol_bytes(next(iter(self.libraries.values())).path, EMITTERS)
+
     def measure(self, workload: str) -> Measured:
         """Sizes and counts of a workload's trace."""
         run = self.run(workload)
         info = run.info()
-        hot = info.hot_size if self.hot is None else sum(self.hot[op] for op in run.ops)
+        hot = info.hot_size if self.hot is None else self.hot(run)
         counted = count(self.libraries[workload], workload, run.iterations) if available() else None
         return Measured(hot, info.hot_size + info.cold_size, counted)
 
 
 def variants(options: Options) -> dict[str, Variant]:
     """All of them, for the workloads that are asked for."""
-    config = machine.configuration()
     workloads = [name for name in machine.NAMES if options.wants(name)]
     workloads = [name for name in workloads if name in QUICK] if options.quick else workloads
-    own = machine.library(build(config).header)
-    found = {OWN: Variant(OWN, dict.fromkeys(workloads, own))}
+    every = [*_own(workloads, options), *_copied(workloads, options), *_compiled(workloads)]
+    return {variant.name: variant for variant in every}
+
+
+def _own(workloads: list[str], options: Options) -> list[Variant]:
+    """Plain stencils, and each step across them."""
+    config = machine.configuration()
+    plain = build(config)
+    vm = machine.load()
+    traces = [[(op.name, op.operands) for op in machine.trace(vm, name)] for name in machine.NAMES]
+    profile = profile_of(traces, plain)
+    found = [Variant(OWN, dict.fromkeys(workloads, machine.library(plain.header)))]
+    for way in (Way(3), BOTH) if options.quick else WAYS:
+        start = time.perf_counter()
+        built = build_way(config, way, STACK.pointer, profile, cache=options.quick)
+        seconds = None if options.quick else time.perf_counter() - start
+        libraries = dict.fromkeys(workloads, machine.library(built.header))
+        found.append(Variant(f"{OWN}, {way.name}", libraries, units=len(built.units), build_seconds=seconds))
+    return found
+
+
+def _copied(workloads: list[str], options: Options) -> list[Variant]:
+    """Copy-and-patch: the best for it, with the stack in registers as CPython 3.15 has it, and with CPython's flags."""
+    config = machine.configuration()
+    found = []
     for name, flavour in {BASELINE: baseline.BEST, **({} if options.quick else PEERS)}.items():
         copied = baseline.build(config, baseline.FLAVOURS[flavour])
         library = machine.library(copied.header, flags=["-I", str(copied.include)])
         hot = hot_bytes(config, baseline.FLAVOURS[flavour])
-        found[name] = Variant(name, dict.fromkeys(workloads, library), hot)
+        found.append(Variant(name, dict.fromkeys(workloads, library), _sum_of(hot)))
+    cached = build_cached(config.model_copy(update={"stack": STACK}), baseline.FLAVOURS[baseline.BEST])
+    library = machine.library(cached.copied.header, flags=["-I", str(cached.copied.include)])
+
+    def hot_of_units(run: Run) -> int:
+        return sum(cached.hot[unit] for unit in cached.units_of(Trace(tuple(run.ops), (0,))))
+
+    units = len(cached.choices.used) - len(build(config).stencils)
+    found.insert(1, Variant(CACHED, dict.fromkeys(workloads, library), hot_of_units, units))
+    return found
+
+
+def _sum_of(hot: dict[str, int]) -> Callable[[Run], int]:
+    return lambda run: sum(hot[op] for op in run.ops)
+
+
+def _compiled(workloads: list[str]) -> list[Variant]:
+    """LLVM on the whole trace."""
     vm = machine.load()
+    found = []
     for name, level, no_alias in ((LLVM_0, 0, False), (LLVM, 3, False), (LIMIT, 3, True)):
         compiled = {w: whole_trace.build(vm, w, level=level, no_alias=no_alias) for w in workloads}
         libraries = {w: one.library for w, one in compiled.items()}
-        found[name] = Variant(name, libraries, None, {w: one.seconds for w, one in compiled.items()})
+        found.append(Variant(name, libraries, compile_seconds={w: one.seconds for w, one in compiled.items()}))
     return found

@@ -3,5 +3,12 @@
 import importlib.util
 
 _COMPLETE = all(map(importlib.util.find_spec, ("elftools", "pyperf")))
-_NEEDY = ["test_baseline.py", "test_frame.py", "test_programs.py", "test_runs.py", "test_same_states.py"]
+_NEEDY = [
+    "test_baseline.py",
+    "test_frame.py",
+    "test_programs.py",
+    "test_quality.py",
+    "test_runs.py",
+    "test_same_states.py",
+]
 collect_ignore = [] if _COMPLETE else _NEEDY

@@ -5,8 +5,13 @@ import pytest
 
 from bench import baseline
 from bench import vm as machine
+from bench.baseline.cached import build_cached
 from bench.baseline.split import hot_bytes
 from bench.quality.classify import classify
+from bench.quality.variants import STACK
+from bench.quality.ways import profile_of
+from stencilgen.pipeline import build
+from stencilgen.units.profile import Trace
 
 
 @pytest.mark.parametrize(
@@ -50,3 +55,23 @@ def test_cold_calls_are_not_hot(flavour: str) -> None:
     assert all(hot[name] == sizes[name] for name in without_cold_calls)
     with_cold_calls = ("STORE_FAST", "POP_TOP", "LIST_GET", "LIST_SET", "UNPACK_LIST_3")
     assert all(hot[name] < sizes[name] - 10 for name in with_cold_calls)
+
+
+def test_cached_copies_are_those_that_the_plan_names() -> None:
+    """What `units_of` says of a trace is what the runtime copies: every byte of it."""
+    config = machine.configuration().model_copy(update={"stack": STACK})
+    cached = build_cached(config, baseline.FLAVOURS[baseline.BEST])
+    library = machine.library(cached.copied.header, flags=["-I", str(cached.copied.include)])
+    for name in machine.NAMES:
+        run = library.run(name)
+        units = cached.units_of(Trace(tuple(run.ops), (0,)))
+        code = sum(len(cached.copied.stencils[unit].code.content) for unit in units)
+        assert 0 <= run.info().hot_size - code < 16  # what a trace begins and ends with
+        assert sum(cached.hot[unit] for unit in units) < code
+        assert len({unit for unit in units if "__" in unit}) > 5
+
+
+def test_profiles_hold_each_trace_with_its_targets() -> None:
+    plain = build(machine.configuration())
+    trace = [("SET_IP", {"operand": 0}), ("CHECK_VALIDITY", {}), ("JUMP_TO_TOP", {"target": 1})]
+    assert profile_of([trace, trace], plain) == "2 SET_IP ^CHECK_VALIDITY JUMP_TO_TOP\n"

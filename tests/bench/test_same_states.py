@@ -1,4 +1,5 @@
-"""One stencil source, three ways to machine code, one meaning: copy-and-patch, LLVM over the whole trace, and stencilgen.
+"""One stencil source, three ways to machine code, one meaning: copy-and-patch (with the stack in registers too), LLVM over
+the whole trace, and stencilgen with each of its steps across micro-ops.
 
 On random states every guard of a trace fails at some time, so that also what an exit leaves is compared.
 """
@@ -11,6 +12,9 @@ import pytest
 
 from bench import baseline, whole_trace
 from bench import vm as machine
+from bench.baseline.cached import build_cached
+from bench.quality.variants import STACK
+from bench.quality.ways import BOTH, Way, build_way, profile_of
 from bench.vm import Library
 from stencilgen.config import load_config
 from stencilgen.pipeline import build
@@ -25,8 +29,13 @@ STATES, TRACES = 200, 150
 def libraries() -> dict[str, Library]:
     config = machine.configuration()
     copied = {name: baseline.build(config, baseline.FLAVOURS[name]) for name in ("O3", baseline.BEST)}
+    stacked = config.model_copy(update={"stack": STACK})
+    copied |= {f"{n} cached": build_cached(stacked, baseline.FLAVOURS[n]).copied for n in ("O3", baseline.BEST)}
+    plain, vm = build(config), machine.load()
+    profile = profile_of([[(o.name, o.operands) for o in machine.trace(vm, name)] for name in machine.NAMES], plain)
+    ways = {way.name: build_way(config, way, STACK.pointer, profile) for way in (Way(2), Way(longest=4), BOTH)}
     return {
-        "stencilgen": machine.library(build(config).header),
+        **{n: machine.library(b.header) for n, b in {"stencilgen": plain, **ways}.items()},
         **{n: machine.library(b.header, flags=["-I", str(b.include)]) for n, b in copied.items()},
     }
 

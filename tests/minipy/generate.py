@@ -7,10 +7,14 @@ Rarely an index or a divisor is taken as it comes, or a list or None is put wher
 """
 
 from collections.abc import Callable
-from random import Random
+from random import Random, SystemRandom
 from typing import Final
 
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis.strategies import SearchStrategy, randoms, sampled_from
+
 from tests.minipy.generate_expressions import NAMES, TEXTS, Expressions
+from tests.minipy.running import MODES
 
 CLASSES: Final = """\
 class Cell:
@@ -41,10 +45,7 @@ class Ring:
 
 
 class Program(Expressions):
-    """One random program; `text` is its source.
-
-    classes: whether objects occur.
-    """
+    """One random program; `text` is its source. `random` makes every decision: hypothesis's, or one with a seed."""
 
     def __init__(self, random: Random, *, errors: float = 0.01, classes: bool = False) -> None:
         names = {kind: list(names) for kind, names in NAMES.items() if classes or kind != "object"}
@@ -55,7 +56,7 @@ class Program(Expressions):
         self.lines += ["from math import sqrt", "", ""]
         if classes:
             self.lines += [*CLASSES.rstrip().splitlines(), "", ""]
-        in_function = random.random() < 0.5
+        in_function = self._chance(0.5)
         for number in range(random.randint(0, 3)):
             self._function(f"g{number}", may_change_globals=not in_function)
         if in_function:
@@ -127,7 +128,7 @@ class Program(Expressions):
             choices += (lambda: self._loop(depth),)
         if self.names.get("object"):
             choices += (self._object,) * 3
-        self.random.choice(choices)()
+        self._pick(choices)()
 
     def _block(self, depth: int, most: int = 4) -> None:
         self.depth += 1
@@ -179,7 +180,7 @@ class Program(Expressions):
         value = self._expression(kind.removesuffix("s"), 2)
         if kind == "ints":
             value = f"{value} % 1000003"
-        match self.random.randrange(5):
+        match self.random.randint(0, 4):
             case 0 | 1:
                 self._line(f"if len({name}) < {self.random.randint(5, 40)}:")
                 self._line(f"    {name}.append({value})")
@@ -205,7 +206,7 @@ class Program(Expressions):
     def _assign_text(self) -> None:
         name = self._name("text")
         if self._chance(0.8):
-            return self._line(f"{name} = {self._text()}")
+            return self._line(f"{name} = {self._expression('text', 1)}")
         self._line(f"for c in {name}:")
         self._line(f"    {self._name('number')} = {self._pick(('1', '0.5'))} if c == {self._pick(TEXTS)} else len(c)")
 
@@ -246,7 +247,7 @@ class Program(Expressions):
 
     def _object(self) -> None:
         name = self._name("object")
-        match self.random.randrange(4):
+        match self.random.randint(0, 3):
             case 0:
                 self._line(f"{name}.value = {self._expression('number', 2)}")
             case 1:
@@ -263,7 +264,7 @@ class Program(Expressions):
         variable = f"k{len(self.loops)}"
         count = self.random.randint(*((20, 130), (1, 12), (1, 4))[min(depth + len(self.loops), 2)])
         lists = [name for kind in ("ints", "floats", "numbers") for name in self.names.get(kind, ())]
-        form = self.random.randrange(5)
+        form = self.random.randint(0, 4)
         self.loops.append(variable)
         if form == 0:
             self._line(f"{variable} = 0")
@@ -289,6 +290,22 @@ class Program(Expressions):
             self._block(3, 1)
 
 
-def random_program(seed: int, *, errors: float = 0.01, classes: bool = False) -> str:
-    """The program of a seed; the same seed gives the same program."""
-    return Program(Random(seed), errors=errors, classes=classes).text
+def programs(*, errors: float = 0.01, classes: bool = False) -> SearchStrategy[str]:
+    """Sources of programs. errors: see Expressions; classes: whether objects occur."""
+    return randoms(use_true_random=False).map(lambda random: Program(random, errors=errors, classes=classes).text)
+
+
+def each_program(
+    check: Callable[[str, str], None], count: int, first_seed: int, *, errors: float, classes: bool, long: bool
+) -> None:
+    """Call check(program, mode) for so many programs; one that fails is made small. `long`: from a new seed, printed."""
+    number = SystemRandom().getrandbits(32) if long else first_seed
+    print(f"\n{count} programs from seed {number}")
+
+    @seed(number)
+    @settings(max_examples=count, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(program=programs(errors=errors, classes=classes), mode=sampled_from(sorted(MODES)))
+    def each(program: str, mode: str) -> None:
+        check(program, mode)
+
+    each()

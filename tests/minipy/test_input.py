@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from tests.minipy.generate import random_program
+from tests.minipy.generate import Program
 from tests.minipy.running import PROGRAMS, run_minipy_raw
 
 pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning")
@@ -112,7 +112,7 @@ def test_damaged_programs(long: bool, tmp_path: Path) -> None:
     """Whatever is not a program any more is refused; what still is one fails at most as programs fail."""
     random = Random(3)
     sources = [path.read_bytes() for path in PROGRAMS] + [
-        random_program(seed, classes=True).encode() for seed in range(30)
+        Program(Random(seed), classes=True).text.encode() for seed in range(30)
     ]
     refused = 0
     for _ in range(4000 if long else 200):

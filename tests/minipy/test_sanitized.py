@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.minipy.generate import random_program
-from tests.minipy.running import PROGRAMS, check_same, modes, run_minipy_raw, run_python, smaller
+from tests.minipy.generate import each_program
+from tests.minipy.running import MODES, PROGRAMS, check_same, modes, run_minipy_raw, run_python, smaller
 from tests.minipy.snippets import read
 from tests.minipy.test_programs import SIZES
 
@@ -50,10 +50,13 @@ def test_snippets(theme: str, long: bool, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("classes", (False, True), ids=("plain", "classes"))
 def test_random_programs(classes: bool, long: bool, tmp_path: Path) -> None:
-    for seed in range(20_000, 20_100 if long else 20_010):
-        file = tmp_path / f"seed_{seed}.py"
-        file.write_text(random_program(seed, errors=0.03, classes=classes))
+    file = tmp_path / "random.py"
+
+    def check(program: str, mode: str) -> None:
+        file.write_text(program)
         expected = run_python(file, checked=True)
-        for options in modes(0, long):
-            check_same(file, expected, "--sanitize", *options)
+        for name in MODES if long else {"always", mode}:
+            check_same(file, expected, "--sanitize", *MODES[name])
         check_same(file, expected, "--sanitize", "--jit", "always", "--stress-exits", "3")
+
+    each_program(check, 100 if long else 10, 3, errors=0.03, classes=classes, long=long)

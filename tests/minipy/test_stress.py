@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.minipy.generate import random_program
+from tests.minipy.generate import each_program
 from tests.minipy.running import PROGRAMS, check_same, run_python, smaller
 from tests.minipy.snippets import Snippet, read
 from tests.minipy.test_programs import SIZES
@@ -32,10 +32,13 @@ def test_snippets(snippet: Snippet, long: bool, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("classes", (False, True), ids=("plain", "classes"))
 def test_random_programs(classes: bool, long: bool, tmp_path: Path) -> None:
-    """Other seeds than those that run without stress."""
-    for seed in range(10_000, 10_300 if long else 10_025):
-        file = tmp_path / f"seed_{seed}.py"
-        file.write_text(random_program(seed, errors=0.03, classes=classes))
+    file = tmp_path / "random.py"
+
+    def check(program: str, mode: str) -> None:
+        file.write_text(program)
         expected = run_python(file, checked=True)
-        for mode in ("always", "on"):
-            check_same(file, expected, "--jit", mode, "--stress-exits", str(PERIODS[seed % len(PERIODS)]))
+        period = str(PERIODS[len(program) % len(PERIODS)])
+        for jit in ("always", "on"):
+            check_same(file, expected, "--jit", jit, "--stress-exits", period)
+
+    each_program(check, 300 if long else 25, 2, errors=0.03, classes=classes, long=long)

@@ -19,6 +19,12 @@ from frontend.compile import compile_program  # noqa: E402
 from frontend.errors import CompileError  # noqa: E402
 
 
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """The command line; see `--help`."""
     parser = argparse.ArgumentParser(prog="minipy.py", description="Run a program of a small subset of Python.")
@@ -31,7 +37,14 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         "--traces", metavar="FILE", help="write every trace to FILE, with what was executed, as JSON lines"
     )
     parser.add_argument("--check-refcounts", action="store_true", help="check every reference count at the end")
-    parser.add_argument("--stress-exits", metavar="N", type=int, default=0, help="every N-th guard fails on demand")
+    stress = parser.add_mutually_exclusive_group()
+    stress.add_argument("--stress-exits", metavar="N", type=_positive, help="every N-th guard fails on demand")
+    stress.add_argument(
+        "--stress-each",
+        metavar="N",
+        type=_positive,
+        help="each guard fails on demand, once, the N-th time it is reached",
+    )
     parser.add_argument("--sanitize", action="store_true", help="build the VM with ASan and UBSan")
     parser.add_argument("--dump", action="store_true", help="print every trace to stderr")
     return parser.parse_args(given)
@@ -43,10 +56,10 @@ def vm_options(options: argparse.Namespace) -> list[str]:
     found += [flag for flag in ("--stats", "--dump", "--check-refcounts") if vars(options)[flag[2:].replace("-", "_")]]
     found += [
         f"{flag}={value}"
-        for flag in ("--stats-json", "--traces")
+        for flag in ("--stats-json", "--traces", "--stress-exits", "--stress-each")
         if (value := vars(options)[flag[2:].replace("-", "_")])
     ]
-    return found + ([f"--stress-exits={options.stress_exits}"] if options.stress_exits else [])
+    return found
 
 
 def run(options: argparse.Namespace) -> int:

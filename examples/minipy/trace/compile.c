@@ -54,6 +54,16 @@ static Tally *new_tally(const Recording *recording)
     return tally;
 }
 
+/* See --stress-exits and --stress-each. */
+static Stress new_stress(Jit *jit, const Recording *recording)
+{
+    Stress stress = {.of_all = &jit->thread->stress, .turn = jit->options->stress_each};
+    if (stress.turn != 0) {
+        stress.of_each = must(calloc(recording->length, sizeof *stress.of_each));
+    }
+    return stress;
+}
+
 static Exit *new_exits(const Recording *recording)
 {
     Exit *const exits = must(calloc(recording->length + 1, sizeof *exits));
@@ -137,10 +147,12 @@ Trace *compile(Jit *jit, Recording *recorded, Loop *loop, bool repeats)
     }
     Trace trace = {.number = jit->trace_count, .loop = loop};
     trace.code = emit_plain(jit, &optimised, &trace);
-    if (trace.code != NULL && (options->stress || options->statistics || options->traces)) {
+    const bool stressed = options->stress != 0 || options->stress_each != 0;
+    if (trace.code != NULL && (stressed || options->statistics || options->traces)) {
         sg_free(trace.code);
         trace.tally = options->traces ? new_tally(&optimised) : NULL;
-        instrument(&optimised, options->stress != 0, options->statistics, trace.tally, &instrumented);
+        trace.stress = stressed ? new_stress(jit, &optimised) : (Stress){0};
+        instrument(&optimised, stressed ? &trace.stress : NULL, options->statistics, trace.tally, &instrumented);
         recording = &instrumented;
         trace.code = emit(jit, &instrumented);
     }

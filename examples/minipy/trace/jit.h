@@ -40,6 +40,7 @@ struct Trace {
     uint32_t short_runs, long_runs; /* entered and left within the first iteration, or not */
     uint32_t plain_length, hot_bytes, cold_bytes; /* without instruments */
     Tally *tally;   /* with --traces */
+    Stress stress;  /* with --stress-exits, --stress-each */
 };
 
 typedef struct Statistics {

@@ -39,9 +39,24 @@ void print_statistics(const Jit *jit)
     fprintf(stderr, "recording         %.2f ms\n", s->record_seconds * 1e3);
 }
 
+/* With --stress-each: guards that can fail on demand; that were reached so often that they did. */
+static void count_stressed(const Jit *jit, uint64_t *guards, uint64_t *failed)
+{
+    *guards = *failed = 0;
+    for (uint32_t number = 0; number < jit->trace_count; number++) {
+        const Stress *const stress = &jit->traces[number]->stress;
+        *guards += stress->guards;
+        for (uint32_t i = 0; i < stress->guards; i++) {
+            *failed += stress->of_each[i] > stress->turn; /* it counts down from INT64_MAX now */
+        }
+    }
+}
+
 void write_statistics(const Jit *jit, FILE *file)
 {
     const Statistics *const s = &jit->statistics;
+    uint64_t guards, failed;
+    count_stressed(jit, &guards, &failed);
     const struct {
         const char *name;
         uint64_t value;
@@ -60,6 +75,8 @@ void write_statistics(const Jit *jit, FILE *file)
         {"traces_given_up", s->given_up},
         {"recordings_given_up", s->aborted},
         {"entered", s->entered},
+        {"guards_stressed", guards},
+        {"guards_failed_on_demand", failed},
     };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         fprintf(file, "%s\"%s\": %llu", i == 0 ? "{" : ", ", figures[i].name, FIGURE(figures[i].value));

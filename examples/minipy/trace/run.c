@@ -173,7 +173,8 @@ int run_program(Thread *thread, const Options *options)
     }
     Interpreter *const interpret = options->statistics ? interpret_counting : options->interpreter;
     const Instruction *ip = thread->call->code->instructions;
-    thread->stress = thread->stress_period = options->stress;
+    thread->stress = options->stress;
+    thread->stress_period = options->stress_each != 0 ? INT64_MAX : options->stress;
     set_countdowns(thread, options->jit);
     for (;;) {
         ip = interpret(thread->slots, thread, ip);

@@ -13,7 +13,8 @@ typedef struct Options {
     bool statistics;       /* count */
     FILE *statistics_file; /* or NULL */
     FILE *traces;          /* or NULL: count each micro-op */
-    int64_t stress; /* 0, or every so many guards one fails on demand */
+    int64_t stress;        /* 0, or every so many guards one fails on demand */
+    int64_t stress_each;   /* 0, or each guard fails when it is reached for the so-manyth time, once */
 } Options;
 
 /* The exit code. */

@@ -382,11 +382,12 @@ STENCIL(REPEAT)
     JUMP(target);
 }
 
-/* Now and then the guard that follows fails, whatever it tests. */
+/* The guard that follows fails when its turn comes, whatever it tests; pointer: what counts down to that. */
 STENCIL(STRESS)
 {
-    if (UNLIKELY(--thread->stress == 0)) {
-        thread->stress = thread->stress_period;
+    int64_t *const countdown = HOLE(int64_t *, pointer);
+    if (UNLIKELY(--*countdown == 0)) {
+        *countdown = thread->stress_period;
         SIDE_EXIT();
     }
     CONTINUE();

@@ -57,9 +57,17 @@ Ending record_instruction(Recorder *recorder, const Instruction *ip, Value *slot
 /* recorded → optimised; repeats: the trace is a loop, and gets a first iteration of its own when that pays. */
 void optimise(const Recording *recorded, bool repeats, const Value *constants, Recording *result);
 
-/* stress: a STRESS before every micro-op that can exit. count: a COUNT for each bytecode instruction. tally, unless NULL:
- * a TALLY for each micro-op, and one for the start. */
+/* How guards are made to fail: every so many, counted in `of_all`; or, unless `of_each` is NULL, each when it is reached for
+ * the `turn`-th time, and then no more. */
+typedef struct Stress {
+    int64_t *of_all, *of_each; /* countdowns */
+    int64_t turn;
+    uint32_t guards;           /* that have one of their own */
+} Stress;
+
+/* stress, unless NULL: a STRESS before every micro-op that can exit. count: a COUNT for each bytecode instruction. tally,
+ * unless NULL: a TALLY for each micro-op, and one for the start. */
 struct Tally;
-void instrument(const Recording *plain, bool stress, bool count, struct Tally *tally, Recording *result);
+void instrument(const Recording *plain, Stress *stress, bool count, struct Tally *tally, Recording *result);
 
 #endif

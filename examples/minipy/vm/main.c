@@ -51,6 +51,8 @@ int main(int argc, char **argv)
             options.dump = true;
         } else if (strncmp(option, "--stress-exits=", 15) == 0) {
             options.stress = strtoll(option + 15, NULL, 10);
+        } else if (strncmp(option, "--stress-each=", 14) == 0) {
+            options.stress_each = strtoll(option + 14, NULL, 10);
         } else {
             image = option;
         }

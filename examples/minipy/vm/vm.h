@@ -71,11 +71,11 @@ typedef struct Thread {
     Call *last_call;
     volatile uint64_t interrupted; /* Ctrl-C was pressed */
     Loop *loops;
-    int64_t stress;              /* side exits on demand: guards until the next one fails */
+    int64_t stress;              /* side exits on demand: guards until the next one fails, with --stress-exits */
     uint64_t traced, interpreted; /* bytecode instructions, counted with --stats */
     Value *slots;                /* where the interpreter stopped */
     bool finished;
-    int64_t stress_period;
+    int64_t stress_period;       /* and when that happened, until the one after it */
     Error error;
     Call *calls;
     Value *stack;

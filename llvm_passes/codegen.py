@@ -77,11 +77,13 @@ class Decision:
 class CompileOptions:
     """How to compile; `fold` says what is known about holes.
 
-    version_limit: how many versions of a function there may be; 1 for none but the function itself.
+    version_limit: how many versions of a function there may be; 1 for none but the function itself. split: whether rare
+    code goes apart.
     """
 
     fold: FoldOptions = field(default_factory=FoldOptions)
     version_limit: int = 16
+    split: bool = True
 
 
 class InternalError(Exception):

@@ -53,8 +53,10 @@ class _Block:
     """The line of a two-way branch that has no weights yet."""
 
 
-def mark(text: str) -> str:
-    """A module's text with attributes, entry counts and branch weights on every function it defines."""
+def mark(text: str, split: bool = True) -> str:
+    """A module's text with attributes, entry counts and branch weights on every function it defines. Without `split` all counts
+    are so large that no block is cold.
+    """
     groups = {match[1]: match[2].rstrip() for match in _GROUP.finditer(text)}
     cold_groups = frozenset(group for group, content in groups.items() if re.search(r" (?:cold|noreturn)\b", content))
     cold_functions = frozenset({EXIT} | {match[1] for match in _DECLARATION.finditer(text) if match[2] in cold_groups})
@@ -69,7 +71,7 @@ def mark(text: str) -> str:
         pieces += [text[position : match.start()], header, _weigh(text[match.end() : end], marks)]
         position = end
     pieces.append(text[position:])
-    pieces.append(f'\n{entry} = !{{!"function_entry_count", i64 {ENTRY_COUNT}}}')
+    pieces.append(f'\n{entry} = !{{!"function_entry_count", i64 {ENTRY_COUNT if split else 1 << 60}}}')
     pieces.append(f'\n{first_cold} = !{{!"branch_weights", i32 {UNLIKELY}, i32 {LIKELY}}}')
     pieces.append(f'\n{second_cold} = !{{!"branch_weights", i32 {LIKELY}, i32 {UNLIKELY}}}\n')
     return "".join(pieces)

@@ -27,7 +27,7 @@ from llvm_passes.knowledge import Knowledge
 from llvm_passes.layout import Layout
 from llvm_passes.leftovers import is_plain_use, put_right
 from llvm_passes.ranges import Promise
-from llvm_passes.spread import jit_values
+from llvm_passes.spread import holes_alone, jit_values
 from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol, SymbolTable, declaration, marker_call
 from llvm_passes.text import NAME, unquote
 
@@ -37,11 +37,13 @@ class FoldOptions:
     """What the caller knows beyond the IR.
 
     `promises` bounds holes more tightly than their types. `assume` gives the value of JIT-time expressions: folding the
-    same text under `{condition: 1}` and `{condition: 0}` makes its two versions.
+    same text under `{condition: 1}` and `{condition: 0}` makes its two versions. Without `expressions` only holes
+    themselves are folded, and code computes the rest: to measure what folding brings.
     """
 
     promises: Mapping[str, Promise] = field(default_factory=dict)
     assume: Mapping[JitExpr, int] = field(default_factory=dict)
+    expressions: bool = True
 
     @property
     def knowledge(self) -> Knowledge:
@@ -101,7 +103,7 @@ def fold_into(
         if f"@{HOLE_PREFIX}" in text or f"@{SYMBOL_PREFIX}" in text:
             if name not in tables:
                 tables[name] = SymbolTable(name, options.knowledge)
-            pieces += [ir_text[position:start], fold_function(text, layout, tables[name])]
+            pieces += [ir_text[position:start], fold_function(text, layout, tables[name], options.expressions)]
             position = end
     pieces.append(ir_text[position:])
     return "".join(pieces)
@@ -123,9 +125,9 @@ def function_spans(ir_text: str) -> Iterator[tuple[int, int, str]]:
         yield start, end, unquote(match[1])
 
 
-def fold_function(text: str, layout: Layout, table: SymbolTable) -> str:
-    """Fold one function's text."""
-    return _Fold(text, layout, table).run()
+def fold_function(text: str, layout: Layout, table: SymbolTable, expressions: bool = True) -> str:
+    """Fold one function's text; without `expressions` nothing but its holes."""
+    return _Fold(text, layout, table).run(expressions)
 
 
 class _Fold:
@@ -136,13 +138,16 @@ class _Fold:
         self.jit: dict[str, JitExpr] = {}
         self.types: dict[str, str] = {}
 
-    def run(self) -> str:
+    def run(self, expressions: bool) -> str:
         put_right(self.body, self.table, self.layout, self._resolve)
-        values = jit_values(self.body, self.layout, self._resolve, self.table.knowledge)
+        values = (jit_values if expressions else holes_alone)(
+            self.body, self.layout, self._resolve, self.table.knowledge
+        )
         self.jit, self.types = values.expressions, values.types
         if self.jit:
             markers = self._anchors()
-            move_addends(self.body, self.jit, frozenset(markers), self.table, self.layout)
+            if expressions:
+                move_addends(self.body, self.jit, frozenset(markers), self.table, self.layout)
             self._substitute(markers)
         return self.body.text()
 

@@ -20,7 +20,7 @@ _SYMBOL = re.compile(rf"{SYMBOL_PREFIX}\w+")
 def generate(text: str, names: tuple[str, ...], options: CompileOptions) -> list[CompiledFunction]:
     """Compile the functions `names` of a module without debug information. Raises backend.LlvmError."""
     backend.check_options()
-    marked = mark(backend.name_values(text))
+    marked = mark(backend.name_values(text), options.split)
     levels = list(make_versions(marked, options.fold, options.version_limit))
     compiled = {
         name: function for number, level in enumerate(levels) for name, function in _compile(level, number == 0)

@@ -45,6 +45,19 @@ def jit_values(body: Body, layout: Layout, resolve: Resolve, knowledge: Knowledg
     return found
 
 
+def holes_alone(body: Body, layout: Layout, resolve: Resolve, knowledge: Knowledge) -> JitValues:
+    """The holes, and nothing that is computed from them."""
+    found = JitValues()
+    for index, _ in body.mentions(f"@{HOLE_PREFIX}"):
+        instruction = body.instruction(index)
+        expression = None if instruction is None else _value(instruction, {}, layout, resolve)
+        if instruction is not None and expression is not None:
+            only = knowledge.value(expression)
+            found.expressions[instruction.name] = expression if only is None else Const(expression.bits, only)
+            found.types[instruction.name] = instruction.type
+    return found
+
+
 def _value(instruction: Instruction, known: dict[str, JitExpr], layout: Layout, resolve: Resolve) -> JitExpr | None:
     if instruction.opcode == "hole":
         return hole(instruction.element, instruction.type, instruction.flags)

@@ -86,7 +86,7 @@ def make_versions(marked: str, options: FoldOptions, limit: int) -> Iterator[Lev
     text = marked
     versions = [Version(name, Family(name), "", options.knowledge) for _, _, name in function_spans(marked)]
     while versions:
-        level = _level(text, {version.name: version for version in versions})
+        level = _level(text, {version.name: version for version in versions}, options.expressions)
         following = [successor for version in versions for successor in _successors(version, limit)]
         yield level
         if following:
@@ -96,12 +96,12 @@ def make_versions(marked: str, options: FoldOptions, limit: int) -> Iterator[Lev
         versions = following
 
 
-def _level(text: str, versions: dict[str, Version]) -> Level:
+def _level(text: str, versions: dict[str, Version], expressions: bool) -> Level:
     """Fold a module that holds these versions."""
     for start, end, name in function_spans(text):
         versions[name].text = text[start:end]
     tables = {name: SymbolTable(name, version.knowledge) for name, version in versions.items()}
-    module, _ = fold_and_clean(text, FoldOptions(), tables)
+    module, _ = fold_and_clean(text, FoldOptions(expressions=expressions), tables)
     folded = str(module)
     for start, end, name in function_spans(folded):
         versions[name].folded = folded[start:end]

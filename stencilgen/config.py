@@ -18,6 +18,9 @@ VM never has to copy its instructions into ours. Everything else has a default.
     target  = { value = "instruction->target", kind = "label" }
     [versions]                            # code for the case that a hole is 0, or small, and so on: chosen in the emit function
     limit   = 16                          # of versions that a stencil may have; 1 for none (default as shown)
+    [code]                                # parts of the code generator; without them code is right, but longer: to measure them
+    fold    = true                        # what is computed from holes is computed when a trace is compiled
+    split   = true                        # rare code goes apart from the rest
     [stack]                               # an operand stack whose topmost entries may be kept in registers (default: none)
     pointer = "sp"                        # the state parameter that points at its first free entry; it grows upwards
     registers = 3                         # entries in registers at most
@@ -96,6 +99,13 @@ class Versions(_Table):
     limit: Annotated[int, Field(ge=1, le=256)] = 16
 
 
+class Code(_Table):
+    """What the code generator does; left out only to measure what it brings."""
+
+    fold: bool = True
+    split: bool = True
+
+
 class StackTable(_Table):
     """The operand stack. Entries above its pointer are dead, stencils access it through the pointer alone, and where they store
     the pointer in memory, callees find the top.
@@ -133,6 +143,7 @@ class Config(_Table):
     instruction: InstructionType
     holes: dict[Name, Hole] = {}
     versions: Versions = Versions()
+    code: Code = Code()
     stack: StackTable | None = None
     superstencils: SuperstencilTable = SuperstencilTable()
     vm: VirtualMachine = VirtualMachine()

@@ -363,7 +363,7 @@ def _line_of_stencil(source: Path, name: str) -> int:
 def stencil_keys(config: Config, cpu: Cpu, module: Module, facts: Facts) -> dict[str, str]:
     """For each stencil a digest of all that its emit function is made from: code, state, configuration, LLVM, ourselves."""
     kinds = "".join(parameter.kind for parameter in facts.state)
-    holes = config.model_dump_json(include={"holes", "instruction", "versions"})
+    holes = config.model_dump_json(include={"holes", "instruction", "versions", "code"})
     common = _digest(VERSION, str(RUNTIME_ABI), _own_code(), version("llvmlite"), cpu.name, kinds, holes)
     return {name: _digest(common, module.fingerprint(name)) for name in facts.stencils}
 
@@ -383,7 +383,8 @@ def compile_units(
         return
     holes = {name: hole for unit in units for name, hole in unit.holes.items()}
     promises = {name: hole.promise for name, hole in holes.items() if hole.promise}
-    options = CompileOptions(fold=FoldOptions(promises), version_limit=config.versions.limit)
+    fold = FoldOptions(promises, expressions=config.code.fold)
+    options = CompileOptions(fold, config.versions.limit, config.code.split)
     try:
         compiled = compile_functions(module, [unit.name for unit in units], options, jobs)
     except CodegenError as error:

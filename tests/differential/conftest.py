@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stencilgen.config import Target, load_config
+from stencilgen.config import Code, Target, Versions, load_config
 from tests.differential.harness import TestVM, compile_vm
 
 HERE = Path(__file__).parent
@@ -24,18 +24,27 @@ def seed(scale: int) -> int:
     return 20240 if scale == 1 else random.SystemRandom().getrandbits(32)
 
 
-MACHINES = [("vm", "x86-64"), ("wide_vm", "x86-64"), ("vm", "x86-64-v3"), ("wide_vm", "x86-64-v3"), ("vm", "x86-64-v4")]
+MACHINES = [
+    ("vm", "x86-64"),
+    ("wide_vm", "x86-64"),
+    ("vm", "x86-64-v3"),
+    ("wide_vm", "x86-64-v3"),
+    ("vm", "x86-64-v4"),
+    ("vm", "x86-64", "plain"),  # without versions, folding and splitting, as it is built to measure what they bring
+]
 
 
 @pytest.fixture(scope="session", params=MACHINES, ids=" for ".join)
 def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TestVM:
     """Each test VM in turn, built for a level of x86-64 that this machine has."""
-    name, cpu = request.param
+    name, cpu, *plain = request.param
     if not has(cpu):
         pytest.skip(f"this machine is not {cpu}")
     config = load_config(HERE / name)
     if cpu != "x86-64":
         config = config.model_copy(update={"target": Target(cpus=[cpu])})
+    if plain:
+        config = config.model_copy(update={"code": Code(fold=False, split=False), "versions": Versions(limit=1)})
     return compile_vm(config, tmp_path_factory.mktemp(name))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from llvm_passes import backend
 from llvm_passes.callees import Callee
-from llvm_passes.codegen import CodegenError, compile_functions, link
+from llvm_passes.codegen import CodegenError, CompileOptions, compile_functions, link
 from llvm_passes.module import split_module
 from tests.llvm_passes.conftest import compile_c, instructions, to_ir
 
@@ -77,6 +77,11 @@ def test_what_leads_to_an_exit_or_a_cold_call_only_is_cold(name):
 @pytest.mark.parametrize("name", ["EVEN", "LIKELY_LOG", "ONLY_COLD"])
 def test_what_may_well_run_is_hot(name):
     assert not parts(name)[1]
+
+
+def test_without_splitting_nothing_is_cold():
+    functions = compile_functions(to_ir(STENCILS), options=CompileOptions(split=False))
+    assert not [name for name, function in functions.items() if ".text.split." in function.assembly]
 
 
 def test_branches_are_not_folded_into_conditional_tail_calls():

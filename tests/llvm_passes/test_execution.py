@@ -7,7 +7,7 @@ import pytest
 
 from llvm_passes.backend import name_values
 from llvm_passes.cold import mark
-from llvm_passes.fold import fold
+from llvm_passes.fold import FoldOptions, fold
 from llvm_passes.module import split_module
 from tests.llvm_passes.conftest import to_ir
 from tests.llvm_passes.execute import new_memory, run, with_constants, with_hole_functions
@@ -162,10 +162,11 @@ def fill(memory: ctypes.Array[ctypes.c_uint64], seed: int) -> None:
         memory[word] = base + THREAD + 56 + 24 * (word % 9)
 
 
+@pytest.mark.parametrize("expressions", [True, False], ids=["expressions", "holes alone"])
 @pytest.mark.parametrize("name", NAMES)
-def test_folding_keeps_what_a_stencil_does(name):
+def test_folding_keeps_what_a_stencil_does(name, expressions):
     text = mark(name_values(split_module(to_ir(STENCILS)).extract([name])))
-    folded = fold(text)
+    folded = fold(text, FoldOptions(expressions=expressions))
     memory = new_memory()
     base = ctypes.addressof(memory)
     choices = list(itertools.product(OPERANDS, OPARGS, NUMBERS))

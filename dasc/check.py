@@ -63,7 +63,7 @@ def decision_problems(version: Stencil | Version) -> Iterator[Problem]:
     decision = version.decision
     if decision is None:
         return
-    if version.hot or version.cold:
+    if version.hot or version.cold or version.effects:
         yield Problem("code before an if", "write it in each of the versions", "hot" if version.hot else "cold")
     if not is_expression(decision.condition):
         yield Problem(f"`{decision.condition}` is not an expression on one line", part="condition")
@@ -86,6 +86,9 @@ def problems(stencil: Stencil) -> Iterator[Problem]:
     yield from _value_problems(stencil)
     yield from _label_problems(stencil)
     yield from _instruction_problems(stencil)
+    for effect in stencil.effects:
+        if not re.fullmatch(r"SG_[A-Z_]+\(.*\)", effect, re.ASCII) or not is_expression(effect):
+            yield Problem(f"`{effect}` is no call of one of the runtime's macros", "write it as SG_NAME(…)")
 
 
 def _head_problems(stencil: Stencil) -> Iterator[Problem]:

@@ -106,13 +106,14 @@ Line = InstructionLine | LabelLine | DropFrame
 class Version:
     """What an emit function does in one case: compute values, then emit code or decide further.
 
-    values: besides those computed before; hot, cold: empty where there is a decision.
+    values: besides those computed before; hot, cold, effects: empty where there is a decision.
     """
 
     values: tuple[Value, ...] = ()
     hot: tuple[Line, ...] = ()
     cold: tuple[Line, ...] = ()
     decision: "Decision | None" = None
+    effects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ class Stencil:
     frame:      bytes of stack it needs below the return address; 0 when it needs no frame
     parameters: C declarations of the emit function's parameters after the assembler
     values:     in the order in which they are computed: an expression may use the values before it
+    effects:    calls of the runtime's macros, `SG_LEARN(instruction->a, 2)`, that come when the code is written
     """
 
     name: str
@@ -144,6 +146,7 @@ class Stencil:
     hot: tuple[Line, ...] = ()
     cold: tuple[Line, ...] = ()
     decision: Decision | None = None
+    effects: tuple[str, ...] = ()
 
 
 def versions(stencil: Stencil) -> Iterator[Stencil]:
@@ -154,7 +157,14 @@ def versions(stencil: Stencil) -> Iterator[Stencil]:
     for version in (stencil.decision.yes, stencil.decision.no):
         values = (*stencil.values, *version.values)
         yield from versions(
-            replace(stencil, values=values, hot=version.hot, cold=version.cold, decision=version.decision)
+            replace(
+                stencil,
+                values=values,
+                hot=version.hot,
+                cold=version.cold,
+                decision=version.decision,
+                effects=version.effects,
+            )
         )
 
 

@@ -41,6 +41,7 @@ _VALUE = re.compile(
     r"\s*//\s*@value\s+(?P<low>-?\d+)\.\.(?P<high>-?\d+)\s+(?P<bits>\d+)(?P<checked>\s+checked)?\s*",
     re.ASCII,
 )
+_EFFECT = re.compile(r"\s*(?P<effect>SG_[A-Z_]+\(.*\));\s*", re.ASCII)
 _IF = re.compile(r"if\s*\((?P<condition>.*)\)\s*\{")
 _ELSE_IF = re.compile(r"\}\s*else\s+if\s*\((?P<condition>.*)\)\s*\{")
 _ELSE = re.compile(r"\}\s*else\s*\{")
@@ -122,6 +123,7 @@ class _Scope:
     code: dict[str, list[Line]] = field(default_factory=lambda: {"hot": [], "cold": []})
     section: str = ""
     decision: Decision | None = None
+    effects: list[str] = field(default_factory=list)
     inner: list["_Scope"] = field(default_factory=list)
     places: dict[str, list[Text]] = field(default_factory=lambda: {"values": [], "hot": [], "cold": []})
 
@@ -131,7 +133,8 @@ class _Scope:
         return known | {value.symbol.name: value.symbol for value in self.values}
 
     def version(self) -> Version:
-        return Version(tuple(self.values), tuple(self.code["hot"]), tuple(self.code["cold"]), self.decision)
+        code = tuple(self.code["hot"]), tuple(self.code["cold"])
+        return Version(tuple(self.values), *code, self.decision, tuple(self.effects))
 
     def leaves(self) -> "Iterator[_Scope]":
         """The scopes that hold code, in the order of the text."""
@@ -178,6 +181,7 @@ class _StencilReader:
             hot=top.hot,
             cold=top.cold,
             decision=top.decision,
+            effects=top.effects,
         )
         for version, scope in zip(versions(stencil), whole.leaves(), strict=True):
             places = self.places | scope.all_places()
@@ -217,7 +221,7 @@ class _StencilReader:
 
     def decide(self, scope: _Scope, head: Text, match: re.Match[str]) -> None:
         """Read both sides of an if whose head was just read, and its last brace."""
-        if scope.code["hot"] or scope.code["cold"]:
+        if scope.code["hot"] or scope.code["cold"] or scope.effects:
             raise head.error("code before an if", "write it in each of the versions")
         condition = head.cut(*match.span("condition"))
         if not is_expression(condition.text):
@@ -237,6 +241,8 @@ class _StencilReader:
         match line:
             case Directive(name="hot" | "cold", arguments=Text(text="")):
                 scope.section = line.name
+            case CLine(text) if (match := _EFFECT.fullmatch(text.text)) and is_expression(match["effect"]):
+                scope.effects.append(match["effect"])
             case CLine(text):
                 self.value(text, scope)
             case LabelPosition(text, target):

@@ -22,6 +22,8 @@ A stencil that has versions decides between them as C does:
             …
         }
 
+A version may end with what it tells the runtime, `SG_LEARN(instruction->a, 2);`.
+
 What DynASM does not need to know stands in `// @…` comments at the ends of lines: a stencil's frame, a value's range,
 that no flag is read any more. The reader is the exact inverse of this module.
 """
@@ -83,6 +85,7 @@ def _version(version: Stencil | Version, indent: str) -> Iterator[str]:
     for value in version.values:
         yield f"{indent}{_value(value)}"
     yield from (f"{indent}{line}" for line in (*_section("hot", version.hot), *_section("cold", version.cold)))
+    yield from (f"{indent}{effect};" for effect in version.effects)
     decision = version.decision
     head = "if"
     while decision is not None:

@@ -11,8 +11,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from llvm_passes.effects import unknown_operands
 from llvm_passes.holes import CONTINUE, EXIT, HOLE_PREFIX, LABEL_PREFIX, split_name
-from llvm_passes.layout import integer_bits
+from llvm_passes.layout import Layout, integer_bits
 from llvm_passes.metadata import Metadata
 from llvm_passes.module import Module
 from llvm_passes.text import NAME, closing, global_references, split_top, unquote
@@ -156,6 +157,8 @@ class _Checker:
                     yield problem(line, rule.what, rule.remedy)
             for found in self._line(line, in_entry):
                 yield problem(*found)
+        for line, word in unknown_operands(text, Layout(self.module.types)):
+            yield problem(line, f"{_WORDS[word]}: {_UNKNOWN_LOCATION}", _LOCATION_REMEDY)
 
     def _line(self, line: str, in_entry: bool) -> Iterator[tuple[str, str, str]]:
         """(text with the position, what, remedy) for what needs more than a pattern."""
@@ -238,6 +241,16 @@ class _Checker:
         elif not is_called and not _is_local(declaration):
             yield line, f"takes the address of {name} from a table of addresses", _PIC_REMEDY
 
+
+# what stencil.h calls each question and effect
+_WORDS = {
+    "holds": "HOLDS", "trust": "HOLDS", "is_constant": "IS_CONSTANT", "constant": "VALUE_AT", "learn": "LEARN",
+    "learn_constant": "LEARN_CONSTANT", "unlearn": "UNLEARN", "forget": "FORGET", "copy": "COPY_FACTS",
+    "exchange": "EXCHANGE_FACTS", "unlearn_everywhere": "UNLEARN_EVERYWHERE", "forget_from": "FORGET_FROM",
+    "forget_all": "FORGET_ALL", "shift": "SHIFT_LOCATIONS",
+}  # fmt: skip
+_UNKNOWN_LOCATION = "its location, or the value it tells, is not known when a trace is assembled"
+_LOCATION_REMEDY = "compute it from holes and constants alone; where it depends on what runs, write FORGET_ALL()"
 
 _VARIABLE_SIZE = (_RULES[0].what, _RULES[0].remedy)
 _MOVE_REMEDY = "move the code into a VM function"

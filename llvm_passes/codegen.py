@@ -19,6 +19,7 @@ from pathlib import Path
 from llvm_passes.assembly import DataObject
 from llvm_passes.callees import Callee
 from llvm_passes.derive import Derived, DeriveRequest
+from llvm_passes.effects import Effect
 from llvm_passes.expression import JitExpr
 from llvm_passes.fold import FoldOptions
 from llvm_passes.module import Module, split_module
@@ -42,7 +43,7 @@ class CompiledFunction:
     `symbols` are the JIT-time values that the assembly names; `data` the constants it refers to; `callees` what it may
     call, by name as in the assembly; `indirect_callees` the kinds of its calls through a register or memory;
     `conditions` the JIT-time values that it still tests at run time; `decision`, if any, the versions that are better
-    than this one, which serves for all values.
+    than this one, which serves for all values; `said`, `lost` what it does to facts when it goes on, and when it jumps.
     """
 
     name: str
@@ -55,6 +56,8 @@ class CompiledFunction:
     indirect_callees: tuple[Callee, ...]
     conditions: tuple[JitExpr, ...]
     decision: Decision | None = None
+    said: tuple[Effect, ...] = ()
+    lost: tuple[Effect, ...] = ()
 
     def deciding(self, decision: Decision) -> CompiledFunction:
         """The same function with versions."""

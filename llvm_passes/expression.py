@@ -117,6 +117,8 @@ class Operation:
 
     def evaluate(self, holes: Mapping[str, int], addresses: Mapping[str, int] | None = None) -> int:
         """The value for these holes and symbol addresses: total, see the module's head."""
+        if self.opcode in QUESTIONS:
+            return 0
         values = [operand.evaluate(holes, addresses) for operand in self.operands]
         width = self.operands[-1].bits  # casts and comparisons work at their operands' width
         return OPERATIONS[self.opcode](width, *values) & ((1 << self.bits) - 1)
@@ -219,12 +221,19 @@ OPERATIONS: dict[str, Callable[..., int]] = {
     "scmp": _signed(_three_way),
 }
 
+QUESTIONS = frozenset({"fact.holds", "fact.is_constant", "fact.constant"})
+"""Operations that ask the table of facts: their value depends on where in a trace they are evaluated, beside their operands.
+Outside of a trace nothing is known, and it is 0.
+"""
+
 
 def operation(opcode: str, bits: int, *operands: JitExpr) -> JitExpr:
     """An Operation, or something simpler that has the same value (constants folded, constant addends gathered).
 
     Raises ExpressionTooLarge when the tree would exceed MAXIMUM_SIZE nodes.
     """
+    if opcode in QUESTIONS:
+        return Operation(opcode, bits, operands)
     if all(type(operand) is Const for operand in operands):
         return Const(bits, Operation(opcode, bits, operands).evaluate({}))
     if opcode in _CASTS:

@@ -5,7 +5,8 @@
 The key idea: `CONTINUE()` is a tail call with the whole machine state, so the next micro-op's body can take its place, and
 LLVM's inliner does just that. Everything else only needs names that tell the parts apart: the holes of part j read
 another instruction (`oparg__1`), and the exits of all parts but the last are labels of their own, since an exit tells
-which micro-op was left.
+which micro-op was left. Questions about facts are about the time before the unit: what its first parts say comes after them
+in the emit function, so the later parts find nothing known, and look at the values.
 
 Where the sequence says that two parts' operands are equal (`sequence`), both read the same hole, so LLVM sees that the second
 part's slot is the first one's. Of different operands it is told that they differ: then their slots are different memory.
@@ -16,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from llvm_passes.holes import CONTINUE, EXIT, HOLE_PREFIX, LABEL_PREFIX, split_name
+from llvm_passes.holes import CONTINUE, EXIT, HOLE_PREFIX, LABEL_PREFIX, QUESTION_PREFIX, split_name
 from llvm_passes.layout import integer_bits
 from llvm_passes.sequence import micro_op, operands
 from llvm_passes.text import NAME
@@ -29,6 +30,7 @@ Operands = Mapping[str, Sequence[tuple[str, int]]]
 EXIT_LABEL = "exit__"
 """What the label holes are called that stand for exits of a fused function's parts."""
 
+_QUESTION = re.compile(rf"^  (%{NAME}) = [^@\n]*@{QUESTION_PREFIX}(?:holds|is_constant)\(.*$", re.M)
 _BOUNDARY = re.compile(rf"@({CONTINUE}|{EXIT}|{LABEL_PREFIX}\w+|{HOLE_PREFIX}\w+)\(")
 
 
@@ -95,6 +97,7 @@ def fused(
         if number:
             header = re.sub(r"^define (?:dso_local )?", "define internal ", header)
             header = re.sub(r" (#\d+)?( \{)$", r" \1 alwaysinline\2", header)
+            body = _QUESTION.sub(r"  \1 = or i1 false, false", body)
         texts.append(f"{header}\n{_BOUNDARY.sub(renamed, body)}")
     widths = {
         names[number][hole]: bits

@@ -54,6 +54,8 @@ def _compile(level: Level, is_first: bool) -> list[tuple[str, CompiledFunction]]
                     direct[name],
                     indirect[name],
                     left_over(version.folded, version.symbols),
+                    said=version.said,
+                    lost=version.lost,
                 ),
             )
         )

@@ -14,6 +14,8 @@ from llvm_passes.layout import integer_bits
 
 HOLE_PREFIX = "__sg_hole_"
 LABEL_PREFIX = "__sg_label_"
+QUESTION_PREFIX = "__sg_fact_"
+EFFECT_PREFIX = "__sg_effect_"
 CONTINUE = "__sg_continue"
 EXIT = "__sg_exit"
 

@@ -24,15 +24,16 @@ from llvm_passes.expression import (
     operation,
     scale,
 )
-from llvm_passes.holes import HOLE_PREFIX
+from llvm_passes.holes import HOLE_PREFIX, QUESTION_PREFIX
 from llvm_passes.layout import Layout, UnknownType, integer_bits
-from llvm_passes.text import NAME, closing, split_top, unquote, without_metadata
+from llvm_passes.text import NAME, closing, split_top, split_words, unquote, without_metadata
 
 _LINE = re.compile(rf"^  %({NAME}) = (?:(?:tail|notail) )?([a-z]\w*) (.*)$")
 _FLAGS = re.compile(r"(?:(?:nuw|nsw|exact|disjoint|nneg|samesign|inbounds|nusw|inrange\([^)]*\)) )*")
 _CALL = re.compile(rf"^(.*?)([\w.]+) @({NAME})\((.*)\)[^()]*(?:\([^()]*\)[^()]*)*$")
 _INTRINSIC = re.compile(r"llvm\.([a-z.]+?)\.i\d+(?:\.i\d+)?$|llvm\.(ptrmask)\.p0\.i64$")
 _HOLE = re.compile(rf"^(.*?)(\w+) @{HOLE_PREFIX}(\w+)\(\)")
+_QUESTION = re.compile(rf"^.*?(\w+) @{QUESTION_PREFIX}(holds|is_constant|constant)(?=\()")
 
 BINARY = frozenset(["add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "shl", "lshr", "ashr", "and", "or", "xor"])
 CASTS = frozenset(["zext", "sext", "trunc", "ptrtoint", "inttoptr", "ptrtoaddr", "bitcast"])
@@ -105,6 +106,14 @@ def _typed(piece: str) -> tuple[str, str]:
     return type_text, value
 
 
+def argument(piece: str) -> tuple[str, str]:
+    """`i64 noundef %x`, an argument of a call, as ("i64", "%x")."""
+    type_text, *words = split_words(piece)
+    while words[0] in ("noundef", "zeroext", "signext") or words[0].startswith("range("):
+        del words[0]
+    return type_text, " ".join(words)
+
+
 def _binary(name: str, opcode: str, rest: str) -> Instruction | None:
     flags, rest = _flags(rest)
     pieces = split_top(rest)
@@ -156,6 +165,9 @@ def _getelementptr(name: str, opcode: str, rest: str) -> Instruction | None:
 def _call(name: str, opcode: str, rest: str) -> Instruction | None:
     if match := _HOLE.match(rest):
         return Instruction(name, "hole", match[2], (), frozenset(match[1].split()), match[3])
+    if match := _QUESTION.match(rest):
+        arguments = rest[match.end() + 1 : closing(rest, match.end())]
+        return Instruction(name, f"fact.{match[2]}", match[1], tuple(map(argument, split_top(arguments))))
     if "@llvm." not in rest:
         return None
     match = _CALL.match(rest)
@@ -166,8 +178,8 @@ def _call(name: str, opcode: str, rest: str) -> Instruction | None:
     if family not in INTRINSICS:
         return None
     operands = []
-    for argument in split_top(match[4]):
-        type_text, value = _typed(argument)
+    for piece in split_top(match[4]):
+        type_text, value = _typed(piece)
         operands.append((type_text, value.rsplit(" ", 1)[-1] if value.startswith(("noundef ", "range(")) else value))
     if family in WITH_EXTRA_FLAG:
         operands = operands[:1]

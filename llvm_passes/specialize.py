@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 
 from llvm_passes.body import Body
+from llvm_passes.effects import trusted
 from llvm_passes.expression import Const, JitExpr, operation
 from llvm_passes.instructions import global_address
 from llvm_passes.knowledge import Knowledge
@@ -36,12 +37,16 @@ def specialize(text: str, layout: Layout, knowledge: Knowledge) -> str:
         if isinstance(expression, Const)
     }
     literals |= _decided_flag_tests(body, values, knowledge)
+    assumptions = trusted(body, values, layout, knowledge)
+    literals |= dict.fromkeys(assumptions, "true")
     own = {body.definitions[name] for name in literals}
     for index in body.users_of_any(literals):
         if index not in own:
             body.lines[index] = body.replace(body.lines[index], literals.get)
     for index in own:
         body.delete(index)
+    for name, line in assumptions.items():
+        body.lines[body.definitions[name]] = body.replace(line, literals.get)
     return body.text()
 
 

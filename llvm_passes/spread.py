@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from llvm_passes.body import Body
 from llvm_passes.expression import Const, JitExpr
-from llvm_passes.holes import HOLE_PREFIX, hole
+from llvm_passes.holes import HOLE_PREFIX, QUESTION_PREFIX, hole
 from llvm_passes.instructions import Instruction, Resolve, compute, constant
 from llvm_passes.knowledge import Knowledge
 from llvm_passes.layout import Layout
@@ -30,6 +30,7 @@ def jit_values(body: Body, layout: Layout, resolve: Resolve, knowledge: Knowledg
     found = JitValues()
     pending = [index for index, line in body.mentions(f"@{HOLE_PREFIX}")]
     pending += [index for index, line in body.mentions(f"@{SYMBOL_PREFIX}")]
+    pending += [index for index, line in body.mentions(f"@{QUESTION_PREFIX}")]
     while pending:
         index = pending.pop()
         instruction = body.instruction(index)

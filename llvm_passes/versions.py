@@ -19,9 +19,19 @@ import llvmlite.binding as llvm
 
 from llvm_passes import backend
 from llvm_passes.decisions import narrowness_test, next_test
+from llvm_passes.effects import (
+    ASSUME,
+    Effect,
+    UnknownLocation,
+    condition_of_effects,
+    effects_of,
+    mentions_facts,
+    without_facts,
+)
 from llvm_passes.expression import JitExpr
 from llvm_passes.fold import FoldOptions, fold_into, function_spans, layout_of, with_declarations
 from llvm_passes.knowledge import Knowledge
+from llvm_passes.layout import Layout
 from llvm_passes.leftovers import has_decided, has_leftovers, has_memory_base
 from llvm_passes.specialize import specialize
 from llvm_passes.symbols import JitSymbol, SymbolTable
@@ -50,6 +60,7 @@ class Version:
 
     test, yes, no: what the emit function asks next, and the versions for the answers; it has no need of this one then.
     if_small, small: a test under which another version may be shorter; this one serves in any case.
+    said, lost: what it says about facts when it goes on, and what it takes back when it jumps (see `effects`).
     """
 
     name: str
@@ -63,6 +74,8 @@ class Version:
     no: Version | None = None
     if_small: JitExpr | None = None
     small: Version | None = None
+    said: tuple[Effect, ...] = ()
+    lost: tuple[Effect, ...] = ()
 
     def knowing(self, name: str, test: JitExpr, outcome: int) -> Version:
         """The version that knows besides how a test comes out."""
@@ -87,12 +100,15 @@ def make_versions(marked: str, options: FoldOptions, limit: int) -> Iterator[Lev
     versions = [Version(name, Family(name), "", options.knowledge) for _, _, name in function_spans(marked)]
     while versions:
         level = _level(text, {version.name: version for version in versions}, options.expressions)
-        following = [successor for version in versions for successor in _successors(version, limit)]
+        layout = layout_of(text)
+        following = [successor for version in versions for successor in _successors(version, layout, limit)]
         yield level
         if following:
-            layout = layout_of(text)
             bodies = (specialize(version.text, layout, version.knowledge) for version in following)
-            text = backend.optimize(_with_functions(text, bodies))
+            text = _with_functions(text, bodies)
+            if "@llvm.assume(" in text and ASSUME not in text:
+                text += f"{ASSUME}\n"
+            text = backend.optimize(text)
         versions = following
 
 
@@ -100,6 +116,8 @@ def _level(text: str, versions: dict[str, Version], expressions: bool) -> Level:
     """Fold a module that holds these versions."""
     for start, end, name in function_spans(text):
         versions[name].text = text[start:end]
+    if mentions_facts(text):
+        text = _without_facts(text, versions)
     tables = {name: SymbolTable(name, version.knowledge) for name, version in versions.items()}
     module, _ = fold_and_clean(text, FoldOptions(expressions=expressions), tables)
     folded = str(module)
@@ -109,12 +127,26 @@ def _level(text: str, versions: dict[str, Version], expressions: bool) -> Level:
     return Level(module, folded, versions)
 
 
-def _successors(version: Version, limit: int) -> Iterator[Version]:
+def _without_facts(text: str, versions: dict[str, Version]) -> str:
+    """The module's text without effects, which the versions remember."""
+    layout, bodies = layout_of(text), []
+    for version in versions.values():
+        try:
+            version.said, version.lost = effects_of(version.text, layout, version.knowledge)
+        except UnknownLocation as error:
+            raise backend.LlvmError(f"{version.family.name}: {error} is not known when a trace is assembled") from None
+    for start, end, _ in function_spans(text):
+        bodies.append(without_facts(text[start:end]))
+    return _with_functions(text, iter(bodies))
+
+
+def _successors(version: Version, layout: Layout, limit: int) -> Iterator[Version]:
     """The versions for the outcomes of the test that helps most, if any does and there may be one more."""
     family = version.family
     if family.leaves == limit:
         return
-    if test := next_test(version.folded, version.symbols, version.knowledge):
+    test = next_test(version.folded, version.symbols, version.knowledge)
+    if test := test or condition_of_effects(version.text, layout, version.knowledge):
         outcomes = [(family.fresh_name(), 1), (family.fresh_name(), 0)]
         version.yes, version.no = (version.knowing(name, test, outcome) for name, outcome in outcomes)
         version.test = test

@@ -27,6 +27,8 @@ VM never has to copy its instructions into ours. Everything else has a default.
     escapes = ["vm_collect"]              # functions that look at the stack without being handed a pointer into it
     [superstencils]                       # for sequences of micro-ops that are fused (default: none)
     operands = ["d", "a", "b"]            # holes that number places: it matters which of a sequence's are equal
+    [facts]                               # what micro-ops find out and tell those behind them (see stencil.h; default: none)
+    names = ["integer", "real"]
     [vm]                                  # only for stencilgen.load() in Python: how to build the VM's C functions
     sources = ["vm.c"]
     flags   = ["-lm"]
@@ -123,6 +125,12 @@ class SuperstencilTable(_Table):
     operands: Annotated[list[Name], Field(max_length=8)] = []
 
 
+class FactsTable(_Table):
+    """What can be known of a location along a trace; fact number i is bit i."""
+
+    names: Annotated[list[Name], Field(min_length=1, max_length=31)]
+
+
 class VirtualMachine(_Table):
     sources: list[str] = []
     include: list[str] = []
@@ -146,6 +154,7 @@ class Config(_Table):
     code: Code = Code()
     stack: StackTable | None = None
     superstencils: SuperstencilTable = SuperstencilTable()
+    facts: FactsTable | None = None
     vm: VirtualMachine = VirtualMachine()
     target: Target = Target()
 
@@ -214,6 +223,10 @@ def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
         problems.append(Diagnostic(f"the flag {refused.flag}: {refused.why}", refused.remedy, path, line))
     problems += _check_target(config, path, text)
     problems += _check_operands(config, path, text)
+    names = config.facts.names if config.facts else []
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        what = f"the fact '{name}' is listed twice"
+        problems.append(Diagnostic(what, "name each once", path, _line_of(text, ("facts", "names"))))
     for name, hole in config.holes.items():
         if hole.range and not (-(2**63) <= hole.range[0] <= hole.range[1] < 2**64):
             line = _line_of(text, ("holes", name))
@@ -268,6 +281,10 @@ def _diagnostic(path: Path, text: str, error: dict[str, Any]) -> Diagnostic:
             what, remedy = f"unknown key '{key}'", "remove it, or correct its spelling"
         case "model_type" | "dict_type":
             what, remedy = f"'{key}' has to be a table", _EXAMPLES.get(key, _EXAMPLES["holes"])
+        case "string_pattern_mismatch" if where[0] == "facts":
+            what, remedy = f"'{error['input']}' is not an ASCII name of C's", "rename the fact"
+        case "too_long" if where[0] == "facts":
+            what, remedy = "there can be 31 facts at most", "leave some out"
         case "string_pattern_mismatch" if where[0] == "holes":
             what, remedy = f"'{where[1]}' is not an ASCII name of C's", "rename the hole"
         case "value_error":
@@ -288,6 +305,8 @@ _EXAMPLES = {
     "instruction.names": 'names = "OP_{}"',
     "versions": "[versions] with limit = 16",
     "versions.limit": "limit = 16",
+    "facts": '[facts] with names = ["integer", "real"]',
+    "facts.names": 'names = ["integer", "real"]',
     "stack": '[stack] with pointer = "sp"',
     "stack.pointer": 'pointer = "sp"',
     "stack.slot": "slot = 8",

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dasc import InstructionLine, LabelHole, Line, Stencil, Value
+from llvm_passes.effects import Effect
 from llvm_passes.expression import JitExpr, Operation, SymbolAddress, holes_of
 from llvm_passes.ranges import range_of
 from llvm_passes.symbols import JitSymbol
 from stencilgen.assembly import Data, read_function
 from stencilgen.config import Config, Hole
 from stencilgen.emit.constants import constant_name, merged, reachable
+from stencilgen.emit.effects import effect_texts
 from stencilgen.emit.expressions import HoleSource, is_postfix, promises_of, render
 from stencilgen.errors import UserError
 from stencilgen.layout.blocks import build_code
@@ -41,7 +43,7 @@ _THREAD_OFFSET = "@TPOFF"
 class Source:
     """One unit as LLVM made it, and what must be known of its surroundings.
 
-    data: the constants in reach; conventions: of the functions it calls.
+    data: the constants in reach; conventions: of the functions it calls; said: what it says about facts when it goes on.
     """
 
     unit: Unit
@@ -49,6 +51,7 @@ class Source:
     symbols: Mapping[str, JitSymbol]
     data: Mapping[str, Data]
     conventions: Mapping[str, Convention]
+    said: tuple[Effect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,7 @@ def _lower(source: Source, config: Config) -> Lowered:
         values=(*offsets, *computed),
         hot=hot,
         cold=cold,
+        effects=effect_texts(source.said, sources, names.place),
     )
     constants = reachable(names.constants.values(), source.data)
     return Lowered(
@@ -156,7 +160,8 @@ def _lower(source: Source, config: Config) -> Lowered:
             for symbol, jit in names.symbols.values()
             if symbol.name in used
         },
-        values=names.holes(),
+        values=names.holes()
+        | {hole for effect in source.said for value in effect.operands for hole in holes_of(value)},
         labels=frozenset(names.labels),
     )
 

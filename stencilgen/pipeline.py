@@ -137,6 +137,7 @@ def build(
             fingerprint=mark,
             units=selection.tables if selection else None,
             operands={s.name: [config.holes[hole].value for hole, _ in operands_of(config, s.holes)] for s in stencils},
+            targets=None if config.facts is None else jump_targets(config, stencils),
         ),
     )
     return Build(
@@ -363,7 +364,7 @@ def _line_of_stencil(source: Path, name: str) -> int:
 def stencil_keys(config: Config, cpu: Cpu, module: Module, facts: Facts) -> dict[str, str]:
     """For each stencil a digest of all that its emit function is made from: code, state, configuration, LLVM, ourselves."""
     kinds = "".join(parameter.kind for parameter in facts.state)
-    holes = config.model_dump_json(include={"holes", "instruction", "versions", "code"})
+    holes = config.model_dump_json(include={"holes", "instruction", "versions", "code", "facts"})
     common = _digest(VERSION, str(RUNTIME_ABI), _own_code(), version("llvmlite"), cpu.name, kinds, holes)
     return {name: _digest(common, module.fingerprint(name)) for name in facts.stencils}
 
@@ -412,6 +413,12 @@ def _counted(results: Iterable[BuiltStencil], total: int, progress: Progress) ->
     for done, result in enumerate(results, 1):
         progress("assemble", done, total)
         yield result
+
+
+def jump_targets(config: Config, stencils: Iterable[BuiltStencil]) -> dict[str, list[str]]:
+    """By stencil, the C expressions of the positions that it may jump to."""
+    labels = {name: hole.value for name, hole in config.holes.items() if hole.kind == "label"}
+    return {stencil.name: [labels[hole] for hole in stencil.holes if hole in labels] for stencil in stencils}
 
 
 def externs(stencils: Sequence[BuiltStencil], facts: Facts) -> list[Extern]:

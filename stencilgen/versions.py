@@ -50,6 +50,7 @@ def choose(tree: Tree, checked: Sequence[Value] = ()) -> Stencil:
         hot=version.hot,
         cold=version.cold,
         decision=version.decision,
+        effects=version.effects,
     )
 
 
@@ -227,7 +228,7 @@ def _version(tree: Tree, known: frozenset[Value]) -> dasc.Version:
     common = frozenset.intersection(*(frozenset(leaf.stencil.values) for leaf in leaves(tree))) - known
     values = tuple(sorted(common, key=lambda value: int(value.symbol.name[1:])))
     if isinstance(tree, Leaf):
-        return dasc.Version(values, tree.stencil.hot, tree.stencil.cold)
+        return dasc.Version(values, tree.stencil.hot, tree.stencil.cold, effects=tree.stencil.effects)
     known |= common
     decision = dasc.Decision(tree.condition, _version(tree.yes, known), _version(tree.no, known))
     return dasc.Version(values, decision=decision)

@@ -69,6 +69,7 @@ def _version(part: Stencil, layouts: Mapping[Stencil, Layout], known: int = 0) -
         inner += _asserted(own)
         inner += _SectionWriter("hot", layout).lines(sum(map(longest, layout.hot)))
         inner += _SectionWriter("cold", layout).lines(sum(map(longest, layout.cold)))
+        inner += [_Line(f"    {effect};") for effect in part.effects]
     else:
         inner += _asserted(own)
         inner += _decision(part, layouts)
@@ -107,7 +108,14 @@ def _indented(line: _Line) -> _Line:
 
 def _side(part: Stencil, version: Version) -> Stencil:
     values = (*part.values, *version.values)
-    return replace(part, values=values, hot=version.hot, cold=version.cold, decision=version.decision)
+    return replace(
+        part,
+        values=values,
+        hot=version.hot,
+        cold=version.cold,
+        decision=version.decision,
+        effects=version.effects,
+    )
 
 
 def _asserted(values: Sequence[Value]) -> list[_Line]:

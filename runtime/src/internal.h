@@ -162,6 +162,7 @@ struct sg_jit {
     sg_selection selection;
     uint64_t selection_seed;
     sg_cpu cpu_limit; /* sg_options.cpu */
+    bool no_facts;    /* sg_options.no_facts */
 };
 
 /* False and words if this process only inherited the context by fork. */
@@ -177,6 +178,12 @@ SG_INTERNAL void sg_write_unwind(sg_jit *jit, const uint8_t *shim, size_t shim_s
 SG_INTERNAL void sg_planner_destroy(sg_planner *planner);
 /* By position of the trace planned last: may a jump arrive there? NULL for a VM without units. */
 SG_INTERNAL const uint8_t *sg_planner_targets(const sg_planner *planner);
+
+/* ---- facts.c ---- */
+
+SG_INTERNAL void sg_facts_destroy(sg_facts *facts);
+/* What code built with --verify calls where a fact does not hold: says so, and stops the program. */
+_Noreturn void sg_fact_is_false(const char *stencil, const char *file, int line, const char *fact);
 
 /* ---- profile.c ---- */
 

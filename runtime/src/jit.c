@@ -127,6 +127,7 @@ sg_jit *sg_jit_create(const sg_vm *vm, const sg_options *options, sg_error *erro
         jit->selection = options->selection;
         jit->selection_seed = options->seed;
         jit->cpu_limit = options->cpu;
+        jit->no_facts = options->no_facts;
     }
     jit->as.jit = jit;
     jit->as.base = jit->region.writable;
@@ -157,6 +158,7 @@ void sg_jit_destroy(sg_jit *jit)
     sg_arena_destroy(&jit->cold);
     sg_arena_destroy(&jit->records);
     sg_region_destroy(&jit->region);
+    sg_facts_destroy(jit->as.facts);
     free(jit->as.fixups);
     free(jit);
 }

@@ -8,6 +8,7 @@ The key idea: a hole whose C type is declared compares in C just as in the IR, a
 that type. Everything else is compared in 64 bits, as `expressions` renders it.
 """
 
+import re
 from collections.abc import Callable, Mapping
 
 from llvm_passes.decisions import tested_for_narrowness
@@ -32,6 +33,8 @@ def render_condition(
     if value is not None:
         return f"sg_narrow({render(value, sources, place)})"
     match test:
+        case Operation("fact.holds" | "fact.is_constant", 1, _):
+            return render(test, sources, place).removeprefix("(uint64_t)")
         case Operation("xor", 1, (operand, Const(1, 1))):
             return negated(render_condition(operand, sources, place))
         case Operation("and", 1, (a, b)) | Operation("select", 1, (a, b, Const(1, 0))):
@@ -50,6 +53,10 @@ def render_condition(
 
 def negated(condition: str) -> str:
     """The opposite."""
+    if condition.startswith("!SG_") and condition.count("SG_") == 1 and condition.endswith(")"):
+        return condition[1:]
+    if re.fullmatch(r"SG_(HOLDS|IS_CONSTANT)\([^&|?]*\)", condition) and condition.count("SG_") == 1:
+        return f"!{condition}"
     for symbol, opposite in (" == ", " != "), (" != ", " == "), (" < ", " >= "), (" >= ", " < "):
         if condition.count(symbol) == 1 and not any(mark in condition for mark in ("&&", "||", "?", "!(", "SG_", "(")):
             return condition.replace(symbol, opposite)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from llvm_passes.expression import Const, Hole, JitExpr, Operation, SymbolAddress, to_signed
 from llvm_passes.ranges import Promise, Range, range_of
 
-__all__ = ["COMPARISONS", "HoleSource", "is_postfix", "literal", "promises_of", "render"]
+__all__ = ["COMPARISONS", "HoleSource", "is_postfix", "literal", "promises_of", "render", "render_location"]
 
 # How tightly an operator binds in C, the tighter the higher.
 _CONDITIONAL, _OR, _XOR, _AND, _EQUAL, _COMPARE, _SHIFT, _SUM, _PRODUCT, _UNARY, _PRIMARY = range(11)
@@ -30,6 +30,13 @@ class HoleSource:
     value: str
     type: str | None = None
     promise: Promise | None = None
+
+
+def render_location(
+    expression: JitExpr, sources: Mapping[str, HoleSource], place: Callable[[str], str] = "SG_EXTERN({})".format
+) -> str:
+    """C text, of a signed integer type, of a location of the table of facts."""
+    return _Renderer(sources, place).location(expression)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,15 @@ class _Renderer:
                 return self._hole(expression)
             case Operation():
                 return self._operation(expression)
+
+    def location(self, expression: JitExpr) -> str:
+        """Text of a signed integer type: a location of the table of facts."""
+        while isinstance(expression, Operation) and expression.opcode == "sext":
+            (expression,) = expression.operands
+        match expression:
+            case Hole(name, bits, True, "integer") if bits in _WIDTHS:
+                return self._converted(name, bits, True)
+        return self.signed(expression)
 
     def _converted(self, name: str, bits: int, signed: bool) -> str:
         """The hole's value as its C type: a cast, unless the VM's field has this type anyway."""
@@ -172,6 +188,12 @@ class _Renderer:
                     if is_int
                     else _Text(choice, _CONDITIONAL, clean=True)
                 )
+            case "fact.holds", (location, Const(_, facts)):
+                return _Text(f"(uint64_t)SG_HOLDS({self.location(location)}, {facts})", _UNARY, clean=True)
+            case "fact.is_constant", (location,):
+                return _Text(f"(uint64_t)SG_IS_CONSTANT({self.location(location)})", _UNARY, clean=True)
+            case "fact.constant", (location,):
+                return _Text(f"SG_CONSTANT({self.location(location)})", _PRIMARY, clean=True)
             case _ if opcode.startswith("icmp."):
                 return self._comparison(opcode.removeprefix("icmp."), *operands)
             case "scmp", (left, right):

@@ -14,6 +14,7 @@ from typing import Literal
 
 from dasc import PRELUDE
 from stencilgen.config import Config
+from stencilgen.emit import targets
 from stencilgen.emit.constants import Pool
 from stencilgen.toolchain.cpu import Cpu
 from stencilgen.units.table import Tables, operands_function, render_tables
@@ -74,7 +75,8 @@ class Level:
 @dataclass(frozen=True, slots=True)
 class HeaderContent:
     """All that goes into a header. levels: the lowest first; they share emit functions. units: what there is beside the
-    stencils, if anything; operands: by stencil, the C expressions of what sequences of micro-ops are told apart by.
+    stencils, if anything; operands: by stencil, the C expressions of what sequences of micro-ops are told apart by; targets: of
+    a VM with facts, by stencil, those of the positions that it may jump to.
     """
 
     levels: Sequence[Level]
@@ -85,6 +87,7 @@ class HeaderContent:
     fingerprint: str
     units: Tables | None = None
     operands: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    targets: Mapping[str, Sequence[str]] | None = None
 
     @property
     def emitters(self) -> Sequence[Emitter]:
@@ -111,6 +114,9 @@ def render_header(config: Config, content: HeaderContent) -> str:
         *(emitter.c_source.rstrip() + "\n" for emitter in _distinct(content.levels)),
         *(unit.c_source.rstrip() + "\n" for unit in (content.units.units if content.units else ())),
         _opcode(config),
+        ""
+        if content.targets is None
+        else targets.note_targets(content.targets, partial(opcode_name, config), config.instruction.type),
         *(_table(config, level, content) for level in content.levels),
         _operands(config, content),
         _description(config, content),
@@ -149,11 +155,16 @@ def _top(config: Config, content: HeaderContent) -> str:
 #define SG_EXTERN(name) sg_extern_##name
 {PRELUDE}#include <stencilgen/expression.h>
 #include <stencilgen/jit.h>
-{"#include <stencilgen/plan.h>" + chr(10) if content.units else ""}
+{"".join(f"#include <stencilgen/{name}.h>{chr(10)}" for name in _further(content))}
 #define SG_FINGERPRINT "{content.fingerprint}"
 
 _Static_assert(SG_ABI == {RUNTIME_ABI}, "this header was generated for another version of the runtime: run stencilgen build");
 """
+
+
+def _further(content: HeaderContent) -> list[str]:
+    """The runtime's headers that only some VMs need."""
+    return [name for name, needed in (("facts", content.targets is not None), ("plan", content.units)) if needed]
 
 
 def _layouts(layouts: Sequence[Layout]) -> str:
@@ -276,12 +287,11 @@ static uint32_t sg_measure{level.suffix}(const void *trace, uint32_t length, sg_
 
 def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
     """`sg_emit`: each micro-op by itself, or what the planner chooses."""
-    instruction = config.instruction.type
+    instruction, read = config.instruction.type, f"(uint32_t)({config.instruction.opcode})"
+    begin, arrive = ("", "") if content.targets is None else (targets.begin(instruction, read), targets.ARRIVE)
     if content.units:
         names = [emitter.name for emitter in level.emitters]
-        return render_tables(
-            content.units, names, partial(opcode_name, config), instruction, f"(uint32_t)({config.instruction.opcode})"
-        )
+        return render_tables(content.units, names, partial(opcode_name, config), instruction, read, begin, arrive)
     functions = "".join(f"    [{opcode_name(config, e.name)}] = {e.function},\n" for e in level.emitters)
     return f"""\
 static void (*const sg_emitters{level.suffix}[])(sg_assembler *as, const {instruction} *instruction) = {{
@@ -290,10 +300,10 @@ static void (*const sg_emitters{level.suffix}[])(sg_assembler *as, const {instru
 static void sg_emit{level.suffix}(sg_assembler *as, const void *trace, uint32_t length)
 {{
     const {instruction} *const instructions = trace;
-    for (uint32_t i = 0; i < length; i++) {{
+{begin}    for (uint32_t i = 0; i < length; i++) {{
         const {instruction} *const instruction = &instructions[i];
         sg_begin_micro_op(as, i);
-        sg_emitters{level.suffix}[(uint32_t)({config.instruction.opcode})](as, instruction);
+{arrive}        sg_emitters{level.suffix}[{read}](as, instruction);
     }}
 }}
 """

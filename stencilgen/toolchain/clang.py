@@ -133,6 +133,8 @@ def stencil_flags(
     if state_names is not None:
         flags.append(f"-DSG_STATE_NAMES={','.join(state_names)}")
     flags.append(f"-DSG_HOLES={' '.join(f'SG_DECLARE_HOLE({name})' for name in config.holes)}")
+    if config.facts is not None:
+        flags += [f"-DSG_FACT_{name}={1 << number}u" for number, name in enumerate(config.facts.names)]
     return flags + config.stencils.flags
 
 
@@ -195,7 +197,7 @@ def _run(config: Config, clang: Clang, source: Path, flags: list[str]) -> subpro
     result = subprocess.run(command, capture_output=True, text=True, cwd=config.directory, errors="replace")
     if result.returncode != 0:
         raise UserError(
-            _unknown_holes(config, result.stderr)
+            [*_unknown_holes(config, result.stderr), *_unknown_facts(config, result.stderr)]
             or [Diagnostic(f"Clang rejects the stencils:\n{result.stderr.strip()}", file=source)]
         )
     return result
@@ -208,6 +210,16 @@ def _unknown_holes(config: Config, messages: str) -> list[Diagnostic]:
     return [
         Diagnostic(f"the hole {hole} is not configured", f"add it to [holes] (there: {known})", file, int(line))
         for file, line, hole in dict.fromkeys(re.findall(pattern, messages, re.MULTILINE))
+    ]
+
+
+def _unknown_facts(config: Config, messages: str) -> list[Diagnostic]:
+    """The same for facts."""
+    pattern = r"^(.+?):(\d+):\d+: error: use of undeclared identifier 'SG_FACT_(\w+)'"
+    known = ", ".join(config.facts.names) if config.facts else "none"
+    return [
+        Diagnostic(f"the fact {fact} is not declared", f"add it to names in [facts] (there: {known})", file, int(line))
+        for file, line, fact in dict.fromkeys(re.findall(pattern, messages, re.MULTILINE))
     ]
 
 

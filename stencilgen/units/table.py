@@ -40,10 +40,16 @@ class Tables:
 
 
 def render_tables(
-    tables: Tables, names: Sequence[str], opcode: Callable[[str], str], instruction: str, read: str
+    tables: Tables,
+    names: Sequence[str],
+    opcode: Callable[[str], str],
+    instruction: str,
+    read: str,
+    begin: str = "",
+    arrive: str = "",
 ) -> str:
     """C for the tables, and `sg_emit`. names: all stencils; opcode: a stencil's C constant; instruction: the C type of one;
-    read: the C expression of its opcode.
+    read: the C expression of its opcode; begin, arrive: more to do first, and before each unit.
     """
     order = [*names, *(unit.name for unit in tables.units)]
     numbers = {name: number for number, name in enumerate(order, start=1)} | {"": 0}
@@ -93,7 +99,7 @@ static const uint16_t sg_chosen[][{states * states}] = {{
 static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
 {{
     const {instruction} *const instructions = trace;
-    sg_plan *const plan = sg_plan_begin(as, length);
+{begin}    sg_plan *const plan = sg_plan_begin(as, length);
     if (plan == NULL) {{
         return;
     }}
@@ -107,7 +113,7 @@ static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
         const {instruction} *const instruction = &instructions[i];
         const sg_step *const step = &sg_steps[plan->steps[i]];
         sg_begin_micro_op(as, i);
-        if (step->before != 0) {{
+{arrive}        if (step->before != 0) {{
             sg_units[step->before](as, instruction);
         }}
         if (step->length > 1) {{

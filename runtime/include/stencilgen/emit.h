@@ -46,6 +46,7 @@ typedef struct sg_error sg_error;
 typedef struct sg_jit sg_jit;
 typedef struct sg_code sg_code;
 typedef struct sg_fixup sg_fixup;
+typedef struct sg_facts sg_facts;
 
 /* One way out of a trace. Its byte offset among all records is the number that the exit stub hands over in
  * r10d: once traces are linked, the position of a micro-op alone would not tell which of them was left. */
@@ -81,6 +82,7 @@ typedef struct sg_assembler {
     sg_error *error; /* the caller's, may be NULL */
     bool failed;
     bool reaches_end; /* some jump goes to the trace's end */
+    sg_facts *facts;  /* what is known of the VM's locations (facts.h); NULL until there is any */
 } sg_assembler;
 
 /* The VM's constant at this offset, as an lvalue: `&SG_RODATA(16)` is its address. Needs `as` in scope. */

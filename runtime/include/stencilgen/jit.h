@@ -28,7 +28,7 @@ extern "C" {
 
 /* Raised whenever a struct of this header or of emit.h changes; sg_jit_create refuses a VM for another
  * one. */
-enum { SG_ABI = 2 };
+enum { SG_ABI = 3 };
 enum { SG_MAX_OPERANDS = 8 };
 
 typedef struct sg_assembler sg_assembler;
@@ -129,6 +129,7 @@ typedef struct sg_options {
     sg_selection selection;
     uint64_t seed;
     sg_cpu cpu; /* take code for this level at most; 0: the best that this machine has */
+    bool no_facts; /* let nothing be known along a trace, to see what facts bring */
 } sg_options;
 
 /* The level of this machine: processor and operating system. */

@@ -160,6 +160,108 @@ SG_HOLES
         (value) = sg_kept;                                                                           \
     }
 
+/* Facts carried along the trace: what micro-ops have found out about *locations* (slots of a register machine, fields that
+ * do not move), numbered by the VM as it likes. A location is an int that is known when a trace is assembled: a hole, or
+ * computed from holes. Facts are named in [facts] of stencilgen.toml. While a trace is assembled, a table holds what is
+ * known at the micro-op in hand; asking it costs the trace nothing, and a branch on the answer is decided then.
+ *
+ *     STENCIL(GUARD_FLOAT)
+ *     {
+ *         const int a = HOLE(int16_t, a);
+ *         if (UNLIKELY(!HOLDS(a, float, is_float(slots[a]))))       // known: no code at all
+ *             SIDE_EXIT();
+ *         LEARN(a, float);
+ *         CONTINUE();
+ *     }
+ *
+ * Questions are about what was known when the micro-op began: ask before you write.
+ * HOLDS(location, fact, predicate)   whether it holds: by the table, and then the predicate is taken to be true; else the
+ *                                    predicate itself, which looks at the value
+ * IS_CONSTANT(location)              whether the value itself is known
+ * CONSTANT(location)                 the value, as 64 bits, where it is known; 0 elsewhere
+ * VALUE_AT(location, value)          the 64-bit value at the location: a constant where it is known
+ *
+ * What a micro-op says holds for those behind it, when it ends with CONTINUE(). Of what is said on one of several ways that a run
+ * may take, only what is lost is kept. A jump's target, and a trace at its start, know nothing but what holds on every way there.
+ * LEARN(location, fact)              the fact holds for the value at the location, besides those that did
+ * LEARN_CONSTANT(location, value)    the value is these 64 bits, known when the trace is assembled
+ * UNLEARN(location, fact)            the fact need not hold any more
+ * FORGET(location)                   something else was written there
+ * COPY_FACTS(to, from)               the value at `from` was written to `to`
+ * EXCHANGE_FACTS(one, other)         the values changed places
+ * UNLEARN_EVERYWHERE(fact), FORGET_FROM(location), FORGET_ALL()      at all locations, at this and all above, everything
+ * SHIFT_LOCATIONS(amount)            what was location amount + i is location i from now on
+ *
+ * `stencilgen build --verify` makes code that trusts no table: it tests what is known, and stops the program where it is false. */
+#define HOLDS(location, fact, predicate)                                   \
+    ({                                                                     \
+        const int sg_at = (location);                                      \
+        __sg_fact_holds(sg_at, SG_FACT_##fact)                             \
+            ? SG_TRUSTED_(sg_at, SG_FACT_##fact, (predicate), #fact)       \
+            : (_Bool)(predicate);                                          \
+    })
+#define IS_CONSTANT(location) __sg_fact_is_constant(location)
+#define CONSTANT(location) __sg_fact_constant(location)
+#define VALUE_AT(location, value)                                                                            \
+    ({                                                                                                       \
+        const int sg_at = (location);                                                                        \
+        const __typeof__(value) sg_value = (value);                                                          \
+        _Static_assert(sizeof sg_value == 8, "VALUE_AT takes integers and pointers of 64 bits");             \
+        __sg_fact_is_constant(sg_at) ? SG_CONSTANT_(sg_at, sg_value) : sg_value;                             \
+    })
+#define LEARN(location, fact) __sg_effect_learn(location, SG_FACT_##fact)
+#define LEARN_CONSTANT(location, value) __sg_effect_learn_constant(location, (__UINT64_TYPE__)(value))
+#define UNLEARN(location, fact) __sg_effect_unlearn(location, SG_FACT_##fact)
+#define FORGET(location) __sg_effect_forget(location)
+#define COPY_FACTS(to, from) __sg_effect_copy(to, from)
+#define EXCHANGE_FACTS(one, other) __sg_effect_exchange(one, other)
+#define UNLEARN_EVERYWHERE(fact) __sg_effect_unlearn_everywhere(SG_FACT_##fact)
+#define FORGET_FROM(location) __sg_effect_forget_from(location)
+#define FORGET_ALL() __sg_effect_forget_all()
+#define SHIFT_LOCATIONS(amount) __sg_effect_shift(amount)
+
+/* Questions are pure functions, as holes are, with the location as their argument. What is said are calls that the passes take
+ * out of the code and put into the emit function; merging two of them would hide what each is about. */
+#define SG_QUESTION_ extern __attribute__((const, nothrow))
+#define SG_EFFECT_ extern __attribute__((nothrow, nomerge)) void
+SG_QUESTION_ _Bool __sg_fact_holds(int location, unsigned facts);
+SG_QUESTION_ _Bool __sg_fact_trust(int location, unsigned facts, _Bool predicate);
+SG_QUESTION_ _Bool __sg_fact_is_constant(int location);
+SG_QUESTION_ __UINT64_TYPE__ __sg_fact_constant(int location);
+SG_EFFECT_ __sg_effect_learn(int location, unsigned facts);
+SG_EFFECT_ __sg_effect_learn_constant(int location, __UINT64_TYPE__ value);
+SG_EFFECT_ __sg_effect_unlearn(int location, unsigned facts);
+SG_EFFECT_ __sg_effect_forget(int location);
+SG_EFFECT_ __sg_effect_copy(int to, int from);
+SG_EFFECT_ __sg_effect_exchange(int one, int other);
+SG_EFFECT_ __sg_effect_unlearn_everywhere(unsigned facts);
+SG_EFFECT_ __sg_effect_forget_from(int location);
+SG_EFFECT_ __sg_effect_forget_all(void);
+SG_EFFECT_ __sg_effect_shift(int amount);
+
+#ifdef SG_VERIFY
+extern __attribute__((noreturn, cold, nothrow)) void sg_fact_is_false(const char *stencil, const char *file, int line,
+                                                                      const char *fact);
+#define SG_MUST_(condition, what)                                   \
+    do {                                                            \
+        if (UNLIKELY(!(condition)))                                 \
+            sg_fact_is_false(__func__, __FILE__, __LINE__, what);   \
+    } while (0)
+#define SG_TRUSTED_(location, facts, predicate, name) \
+    ({                                                \
+        SG_MUST_(predicate, name);                    \
+        (_Bool)1;                                     \
+    })
+#define SG_CONSTANT_(location, value)                                                                            \
+    ({                                                                                                           \
+        SG_MUST_((__UINT64_TYPE__)(value) == __sg_fact_constant(location), "the value of a constant");           \
+        (value);                                                                                                 \
+    })
+#else
+#define SG_TRUSTED_(location, facts, predicate, name) __sg_fact_trust(location, facts, predicate)
+#define SG_CONSTANT_(location, value) (__typeof__(value))__sg_fact_constant(location)
+#endif
+
 extern STENCIL(__sg_continue);
 extern __attribute__((cold)) STENCIL(__sg_exit);
 

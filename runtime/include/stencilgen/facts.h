@@ -1,0 +1,206 @@
+/* Facts carried along a trace: what the emit functions know of the VM's locations at the micro-op in hand.
+ *
+ * A location is an integer that the VM chose (a slot's number). Its entry in the table holds a set of facts, one bit for each
+ * name in [facts] of stencilgen.toml, and perhaps the 64-bit value itself. Emit functions ask before they write code
+ * (SG_HOLDS, …) and say what has changed after it (SG_LEARN, …); each is a few instructions.
+ *
+ * Entries carry the number of the *epoch* they were made in, and those of an earlier one hold nothing: so to forget
+ * everything is to count the epoch up. A location outside of the table is one of which nothing is ever known.
+ */
+#ifndef STENCILGEN_FACTS_H
+#define STENCILGEN_FACTS_H
+
+#include "emit.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    SG_LOCATIONS = 1 << 14, /* in the table */
+    SG_ANSWERS = 8,         /* questions that what a micro-op says may depend on */
+};
+#define SG_HAS_CONSTANT (UINT32_C(1) << 31)
+
+typedef struct sg_fact {
+    uint32_t epoch;
+    uint32_t known; /* a bit for each fact, and SG_HAS_CONSTANT */
+    uint64_t constant;
+} sg_fact;
+
+struct sg_facts {
+    uint32_t size;  /* entries in use: SG_LOCATIONS, or 0 with sg_options.no_facts */
+    uint32_t epoch;
+    int64_t origin; /* where location 0 is in the table */
+    uint64_t end;   /* no entry of this epoch lies there or above */
+    uint64_t answers[SG_ANSWERS];
+    uint8_t *targets; /* by position of the trace: does a jump arrive? */
+    size_t target_capacity;
+    sg_fact of[SG_LOCATIONS];
+};
+
+/* ---- What generated headers call ---- */
+
+/* Before a trace: nothing is known, and no jump. False after recording an error. */
+bool sg_facts_begin(sg_assembler *as, uint32_t length);
+/* A number for an epoch that no entry has. */
+void sg_facts_renew(sg_facts *facts);
+
+/* A micro-op may jump to this position; one beyond the trace's end is an error of the emit function. */
+static inline void sg_facts_target(sg_assembler *as, uint64_t position)
+{
+    if (position <= as->length) {
+        as->facts->targets[position] = 1;
+    }
+}
+
+static inline void sg_forget_all(sg_assembler *as)
+{
+    sg_facts *const facts = as->facts;
+    facts->origin = SG_LOCATIONS / 4; /* more locations lie above the first than below */
+    facts->end = 0;
+    if (++facts->epoch == 0) {
+        sg_facts_renew(facts);
+    }
+}
+
+/* Before each micro-op. */
+static inline void sg_facts_arrive(sg_assembler *as, uint32_t position)
+{
+    if (as->facts->targets[position]) {
+        sg_forget_all(as);
+    }
+}
+
+/* ---- What emit functions ask, and say ---- */
+
+#define SG_HOLDS(location, facts) sg_holds(as, location, facts)
+#define SG_IS_CONSTANT(location) sg_holds(as, location, SG_HAS_CONSTANT)
+#define SG_CONSTANT(location) sg_constant(as, location)
+#define SG_ASK(number, value) (as->facts->answers[number] = (value))
+#define SG_ANSWER(number) (as->facts->answers[number])
+#define SG_LEARN(location, facts) sg_learn(as, location, facts)
+#define SG_LEARN_CONSTANT(location, value) sg_learn_constant(as, location, value)
+#define SG_UNLEARN(location, facts) sg_unlearn(as, location, facts)
+#define SG_FORGET(location) sg_forget(as, location)
+#define SG_COPY(to, from) sg_copy_facts(as, to, from)
+#define SG_EXCHANGE(one, other) sg_exchange_facts(as, one, other)
+#define SG_UNLEARN_EVERYWHERE(facts) sg_unlearn_above(as, 0, facts)
+#define SG_FORGET_FROM(location) sg_unlearn_above(as, sg_place(as, location), UINT32_MAX)
+#define SG_FORGET_ALL() sg_forget_all(as)
+#define SG_SHIFT(amount) (as->facts->origin += (amount))
+
+static inline uint64_t sg_place(const sg_assembler *as, int64_t location)
+{
+    return (uint64_t)(location + as->facts->origin);
+}
+
+/* A location's entry of this epoch, or NULL. */
+static inline sg_fact *sg_fact_at(const sg_assembler *as, int64_t location)
+{
+    sg_facts *const facts = as->facts;
+    const uint64_t place = sg_place(as, location);
+    return place < facts->size && facts->of[place].epoch == facts->epoch ? &facts->of[place] : NULL;
+}
+
+/* The same, made if there is none; NULL: not in the table. */
+static inline sg_fact *sg_fact_for(const sg_assembler *as, int64_t location)
+{
+    sg_facts *const facts = as->facts;
+    const uint64_t place = sg_place(as, location);
+    if (place >= facts->size) {
+        return NULL;
+    }
+    sg_fact *const fact = &facts->of[place];
+    if (fact->epoch != facts->epoch) {
+        fact->epoch = facts->epoch;
+        fact->known = 0;
+        facts->end = place < facts->end ? facts->end : place + 1;
+    }
+    return fact;
+}
+
+static inline bool sg_holds(const sg_assembler *as, int64_t location, uint32_t facts)
+{
+    const sg_fact *const fact = sg_fact_at(as, location);
+    return fact != NULL && (fact->known & facts) == facts;
+}
+
+/* 0 where it is not known. */
+static inline uint64_t sg_constant(const sg_assembler *as, int64_t location)
+{
+    return sg_holds(as, location, SG_HAS_CONSTANT) ? sg_fact_at(as, location)->constant : 0;
+}
+
+static inline void sg_learn(const sg_assembler *as, int64_t location, uint32_t facts)
+{
+    sg_fact *const fact = sg_fact_for(as, location);
+    if (fact != NULL) {
+        fact->known |= facts;
+    }
+}
+
+static inline void sg_learn_constant(const sg_assembler *as, int64_t location, uint64_t value)
+{
+    sg_fact *const fact = sg_fact_for(as, location);
+    if (fact != NULL) {
+        fact->known |= SG_HAS_CONSTANT;
+        fact->constant = value;
+    }
+}
+
+static inline void sg_unlearn(const sg_assembler *as, int64_t location, uint32_t facts)
+{
+    sg_fact *const fact = sg_fact_at(as, location);
+    if (fact != NULL) {
+        fact->known &= ~facts;
+    }
+}
+
+static inline void sg_forget(const sg_assembler *as, int64_t location)
+{
+    sg_unlearn(as, location, UINT32_MAX);
+}
+
+/* Of all entries from this place on. */
+static inline void sg_unlearn_above(const sg_assembler *as, uint64_t place, uint32_t facts)
+{
+    place = (int64_t)place < 0 ? 0 : place;
+    for (; place < as->facts->end; place++) {
+        as->facts->of[place].known &= ~facts; /* an entry of an earlier epoch may lose something too */
+    }
+}
+
+static inline void sg_set_fact(const sg_assembler *as, int64_t location, sg_fact value)
+{
+    sg_fact *const fact = sg_fact_for(as, location);
+    if (fact != NULL) {
+        fact->known = value.known;
+        fact->constant = value.constant;
+    }
+}
+
+/* A copy of a location's entry. */
+static inline sg_fact sg_get_fact(const sg_assembler *as, int64_t location)
+{
+    const sg_fact *const fact = sg_fact_at(as, location);
+    return fact != NULL ? *fact : (sg_fact){0};
+}
+
+static inline void sg_copy_facts(const sg_assembler *as, int64_t to, int64_t from)
+{
+    sg_set_fact(as, to, sg_get_fact(as, from));
+}
+
+static inline void sg_exchange_facts(const sg_assembler *as, int64_t one, int64_t other)
+{
+    const sg_fact first = sg_get_fact(as, one);
+    sg_copy_facts(as, one, other);
+    sg_set_fact(as, other, first);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

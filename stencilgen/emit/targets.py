@@ -1,0 +1,49 @@
+"""Where micro-ops of a VM with facts jump to, in C: a loop over the trace notes it before anything is emitted.
+
+The key idea: where a jump arrives, only what holds on every way there may be taken to be known. So the emit loop has to know
+targets ahead, also those of jumps that it has not come to yet.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["ARRIVE", "begin", "note_targets"]
+
+ARRIVE = "        sg_facts_arrive(as, i);\n"
+"""In the emit loop, before each micro-op `i` or unit that begins there."""
+
+
+def note_targets(labels: Mapping[str, Sequence[str]], opcode: Callable[[str], str], instruction: str) -> str:
+    """The function `sg_note_targets`. labels: by stencil, the C expressions of the positions that it may jump to; opcode: a
+    stencil's C constant; instruction: the C type of one.
+    """
+    cases: dict[tuple[str, ...], list[str]] = {}
+    for name, expressions in labels.items():
+        if expressions:
+            cases.setdefault(tuple(expressions), []).append(name)
+    lines = []
+    for expressions, names in cases.items():
+        lines += [f"    case {opcode(name)}:" for name in names]
+        lines += [f"        sg_facts_target(as, (uint64_t)({expression}));" for expression in expressions]
+        lines.append("        break;")
+    body = "".join(f"{line}\n" for line in lines)
+    switch = f"    switch (opcode) {{\n{body}    default:\n        break;\n    }}\n" if body else ""
+    unused = "" if body else "    (void)as, (void)instruction, (void)opcode; /* no micro-op jumps */\n"
+    return f"""\
+/* Note where a micro-op may jump to: what is known does not hold there. */
+static inline void sg_note_targets(sg_assembler *as, const {instruction} *instruction, uint32_t opcode)
+{{
+{unused}{switch}}}
+"""
+
+
+def begin(instruction: str, read: str) -> str:
+    """What the emit loop does first. instruction: the C type of one; read: the C expression of its opcode."""
+    return f"""\
+    if (!sg_facts_begin(as, length)) {{
+        return;
+    }}
+    for (uint32_t i = 0; i < length; i++) {{
+        const {instruction} *const instruction = &instructions[i];
+        sg_note_targets(as, instruction, {read});
+    }}
+"""

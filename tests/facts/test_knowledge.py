@@ -1,0 +1,117 @@
+"""What is known, and until when: a guard whose answer is known has no code."""
+
+import pytest
+
+from tests.facts.harness import WINDOW, FactsVM, Instruction
+
+FORGETTING = [
+    *("SET", "ADD", "TWO_ENDS", "PERHAPS_WRITE", "EITHER_WRITE", "COUNT_ODD"),  # another value, perhaps
+    *("CHANGE_FROM", "CHANGE_ALL"),
+]
+
+
+def after(vm: FactsVM, *trace: Instruction, guard: Instruction, facts: bool = True) -> int:
+    """Bytes that a guard takes behind a trace."""
+    return vm.size(*trace, guard, facts=facts) - vm.size(*trace, facts=facts)
+
+
+def odd(vm: FactsVM, slot: int = 0) -> Instruction:
+    return vm.instruction("GUARD_ODD", a=slot)
+
+
+def test_a_guard_is_needed_once(vm: FactsVM) -> None:
+    for name in ("GUARD_ODD", "GUARD_SMALL", "GUARD_MARKED"):
+        guard = vm.instruction(name, a=2)
+        assert after(vm, guard=guard) > 0
+        assert after(vm, guard, guard=guard) == 0
+        assert after(vm, guard, guard=guard, facts=False) == after(vm, guard=guard)
+
+
+def test_each_fact_of_each_slot_is_known_by_itself(vm: FactsVM) -> None:
+    assert after(vm, odd(vm, 0), guard=odd(vm, 1)) > 0
+    assert after(vm, odd(vm, 0), guard=vm.instruction("GUARD_SMALL", a=0)) > 0
+    both = vm.instruction("GUARD_BOTH", a=0, b=1)
+    alone = after(vm, guard=both)
+    assert 0 < after(vm, odd(vm, 0), guard=both) < alone
+    assert after(vm, odd(vm, 0), vm.instruction("GUARD_SMALL", a=1), guard=both) == 0
+
+
+@pytest.mark.parametrize("name", FORGETTING)
+def test_another_value_is_not_known(vm: FactsVM, name: str) -> None:
+    change = vm.instruction(name, d=0, a=0, b=0, imm=2)
+    assert after(vm, odd(vm), change, guard=odd(vm)) > 0 or name == "TWO_ENDS"
+    assert after(vm, vm.instruction("GUARD_MARKED"), change, guard=vm.instruction("GUARD_MARKED")) > 0
+
+
+def test_what_both_ways_say_is_known_and_what_one_says_is_not(vm: FactsVM) -> None:
+    two_ends = vm.instruction("TWO_ENDS", d=0, a=1)
+    assert after(vm, two_ends, guard=odd(vm)) == 0
+    doubled = vm.instruction("ADD", d=3, a=0, b=0)
+    assert after(vm, two_ends, guard=doubled) == after(vm, guard=doubled)  # a constant on one of the ways only
+    assert after(vm, vm.instruction("PERHAPS_LEARN"), guard=odd(vm)) > 0
+
+
+def test_a_value_takes_with_it_what_is_known(vm: FactsVM) -> None:
+    assert after(vm, odd(vm, 0), vm.instruction("MOVE", d=1, a=0), guard=odd(vm, 1)) == 0
+    assert after(vm, odd(vm, 1), vm.instruction("MOVE", d=1, a=0), guard=odd(vm, 1)) > 0
+    swapped = odd(vm, 0), vm.instruction("SWAP", d=0, a=1)
+    assert after(vm, *swapped, guard=odd(vm, 1)) == 0
+    assert after(vm, *swapped, guard=odd(vm, 0)) > 0
+
+
+def test_locations_shift_with_the_window(vm: FactsVM) -> None:
+    call, back = (vm.instruction(name, b=WINDOW) for name in ("CALL_", "RETURN_"))
+    assert after(vm, odd(vm, WINDOW + 1), call, guard=odd(vm, 1)) == 0
+    assert after(vm, odd(vm, 1), call, guard=odd(vm, 1)) > 0
+    assert after(vm, odd(vm, 1), call, back, guard=odd(vm, 1)) == 0
+    assert after(vm, odd(vm, 0), back, guard=odd(vm, WINDOW)) == 0
+
+
+def test_parts_are_forgotten(vm: FactsVM) -> None:
+    learnt = odd(vm, 0), odd(vm, 5), vm.instruction("GUARD_MARKED", a=0)
+    from_3 = vm.instruction("CHANGE_FROM", a=3)
+    assert after(vm, *learnt, from_3, guard=odd(vm, 0)) == 0
+    assert after(vm, *learnt, from_3, guard=odd(vm, 5)) > 0
+    unmark_all = vm.instruction("UNMARK_ALL")
+    assert after(vm, *learnt, unmark_all, guard=odd(vm, 0)) == 0
+    assert after(vm, *learnt, unmark_all, guard=vm.instruction("GUARD_MARKED", a=0)) > 0
+    unmark = vm.instruction("UNMARK", a=0)
+    assert after(vm, *learnt, unmark, guard=odd(vm, 0)) == 0
+    assert after(vm, *learnt, unmark, guard=vm.instruction("GUARD_MARKED", a=0)) > 0
+
+
+def test_constants_become_immediates(vm: FactsVM) -> None:
+    sum_of_two = vm.instruction("ADD", d=2, a=0, b=1)
+    unknown = after(vm, guard=sum_of_two)
+    set_0, set_1 = (vm.instruction("SET", d=slot, imm=7) for slot in (0, 1))
+    assert after(vm, set_0, set_1, guard=sum_of_two) < unknown
+    # so does what is computed from them, and a guard that looks at it is decided
+    assert after(vm, set_0, set_1, sum_of_two, guard=vm.instruction("GUARD_SMALL", a=2)) == 0
+
+
+def test_what_is_said_may_depend_on_operands(vm: FactsVM) -> None:
+    """Of a constant it is known whether it is odd, though no code depends on it."""
+    assert after(vm, vm.instruction("SET", imm=3), guard=odd(vm)) == 0
+    assert after(vm, vm.instruction("SET", imm=4), guard=odd(vm)) > 0
+
+
+def test_what_holds_is_assumed_in_the_code_behind(vm: FactsVM) -> None:
+    """HALF tests again what its guard has found out: known or not, that takes no code."""
+    half = next(stencil for stencil in vm.build.stencils if stencil.name == "HALF")
+    assert len(half.versions) == 2
+    assert str(0xBAD) not in half.dasc
+    small = vm.instruction("GUARD_SMALL", a=0)
+    assert after(vm, small, guard=vm.instruction("HALF", d=1, a=0)) < after(vm, guard=vm.instruction("HALF", d=1, a=0))
+
+
+def test_nothing_is_known_where_jumps_arrive(vm: FactsVM) -> None:
+    forward = vm.instruction("BRANCH", a=1, target=2)
+    assert after(vm, forward, odd(vm), guard=odd(vm)) > 0
+    elsewhere = vm.instruction("BRANCH", a=1, target=1)
+    assert after(vm, elsewhere, odd(vm), guard=odd(vm)) == 0
+
+
+def test_locations_out_of_the_table_are_never_known(vm: FactsVM) -> None:
+    far = vm.instruction("SET", d=-32768, imm=3)
+    trace = far, vm.instruction("GUARD_ODD", a=-32768)
+    assert vm.check(trace, runs=0) is None

@@ -1,0 +1,60 @@
+"""A trace ends in the same state whatever is known along it, and knows what it should."""
+
+import random
+
+from tests.facts.harness import OPS, FactsVM, random_trace
+
+TRACES, RUNS, LONGEST = 6000, 6, 40
+
+
+def test_random_traces(vm: FactsVM) -> None:
+    rng = random.Random(3)
+    shorter = 0
+    for number in range(TRACES):
+        trace = random_trace(rng, vm, rng.randrange(0, LONGEST))
+        seed = rng.getrandbits(40)
+        sizes = []
+        for facts in (True, False):
+            failure = vm.check(trace, facts=facts, seed=seed, runs=RUNS)
+            assert failure is None, f"trace {number}, facts {facts}: {failure}"
+            sizes.append(vm.bytes)
+        shorter += sizes[0] < sizes[1]
+    assert shorter > TRACES // 4
+    assert vm.ended >= vm.runs // 10
+    assert {
+        "GUARD_ODD",
+        "GUARD_SMALL",
+        "GUARD_MARKED",
+        "GUARD_BOTH",
+        "HALF",
+        "GO",
+        "LEARN_AND_BRANCH",
+    } <= vm.exits.keys()
+
+
+def test_every_order_of_three_micro_ops(vm: FactsVM) -> None:
+    """The first tells, the second changes, a guard asks: about the same slots and about others."""
+    rng = random.Random(4)
+    guards = [name for name in OPS if name.startswith("GUARD")]
+    for first in OPS:
+        for second in OPS:
+            for guard in (*guards, "ADD"):
+                trace = [
+                    vm.instruction(
+                        name, rng.randrange(2), rng.randrange(2), rng.randrange(2), rng.randrange(4), target=3
+                    )
+                    for name in (first, second, guard)
+                ]
+                failure = vm.check(trace, seed=rng.getrandbits(30), runs=6)
+                assert failure is None, failure
+
+
+def test_nothing_is_allocated_for_a_trace(vm: FactsVM) -> None:
+    rng = random.Random(5)
+    traces = [random_trace(rng, vm, 40) for _ in range(20)]
+    for trace in traces:
+        vm.check(trace, runs=0)
+    before = vm.library.facts_allocations()
+    for trace in traces:
+        vm.check(trace, runs=0)
+    assert vm.library.facts_allocations() == before

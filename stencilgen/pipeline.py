@@ -88,17 +88,20 @@ def build(
     cache: bool = True,
     directory: Path | None = None,
     superstencils: Superstencils | None = None,
+    verify: bool = False,
     progress: Progress = lambda stage, done, total: None,
 ) -> Build:
     """Build all stencils of a configuration, or `only` some of them (then the header holds just these).
 
     jobs: processes to spread the work over (default: one a core). directory: where the cache is kept (default:
-    `build_directory`). superstencils: which units of several micro-ops to add. UserError for every mistake in the stencils,
-    the configuration or the set-up.
+    `build_directory`). superstencils: which units of several micro-ops to add. verify: let the code test the facts that are
+    known along a trace, and stop the program at a false one. UserError for every mistake in the stencils, the configuration or
+    the set-up.
     """
     if target not in TARGETS:
         raise UserError(f"there is no target '{target}'", remedy=f"use {' or '.join(TARGETS)}")
     jobs = jobs or os.cpu_count() or 1
+    config = verifying(config) if verify else config
     clang = find_clang()
 
     with ThreadPoolExecutor(max_workers=jobs + 1) as threads:
@@ -156,6 +159,15 @@ def build(
         state=facts.state,
         units=chosen,
     )
+
+
+def verifying(config: Config) -> Config:
+    """The configuration of code that trusts no fact. UserError if it declares none."""
+    if config.facts is None:
+        what, remedy = "there are no facts to verify", 'declare them: [facts] with names = ["integer", "real"]'
+        raise UserError(what, remedy=remedy, file=config.path)
+    flags = [*config.stencils.flags, "-DSG_VERIFY"]
+    return config.model_copy(update={"stencils": config.stencils.model_copy(update={"flags": flags})})
 
 
 def _warn_of_limits(config: Config, stencils: Iterable[BuiltStencil]) -> None:

@@ -65,6 +65,7 @@ def _emit(context: click.Context, parameter: click.Parameter, value: str | None)
     "--superstencils", type=click.IntRange(min=0), metavar="N", help="How many sequences to fuse.  [default: 40]"
 )
 @click.option("--size-budget", type=click.IntRange(min=0), metavar="KB", help="How much machine code they may have.")
+@click.option("--verify", is_flag=True, help="Let code test the facts that it would trust, and stop at a false one.")
 def command(
     config: Config,
     target: str,
@@ -75,6 +76,7 @@ def command(
     profiles: tuple[Path, ...],
     superstencils: int | None,
     size_budget: int | None,
+    verify: bool,
 ) -> None:
     """Build all stencils: write jit_stencils.h, stencils.dasc, listing.txt and stats.json."""
     wish = _superstencils(profiles, superstencils, size_budget)
@@ -90,6 +92,7 @@ def command(
             cache=not no_cache,
             directory=directory,
             superstencils=wish,
+            verify=verify,
             progress=progress,
         )
     written = write_build(result, directory)

@@ -289,16 +289,19 @@ def load(
     *,
     target: str = "x86_64-linux",
     jobs: int | None = None,
+    verify: bool = False,
     progress: Progress = lambda stage, done, total: None,
 ) -> VM:
     """Build a VM from its stencilgen.toml (a file, or the folder it lies in) and load it into this process.
 
     Built once: the next call, in this process or another, finds everything in the build folder unless a source changed.
+    verify: test the facts that are known along a trace where code would trust them, and end the process at a false one.
     UserError for everything wrong with the configuration, the stencils or the machine's set-up.
     """
     config = load_config(Path(path))
-    result = build(config, target=target, jobs=jobs, progress=progress)
-    return VM(result, build_directory(config, target) / "embed", progress)
+    directory = build_directory(config, target) / "verify" if verify else build_directory(config, target)
+    result = build(config, target=target, jobs=jobs, directory=directory, verify=verify, progress=progress)
+    return VM(result, directory / "embed", progress)
 
 
 def _lines(config: Config) -> dict[str, int]:

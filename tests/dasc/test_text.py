@@ -1,13 +1,26 @@
 """`.dasc` text: what the writer writes, and that the reader gives it back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dasc import CompileError, Constants, DascError, File, InstructionLine, Stencil, compile_file, parse, write
+from dasc import (
+    CompileError,
+    Constants,
+    DascError,
+    Decision,
+    File,
+    InstructionLine,
+    Stencil,
+    Version,
+    compile_file,
+    parse,
+    write,
+)
 from dasc.errors import Text
 from dasc.syntax import format_instruction, parse_instruction
 from tests.dasc import examples, generate
@@ -45,6 +58,21 @@ def test_whatever_is_written_is_read_back(random: Random, data: bytes) -> None:
     stencils = tuple(generate.stencil(random, f"S{number}") for number in range(random.randrange(3)))
     file = File(random.choice(((), ('#include "vm.h"',))), Constants(data), stencils)
     assert parse(write(file)) == file
+
+
+def test_what_a_version_tells_the_runtime_is_read_back_and_compiled() -> None:
+    said = ("SG_FORGET(instruction->d)", "SG_LEARN(instruction->d, 2)")
+    one, other = Version((), examples.RETURN.hot, (), effects=said), Version(effects=said[:1])
+    decides = Stencil("DECIDES", "", 0, decision=Decision("SG_HOLDS(instruction->a, 2)", one, other))
+    file = File((), Constants(), (replace(examples.RETURN, effects=said), decides))
+    assert parse(write(file)) == file
+    assert compile_file(file).count("    SG_FORGET(instruction->d);\n") == 3
+
+
+@pytest.mark.parametrize("effect", ["forget(1)", "SG_FORGET(1", "SG_FORGET(1); x()", "SG_FORGET(1)\nx()"])
+def test_what_is_no_call_of_the_runtime_is_refused(effect: str) -> None:
+    with pytest.raises(CompileError, match="is no call of one of the runtime's macros"):
+        write(File((), Constants(), (replace(examples.RETURN, effects=(effect,)),)))
 
 
 TYPED = ("", "", "|", "=>", "[", ")", "E0", ";", "//", "\n", "k1", "{", "9", "*", ":", "fs", "&")

@@ -3,6 +3,8 @@
 import functools
 import hashlib
 import os
+import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from bench.frame.machine import ROOT
 from bench.vm import forget_old
 from stencilgen import paths
 from stencilgen.config import load_config
-from stencilgen.toolchain.cc import find_compiler, link
+from stencilgen.toolchain.cc import Compiler, find_compiler, link
 from stencilgen.toolchain.clang import ziglang
 
 __all__ = ["MINIPY", "minipy_vm", "vm_with"]
@@ -30,17 +32,22 @@ def minipy_vm(flavour: str = BEST) -> Path:
 
 
 def vm_with(header: str) -> Path:
-    """minipy's VM with this header for jit_stencils.h, compiled as examples/minipy compiles it."""
+    """minipy's VM with this header for jit_stencils.h, compiled as examples/minipy compiles it.
+
+    What does not depend on the header is compiled once, for all of them.
+    """
     runtime = paths.runtime()
     folders = [MINIPY / "vm", MINIPY / "trace"]
     sources = [path for folder in folders for path in sorted(folder.glob("*.c")) if path.name not in _NOT_COMPILED]
     sources += sorted((runtime / "src").glob("*.c"))
     headers = [path for folder in (*folders, runtime, INCLUDE) for path in sorted(folder.rglob("*.h"))]
     included = [folder / name for folder in folders for name in _NOT_COMPILED if (folder / name).exists()]
-    digest = hashlib.sha256(header.encode())
+    digest = hashlib.sha256()
     for path in [*sources, *headers, *included]:
         digest.update(path.read_bytes())
-    folder = CACHE / "minipy" / digest.hexdigest()[:20]
+    common = CACHE / "minipy" / "objects" / digest.hexdigest()[:20]
+    digest.update(header.encode())
+    folder = CACHE / "minipy" / "vms" / digest.hexdigest()[:20]
     program = folder / "vm"
     if not program.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,8 +56,36 @@ def vm_with(header: str) -> Path:
         if not os.environ.get("CC") and (zig := ziglang()):  # a Clang: the threaded interpreter needs musttail
             compiler = replace(compiler, command=(str(zig / "zig"), "cc"), flags=_ZIG)
         includes = [folder, MINIPY, MINIPY / "vm", INCLUDE, runtime / "include"]
-        link(
-            compiler, sources, program, ["-O2", *(f for i in includes for f in ("-I", str(i))), "-lm"], directory=MINIPY
-        )
-        forget_old(folder.parent, keep=12)
+        flags = ["-O2", *(flag for include in includes for flag in ("-I", str(include)))]
+        special = {path for path in sources if _includes(path, "jit_stencils.h", folders)}
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            compiled = pool.map(
+                lambda path: _object(compiler, path, folder if path in special else common, flags), sources
+            )
+        link(compiler, list(compiled), program, ["-lm"], directory=MINIPY)
+        forget_old(common.parent, keep=4)
+        forget_old(folder.parent)
     return program
+
+
+def _object(compiler: Compiler, source: Path, folder: Path, flags: list[str]) -> Path:
+    """The object file of a source, in this folder."""
+    output = folder / f"{source.parent.name}-{source.stem}.o"  # two folders have an error.c
+    if not output.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        link(compiler, [source], output, ["-c", *flags], directory=MINIPY)
+    return output
+
+
+def _includes(source: Path, header: str, folders: list[Path]) -> bool:
+    """Whether a source includes a header, itself or through those in these folders."""
+    seen: set[str] = set()
+    work = [source]
+    while work:
+        for name in re.findall(r'^\s*#\s*include\s+"(?:[^"]*/)?([^"/]+)"', work.pop().read_text(), re.M):
+            if name == header:
+                return True
+            if name not in seen:
+                seen.add(name)
+                work += [path for folder in folders if (path := folder / name).exists()]
+    return False

@@ -5,44 +5,59 @@ Only the code generator is changed, in this process: the traces, and what they d
 
 import contextlib
 import functools
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from bench import vm as machine
-from bench.baseline.minipy import MINIPY, vm_with
+from bench.baseline.minipy import vm_with
 from bench.frame.counting import counter, instructions
 from bench.frame.report import Cell, Column, NotMeasured, Options, Report, Table
 from bench.programs import minipy
 from bench.programs.jobs import SHORT, Job, names
+from bench.quality.programs import plain_configuration
 from bench.vm.counts import available, count
+from dasc.compiler.select import _Selection as Selection
 from llvm_passes.codegen import CompiledFunction, CompileOptions, compile_functions
 from llvm_passes.module import Module
 from stencilgen import pipeline
-from stencilgen.config import Config, load_config
+from stencilgen.config import Config
+from stencilgen.emit.header import HeaderContent, render_header
 from stencilgen.peephole import driver
+from x86_64 import Encoding, Symbolic
 
-__all__ = ["run"]
+__all__ = ["SWITCHES", "header", "run"]
 
 Switch = Callable[[Config], contextlib.AbstractContextManager[Config]]
 """Within it the configuration that it gives is built with something switched off."""
 Figures = tuple[int, int, float | None]
 """Hot bytes, all bytes, instructions."""
 
-COUNTED = ("chaos", "sieve")
-"""The programs whose instructions are counted, each on a short run: callgrind takes its time."""
+COUNTED = ("chaos", "nbody", "richards", "sieve")
+"""The programs whose instructions are counted, each on a short run."""
+
+PASSES = {
+    "versions": "code for values of 0, small ones and so on",
+    "folding": "what is computed from holes is computed by the emit function",
+    "hot/cold": "rare code goes apart",
+    "frame": "one frame for the whole trace",
+    "direct calls": "of functions in reach",
+    "short constants": "not always a movabs",
+    "short operands": "immediates and displacements of the fewest bytes",
+}
+"""What is switched off beside peephole rules, and what it does."""
 
 
 def run(options: Options) -> Report:
     """Bytes and instructions, more than with everything on; by rule only when there is time."""
     rules = [*(rule.name for rule in driver.RULES), *(rule.name for rule in driver.VALUE_RULES)]
-    coarse: dict[str, Switch] = {
-        "all peephole rules": functools.partial(_without, frozenset(rules)),
-        "versions": lambda config: contextlib.nullcontext(_one_version(config)),
-    }
-    fine: dict[str, Switch] = {f"rule {rule}": functools.partial(_without, frozenset({rule})) for rule in rules}
-    switches = {**coarse, **({} if options.quick else fine)}
+    switches: dict[str, Switch] = {"all peephole rules": functools.partial(_without, frozenset(rules)), **SWITCHES}
+    if not options.quick:
+        switches |= {f"rule {rule}": functools.partial(_without, frozenset({rule})) for rule in rules}
     workloads = [name for name in machine.NAMES if options.wants(name)][: 1 if options.quick else None]
     programs = [name for name in names() if options.wants(name)]
     tables = []
@@ -51,11 +66,7 @@ def run(options: Options) -> Report:
     if programs and not options.quick:
         with tempfile.TemporaryDirectory() as folder:
             tables.append(_table("minipy's programs", switches, functools.partial(_programs, programs, Path(folder))))
-    missing = (
-        NotMeasured("ablation of folding", "a hole that is not folded has no other way into the code"),
-        NotMeasured("ablation of hot/cold", "the runtime has no layout in which cold code stays where it is"),
-    )
-    return Report(tables=tuple(tables), not_measured=missing)
+    return Report(tables=tuple(tables))
 
 
 def _table(what: str, switches: Mapping[str, Switch], measure: Callable[[Switch], Figures]) -> Table:
@@ -72,7 +83,10 @@ def _table(what: str, switches: Mapping[str, Switch], measure: Callable[[Switch]
         Column("executed", "instructions", "+,.0f"),
     )
     executed = "" if whole[2] is None else f", {whole[2]:,.0f} instructions"
-    notes = (f"With everything: {whole[0]:,} bytes hot, {whole[1]:,} in all{executed}.",)
+    notes = (
+        f"With everything: {whole[0]:,} bytes hot, {whole[1]:,} in all{executed}.",
+        f"{'; '.join(f'{name}: {what}' for name, what in PASSES.items())}.",
+    )
     return Table(f"What rules and passes buy: {what}", columns, tuple((name, *more[name]) for name in order), notes)
 
 
@@ -80,7 +94,7 @@ def _number(cell: Cell) -> float:
     return cell if isinstance(cell, int | float) else 0
 
 
-def _header(config: Config, switch: Switch) -> str:
+def header(config: Config, switch: Switch) -> str:
     """Generated with something switched off. What LLVM made before is not made again: rules come after it."""
     with patch("stencilgen.pipeline.compile_functions", _compiled), switch(config) as changed:
         return pipeline.build(changed, jobs=1, cache=False).header
@@ -98,7 +112,7 @@ def _compiled(module: Module, wanted: Sequence[str], options: CompileOptions, jo
 
 def _workloads(workloads: Sequence[str], switch: Switch) -> Figures:
     """One iteration of each hand-written trace."""
-    library = machine.library(_header(machine.configuration(), switch))
+    library = machine.library(header(machine.configuration(), switch))
     hot = total = 0
     executed = 0.0
     for workload in workloads:
@@ -113,23 +127,101 @@ def _workloads(workloads: Sequence[str], switch: Switch) -> Figures:
 
 def _programs(programs: Sequence[str], folder: Path, switch: Switch) -> Figures:
     """All traces of all programs; instructions of some."""
-    vm = vm_with(_header(load_config(MINIPY), switch))
-    traces = [trace for name in programs for trace in minipy.traces(vm, Job(name, SHORT[name]), folder)]
-    hot = sum(trace["hot_bytes"] for trace in traces)
+    vm = vm_with(header(plain_configuration(), switch))
+    tasks: list[Callable[[], Any]] = [
+        functools.partial(minipy.traces, vm, Job(name, SHORT[name]), folder) for name in programs
+    ]
     counted = [Job(name, SHORT[name]) for name in COUNTED if name in programs]
-    executed = None
     if not isinstance(counter(), NotMeasured):
-        executed = sum(instructions([vm, "--jit=on", minipy.image(job, folder)])[0] for job in counted)
+        tasks += [functools.partial(instructions, [vm, "--jit=on", minipy.image(job, folder)]) for job in counted]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # sizes and counts: a busy machine does not change them
+        found = list(pool.map(lambda task: task(), tasks))
+    traces = [trace for one in found[: len(programs)] for trace in one]
+    hot = sum(trace["hot_bytes"] for trace in traces)
+    executed = sum(count for count, _ in found[len(programs) :]) if len(found) > len(programs) else None
     return hot, hot + sum(trace["cold_bytes"] for trace in traces), executed
 
 
-def _one_version(config: Config) -> Config:
-    return config.model_copy(update={"versions": config.versions.model_copy(update={"limit": 1})})
+# ---- What can be switched off ----
 
 
 @contextlib.contextmanager
 def _without(names: frozenset[str], config: Config) -> Iterator[Config]:
+    """Without these peephole rules."""
     rules = [rule for rule in driver.RULES if rule.name not in names]
     values = [rule for rule in driver.VALUE_RULES if rule.name not in names]
     with patch("stencilgen.lowering.optimize", functools.partial(driver.optimize, rules=rules, value_rules=values)):
         yield config
+
+
+def _one_version(config: Config) -> contextlib.nullcontext[Config]:
+    limited = config.versions.model_copy(update={"limit": 1})
+    return contextlib.nullcontext(config.model_copy(update={"versions": limited}))
+
+
+def _less_code(part: str, config: Config) -> contextlib.nullcontext[Config]:
+    """Without a part of the code generator that the configuration can leave out."""
+    code = config.code.model_copy(update={part: False})
+    return contextlib.nullcontext(config.model_copy(update={"code": code}))
+
+
+@contextlib.contextmanager
+def _own_frames(config: Config) -> Iterator[Config]:
+    """Every stencil makes its frame and drops it, as LLVM has it."""
+    with patch("stencilgen.lowering.strip_frame", lambda code, **_: code):
+        yield config
+
+
+@contextlib.contextmanager
+def _replaced(name: str, function: str, config: Config) -> Iterator[Config]:
+    """With another helper of emit functions in a helper's place."""
+
+    def rendered(config: Config, content: HeaderContent) -> str:
+        before, include, after = render_header(config, content).partition("#include <stencilgen/jit.h>\n")
+        return f"{before}{include}{function}#define {name} ablated_{name}\n{after}"
+
+    with patch("stencilgen.pipeline.render_header", rendered):
+        yield config
+
+
+_CALL_THROUGH_SLOT = """\
+static inline uint8_t *ablated_sg_call(sg_assembler *as, uint8_t *p, uintptr_t address)
+{
+    return sg_far_branch(as, p, address, 0xE8);
+}
+"""
+_MOVABS = """\
+static inline uint8_t *ablated_sg_load(const sg_assembler *as, uint8_t *p, unsigned reg, uint64_t value, bool flags_dead)
+{
+    (void)as;
+    (void)flags_dead;
+    sg_put16(p, (uint16_t)(0xB848 | reg >> 3 | (reg & 7) << 8));
+    sg_put64(p + 2, value);
+    return p + 10;
+}
+"""
+
+
+@contextlib.contextmanager
+def _widest(config: Config) -> Iterator[Config]:
+    """Of an instruction's encodings with a JIT-time field only the one that holds all values."""
+    every = Selection.encodings
+
+    def widest(selection: Selection) -> list[Encoding]:
+        encodings = every(selection)
+        symbolic = any(isinstance(field.operand, Symbolic) for encoding in encodings for field in encoding.fields)
+        return encodings[-1:] if symbolic else encodings
+
+    with patch.object(Selection, "encodings", widest):
+        yield config
+
+
+SWITCHES: Mapping[str, Switch] = {
+    "versions": _one_version,
+    "folding": functools.partial(_less_code, "fold"),
+    "hot/cold": functools.partial(_less_code, "split"),
+    "frame": _own_frames,
+    "direct calls": functools.partial(_replaced, "sg_call", _CALL_THROUGH_SLOT),
+    "short constants": functools.partial(_replaced, "sg_load", _MOVABS),
+    "short operands": _widest,
+}

@@ -1,101 +1,153 @@
-"""minipy's programs on stencilgen's code and on copy-and-patch: the same VM, the same stencils, the same traces."""
+"""minipy's programs on stencilgen's code, step by step across micro-ops, and on copy-and-patch: the same VM, stencils, traces."""
 
 import functools
+import os
 import statistics
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench import baseline
-from bench.baseline.minipy import MINIPY, minipy_vm
+from bench.baseline.minipy import MINIPY, minipy_vm, vm_with
 from bench.baseline.split import hot_bytes
 from bench.frame.counting import counter, instructions
 from bench.frame.measure import interleave, run_process
-from bench.frame.report import Column, NotMeasured, Options, Report, Table, Timing
+from bench.frame.progress import tell
+from bench.frame.report import Cell, Column, NotMeasured, Options, Report, Table, Timing
+from bench.frame.symbols import symbol_bytes
 from bench.programs import minipy
 from bench.programs.jobs import EMPTY, SHORT, Job, full_size, names
 from bench.quality.hand_written import geometric_mean
-from bench.quality.variants import BASELINE, OWN
-from stencilgen.config import load_config
+from bench.quality.variants import BASELINE, EMITTERS, OWN
+from bench.quality.ways import SEQUENCES, SLOT_WAYS, build_way, profile_of
+from stencilgen.config import Config, load_config
 from stencilgen.errors import UserError
+from stencilgen.pipeline import Build, build
 
-__all__ = ["run"]
+__all__ = ["plain_configuration", "run"]
 
-ROUNDS, REPEATS = 15, 3
+ROUNDS, REPEATS = 11, 3
 TARGETS = (0.75, 0.9, 0.95, 0.92)
 """Hot bytes, all bytes, instructions, time: what single stencils should reach beside copy-and-patch."""
 
+OPERANDS = ("d", "a", "b")
+JsonTrace = dict[str, Any]
+"""A trace as minipy's --traces writes it."""
+
 
 @dataclass(frozen=True, slots=True)
-class _Program:
-    """Bytes and instructions of one program: stencilgen's, copy-and-patch's; seconds of each round."""
+class _Vm:
+    """A VM with its code made in one way. hot: of traces, where they do not say it themselves; units: beside the stencils."""
 
-    hot: tuple[int, int]
-    total: tuple[int, int]
+    name: str
+    path: Path
+    hot: Callable[[Sequence[JsonTrace]], int] | None = None
+    units: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """One program in one VM: bytes, instructions, seconds of each round, and the time to emit its traces."""
+
     micro_ops: int
-    instructions: tuple[int, int] | None
-    times: tuple[list[float], list[float]]
+    hot: int
+    total: int
+    instructions: int | None
+    times: Sequence[float]
+    emission: float
 
-    @property
-    def ratios(self) -> tuple[float | None, ...]:
-        executed = self.instructions
-        return (
-            self.hot[0] / self.hot[1],
-            self.total[0] / self.total[1],
-            executed[0] / executed[1] if executed else None,
-            statistics.median(a / b for a, b in zip(*self.times, strict=True)),
-        )
+    def ratios(self, other: "_Measured") -> tuple[float | None, ...]:
+        executed = self.instructions and other.instructions and self.instructions / other.instructions
+        time = statistics.median(a / b for a, b in zip(self.times, other.times, strict=True))
+        return self.hot / other.hot, self.total / other.total, executed, time
+
+
+Results = Mapping[str, Mapping[str, _Measured]]
+"""By program, then VM."""
 
 
 def run(options: Options) -> Report:
-    """Measure every program."""
-    vms = {OWN: minipy.executable(), BASELINE: minipy_vm()}
-    table = hot_bytes(load_config(MINIPY), baseline.FLAVOURS[baseline.BEST])
-    programs, differences = {}, []
+    """Measure every program in every VM."""
+    chosen = [name for name in names() if options.wants(name)][: 3 if options.quick else None]
+    if not chosen:
+        return Report()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for program in [name for name in names() if options.wants(name)][: 3 if options.quick else None]:
-            programs[program] = _measure(vms, program, table, folder, options)
-            differences += _differences(vms, program, folder)
-    if not programs:
-        return Report()
-    missing = counter()
+        vms = _vms(chosen, folder, options)
+        found = {program: _measure(vms, program, folder, options) for program in chosen}
+        differences = [text for program in chosen for text in _differences(vms, program, folder)]
+    missing = [one for one in (counter(),) if isinstance(one, NotMeasured)]
+    missing.append(NotMeasured("LLVM on minipy's whole traces", "it does it on bench/vm's only, above"))
     timings = [
-        Timing(f"quality/{program}/{variant}", tuple(one.times[index]))
-        for program, one in programs.items()
-        for index, variant in enumerate(vms)
+        Timing(f"quality/{program}/{variant}", tuple(one.times))
+        for program, row in found.items()
+        for variant, one in row.items()
     ]
-    return Report(
-        tables=(_table(programs),),
-        timings=tuple(timings),
-        differences=tuple(differences),
-        not_measured=(missing,) if isinstance(missing, NotMeasured) else (),
-    )
+    tables = (_table(found), *((_steps(found, vms),) if len(vms) > 2 else ()))
+    return Report(tables, tuple(timings), differences=tuple(differences), not_measured=tuple(missing))
 
 
-def _measure(vms: Mapping[str, Path], program: str, hot: Mapping[str, int], folder: Path, options: Options) -> _Program:
+def plain_configuration() -> Config:
+    """minipy's, without any step across micro-ops."""
+    return load_config(MINIPY).model_copy(update={"stack": None})
+
+
+def _vms(programs: Sequence[str], folder: Path, options: Options) -> list[_Vm]:
+    config = plain_configuration()
+    plain = build(config)
+    hot = hot_bytes(config, baseline.FLAVOURS[baseline.BEST])
+
+    def hot_of(traces: Sequence[JsonTrace]) -> int:
+        return sum(hot[op["op"]] for trace in traces for op in trace["ops"])
+
+    vms = [_Vm(OWN, vm_with(plain.header)), _Vm(BASELINE, minipy_vm(), hot_of)]
+    ways = () if options.quick else SLOT_WAYS
+    profile = _profile(vms[0].path, programs, plain, folder)
+    for way in ways:
+        tell(f"minipy's stencils, {way.name}")
+        built = build_way(config, way, operands=OPERANDS, profile=profile)
+        vms.append(_Vm(f"{OWN}, {way.name}", vm_with(built.header), units=len(built.units)))
+    return vms
+
+
+def _profile(vm: Path, programs: Sequence[str], plain: Build, folder: Path) -> str:
+    """Of short runs of these programs; each counts alike, its traces by how often they are entered."""
+    weighted = []
+    for program in programs:
+        traces = minipy.traces(vm, Job(program, SHORT[program], 4), folder)
+        entries = [max(1, trace["ops"][0]["executed"]) for trace in traces]
+        for trace, entered in zip(traces, entries, strict=True):
+            ops = [(op["op"], op) for op in trace["ops"]]
+            weighted.append((max(1, round(10_000 * entered / sum(entries))), ops))
+    return profile_of(weighted, plain, OPERANDS)
+
+
+def _measure(vms: Sequence[_Vm], program: str, folder: Path, options: Options) -> dict[str, _Measured]:
+    tell(f"{program}, in {len(vms)} VMs")
     job = Job(program, full_size(program))  # a short run is mostly start-up
-    own, other = (minipy.traces(vm, job, folder) for vm in vms.values())
-    shapes = [[[op["op"] for op in trace["ops"]] for trace in traces] for traces in (own, other)]
-    if shapes[0] != shapes[1]:
-        raise UserError(f"{program}: the traces are not the same in both VMs")
-    times = interleave(
-        {variant: functools.partial(_seconds, vm, job, folder) for variant, vm in vms.items()},
-        3 if options.quick else ROUNDS,
-        warmups=1,
-    )
-    return _Program(
-        hot=(sum(t["hot_bytes"] for t in own), sum(hot[op] for trace in shapes[1] for op in trace)),
-        total=(_bytes(own), _bytes(other)),
-        micro_ops=sum(map(len, shapes[0])),
-        instructions=_instructions(vms, program, folder, 1 if options.quick else REPEATS),
-        times=(times[OWN], times[BASELINE]),
-    )
-
-
-def _bytes(traces: list[dict[str, int]]) -> int:
-    return sum(trace["hot_bytes"] + trace["cold_bytes"] for trace in traces)
+    traces = {vm.name: minipy.traces(vm.path, job, folder) for vm in vms}
+    shapes = [[[op["op"] for op in trace["ops"]] for trace in found] for found in traces.values()]
+    if any(shape != shapes[0] for shape in shapes):
+        raise UserError(f"{program}: the traces are not the same in all VMs")
+    tasks = {vm.name: functools.partial(_seconds, vm.path, job, folder) for vm in vms}
+    times = interleave(tasks, 2 if options.quick else ROUNDS, warmups=1)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # counts, which a busy machine does not change
+        repeats = 1 if options.quick else REPEATS
+        counts = list(pool.map(lambda vm: _instructions(vm.path, program, folder, repeats), vms))
+    return {
+        vm.name: _Measured(
+            micro_ops=sum(map(len, shapes[0])),
+            hot=vm.hot(traces[vm.name]) if vm.hot else sum(trace["hot_bytes"] for trace in traces[vm.name]),
+            total=sum(trace["hot_bytes"] + trace["cold_bytes"] for trace in traces[vm.name]),
+            instructions=executed,
+            times=times[vm.name],
+            emission=_emission(vm.path, job, folder, 1 if options.quick else 5),
+        )
+        for vm, executed in zip(vms, counts, strict=True)
+    }
 
 
 def _seconds(vm: Path, job: Job, folder: Path) -> float:
@@ -105,48 +157,88 @@ def _seconds(vm: Path, job: Job, folder: Path) -> float:
     return ended.processor
 
 
-def _instructions(vms: Mapping[str, Path], program: str, folder: Path, repeats: int) -> tuple[int, int] | None:
+def _emission(vm: Path, job: Job, folder: Path, runs: int) -> float:
+    """Nanoseconds per micro-op that emitting the program's traces takes, each once, in a new process."""
+    found = [minipy.statistics(vm, job, folder) for _ in range(runs)]
+    return statistics.median(one["emission_ns"] / max(one["micro_ops_emitted"], 1) for one in found)
+
+
+def _instructions(vm: Path, program: str, folder: Path, repeats: int) -> int | None:
     """Of a short run, without what starting the process takes."""
     if isinstance(counter(), NotMeasured):
         return None
-    job = Job(program, SHORT[program], repeats)
-
-    def of(vm: Path) -> int:
-        return (
-            instructions([vm, "--jit=on", minipy.image(job, folder)])[0]
-            - instructions([vm, "--jit=on", minipy.image(EMPTY, folder)])[0]
-        )
-
-    return of(vms[OWN]), of(vms[BASELINE])
+    jobs = (Job(program, SHORT[program], repeats), EMPTY)
+    counted, start = (instructions([vm, "--jit=on", minipy.image(job, folder)])[0] for job in jobs)
+    return counted - start
 
 
-def _differences(vms: Mapping[str, Path], program: str, folder: Path) -> list[str]:
+def _differences(vms: Sequence[_Vm], program: str, folder: Path) -> list[str]:
     image = minipy.image(Job(program, SHORT[program]), folder)
-    outputs = {name: run_process([vm, "--jit=on", image]).output for name, vm in vms.items()}
-    return [] if outputs[OWN] == outputs[BASELINE] else [f"{program}: {BASELINE} prints something else"]
+    outputs = {vm.name: run_process([vm.path, "--jit=on", image]).output for vm in vms}
+    return [f"{program}: {name} prints something else" for name, text in outputs.items() if text != outputs[OWN]]
 
 
-def _table(programs: Mapping[str, _Program]) -> Table:
-    rows: list[tuple[str | float | int | None, ...]] = [
-        (name, one.micro_ops, one.hot[0], one.total[0], *one.ratios) for name, one in programs.items()
+def _means(found: Results, name: str, other: str) -> list[float | None]:
+    """Geometric means over the programs of all four ratios."""
+    columns = zip(*(row[name].ratios(row[other]) for row in found.values()), strict=True)
+    kept = [[value for value in column if value is not None] for column in columns]
+    return [geometric_mean(values) if values else None for values in kept]
+
+
+_RATIOS = tuple(Column(title, format=".3f") for title in ("hot bytes", "all bytes", "instructions", "time"))
+
+
+def _table(found: Results) -> Table:
+    """Program by program, single stencils."""
+    rows: list[tuple[Cell, ...]] = [
+        (name, row[OWN].micro_ops, row[OWN].hot, row[OWN].total, *row[OWN].ratios(row[BASELINE]))
+        for name, row in found.items()
     ]
-    means: list[float | None] = []
-    for column in range(4):
-        values = [value for one in programs.values() if (value := one.ratios[column]) is not None]
-        means.append(geometric_mean(values) if values else None)
-    rows.append(("geometric mean", None, None, None, *means))
+    rows.append(("geometric mean", None, None, None, *_means(found, OWN, BASELINE)))
     rows.append(("target", None, None, None, *TARGETS))
     columns = (
         Column("program"),
         Column("micro-ops in traces"),
         Column("hot", "bytes", ",d"),
         Column("all", "bytes", ",d"),
-        *(Column(title, format=".3f") for title in ("hot bytes", "all bytes", "instructions", "time")),
+        *_RATIOS,
     )
-    slower = [name for name, one in programs.items() if (one.ratios[3] or 0) > 1]
+    slower = [name for name, row in found.items() if (row[OWN].ratios(row[BASELINE])[3] or 0) > 1]
     notes = (
         "The last four columns are ratios to copy-and-patch; time is the median of interleaved rounds' ratios.",
         "Instructions are those of the whole VM on a short run, its interpreter and callees too.",
         f"Slower than copy-and-patch: {', '.join(slower) or 'none'}.",
     )
-    return Table("minipy's programs, copy-and-patch = 1", columns, tuple(rows), notes)
+    return Table("minipy's programs with single stencils, copy-and-patch = 1", columns, tuple(rows), notes)
+
+
+def _steps(found: Results, vms: Sequence[_Vm]) -> Table:
+    """All programs, step by step, and what each step costs."""
+    rows: list[tuple[Cell, ...]] = []
+    for vm in vms:
+        emission = [row[vm.name].emission for row in found.values()]
+        plain = [row[OWN].emission for row in found.values()]
+        rows.append(
+            (
+                vm.name,
+                *_means(found, vm.name, BASELINE),
+                vm.units,
+                symbol_bytes(vm.path, EMITTERS),
+                statistics.fmean(emission),
+                geometric_mean(a / b for a, b in zip(emission, plain, strict=True)),
+            )
+        )
+    columns = (
+        Column("code by"),
+        *_RATIOS,
+        Column("units beside stencils", format=",d"),
+        Column("emitters", "bytes", ",d"),
+        Column("emission", "ns/micro-op", ".0f"),
+        Column(f"emission / {OWN}'s", format=".2f"),
+    )
+    notes = (
+        f"Geometric means over the programs. N-grams: superstencils of up to N micro-ops, at most {SEQUENCES} unless the row "
+        "says otherwise, by a profile of short runs of all programs; by operands: told apart by which of their slots are equal.",
+        "Emission is of each trace once, in a new process, with cold caches.",
+    )
+    return Table("minipy's programs step by step, copy-and-patch = 1", columns, tuple(rows), notes)

@@ -10,7 +10,7 @@ from bench.baseline.cached import build_cached
 from bench.baseline.split import hot_bytes
 from bench.frame.report import Options
 from bench.frame.symbols import symbol_bytes
-from bench.quality.ways import BOTH, WAYS, Way, build_way, profile_of
+from bench.quality.ways import BOTH, SEQUENCES, STACK_WAYS, Way, build_way, profile_of
 from bench.vm import Library, Run
 from bench.vm.counts import Counted, available, count
 from stencilgen.config import StackTable
@@ -26,6 +26,7 @@ PEERS = {"CPython 3.14's flags": "O3", "CPython 3.15's flags": "Os", "3.14's, se
 """Further ways of compiling for copy-and-patch, beside the best one."""
 
 STACK = StackTable(pointer="sp", registers=3)
+OPERANDS = ("oparg",)
 QUICK = ("sieve", "spectral")
 """Workloads of a quick run."""
 EMITTERS = r"(emit_|code(\.\d+)?$|sg_(units|steps|costs|chosen|longer_units|first_longer|longer_count)$)"
@@ -86,13 +87,14 @@ def _own(workloads: list[str], options: Options) -> list[Variant]:
     config = machine.configuration()
     plain = build(config)
     vm = machine.load()
-    traces = [[(op.name, op.operands) for op in machine.trace(vm, name)] for name in machine.NAMES]
-    profile = profile_of(traces, plain)
+    traces = [(1, [(op.name, op.operands) for op in machine.trace(vm, name)]) for name in machine.NAMES]
+    profile = profile_of(traces, plain, OPERANDS)
     found = [Variant(OWN, dict.fromkeys(workloads, machine.library(plain.header)))]
-    for way in (Way(3), BOTH) if options.quick else WAYS:
+    for way in (Way(3), BOTH) if options.quick else STACK_WAYS:
+        from_nothing = not options.quick and way.count == SEQUENCES
         start = time.perf_counter()
-        built = build_way(config, way, STACK.pointer, profile, cache=options.quick)
-        seconds = None if options.quick else time.perf_counter() - start
+        built = build_way(config, way, stack=STACK.pointer, operands=OPERANDS, profile=profile, cache=not from_nothing)
+        seconds = time.perf_counter() - start if from_nothing else None
         libraries = dict.fromkeys(workloads, machine.library(built.header))
         found.append(Variant(f"{OWN}, {way.name}", libraries, units=len(built.units), build_seconds=seconds))
     return found

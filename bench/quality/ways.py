@@ -4,18 +4,20 @@ A *way* is a build of the same stencils with some of these steps. Profiles are m
 a VM's author gets who profiles the programs that count.
 """
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from stencilgen.config import Config, StackTable
+from llvm_passes.sequence import renumbered, word
+from stencilgen.config import Config, StackTable, SuperstencilTable
 from stencilgen.pipeline import Build, build
 from stencilgen.units.building import Superstencils
 from stencilgen.units.profile import Trace, write_profile
 
-__all__ = ["BOTH", "WAYS", "Way", "build_way", "profile_of"]
+__all__ = ["BOTH", "SLOT_WAYS", "STACK_WAYS", "Way", "build_way", "profile_of"]
 
 BUILD = Path(__file__).resolve().parent / "build"
 SEQUENCES = 40
@@ -24,49 +26,79 @@ SEQUENCES = 40
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """registers: stack entries that may be in registers; longest: micro-ops of a superstencil, 1 for none of them."""
+    """registers: stack entries that may be in registers; longest: micro-ops of a superstencil, 1 for none of them; operands:
+    whether sequences are told apart by which of their operands are equal; count: superstencils at most.
+    """
 
     registers: int = 0
     longest: int = 1
+    operands: bool = False
     count: int = SEQUENCES
 
     @property
     def name(self) -> str:
         steps = [f"caching {self.registers}"] if self.registers else []
         steps += [f"{self.longest}-grams"] if self.longest > 1 else []
+        steps += ["by operands"] if self.operands else []
+        steps += [f"{self.count} of them"] if self.count != SEQUENCES else []
         return ", ".join(steps)
 
 
 BOTH = Way(3, 4)
-WAYS = (
+STACK_WAYS = (
     *(Way(registers=registers) for registers in (1, 2, 3)),
     *(Way(longest=longest) for longest in (2, 3, 4)),
     *(Way(3, longest) for longest in (2, 3)),
     BOTH,
+    Way(3, 4, operands=True),
+    *(Way(3, 4, count=count) for count in (10, 20, 80)),
 )
+"""Of a stack machine."""
+SLOT_WAYS = (
+    *(Way(longest=longest, operands=True) for longest in (2, 3, 4)),
+    Way(longest=4),
+    *(Way(longest=4, operands=True, count=count) for count in (20, 80, 160)),
+)
+"""Of a register machine, whose micro-ops name slots."""
 
 
-def build_way(config: Config, way: Way, stack: str, profile: str, *, cache: bool = True) -> Build:
-    """Build a configuration in this way. The cache is the way's own: one build's keeps nothing for another."""
-    table = StackTable(pointer=stack, registers=way.registers) if way.registers else None
-    directory = BUILD / config.directory.name / f"{way.registers}-{way.longest}-{way.count}"
+def build_way(
+    config: Config, way: Way, *, stack: str = "", operands: Sequence[str] = (), profile: str, cache: bool = True
+) -> Build:
+    """Build a configuration in this way. stack: its stack pointer; operands: holes that number places; cache: use what was
+    built before for this way, or for one that only differs in the count.
+    """
+    changed = {
+        "stack": StackTable(pointer=stack, registers=way.registers) if way.registers else None,
+        "superstencils": SuperstencilTable(operands=list(operands) if way.operands else []),
+    }
+    key = f"{way.registers}-{way.longest}{'-operands' if way.operands else ''}"
+    directory = BUILD / config.directory.name / key
+    if not cache:
+        shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
     wish = None
     if way.longest > 1:
         (directory / "profile.txt").write_text(profile)
         wish = Superstencils((directory / "profile.txt",), way.count)
     with patch("stencilgen.units.superstencils.LONGEST", max(way.longest, 2)):
-        return build(config.model_copy(update={"stack": table}), directory=directory, superstencils=wish, cache=cache)
+        return build(config.model_copy(update=changed), directory=directory, superstencils=wish)
 
 
-def profile_of(traces: Iterable[Sequence[tuple[str, Mapping[str, int]]]], plain: Build) -> str:
-    """A profile of these traces, each a list of micro-ops with the values of their holes; every trace counts once."""
-    labels = {
-        stencil.name: [hole for hole in stencil.holes if plain.config.holes[hole].kind == "label"]
-        for stencil in plain.stencils
-    }
+Values = Mapping[str, int]
+"""A micro-op's operands by the holes that read them."""
+
+
+def profile_of(
+    traces: Iterable[tuple[int, Sequence[tuple[str, Values]]]], plain: Build, operands: Sequence[str] = ()
+) -> str:
+    """A profile of these traces, each a weight and a list of micro-ops with their operands."""
+    holes = {stencil.name: stencil.holes for stencil in plain.stencils}
+    labels = {op: [name for name in names if plain.config.holes[name].kind == "label"] for op, names in holes.items()}
+    places = {op: [name for name in operands if name in names] for op, names in holes.items()}
     counted: Counter[Trace] = Counter()
-    for trace in traces:
-        targets = {values[hole] for op, values in trace for hole in labels[op]}
-        counted[Trace(tuple(op for op, _ in trace), tuple(sorted(t for t in targets if 0 <= t < len(trace))))] += 1
+    for weight, trace in traces:
+        words = tuple(word(op, tuple(values[name] for name in places[op])) for op, values in trace)
+        targets = {values[name] for op, values in trace for name in labels[op]}
+        counted[Trace(renumbered(words), tuple(sorted(t for t in targets if 0 <= t < len(trace))))] += weight
     return write_profile(counted)

@@ -1,5 +1,7 @@
 """What the figures of `bench quality` rest on: which bytes are hot, and what an instruction is for."""
 
+import contextlib
+
 import iced_x86
 import pytest
 
@@ -7,6 +9,7 @@ from bench import baseline
 from bench import vm as machine
 from bench.baseline.cached import build_cached
 from bench.baseline.split import hot_bytes
+from bench.quality import ablation
 from bench.quality.classify import classify
 from bench.quality.variants import STACK
 from bench.quality.ways import profile_of
@@ -73,5 +76,21 @@ def test_cached_copies_are_those_that_the_plan_names() -> None:
 
 def test_profiles_hold_each_trace_with_its_targets() -> None:
     plain = build(machine.configuration())
-    trace = [("SET_IP", {"operand": 0}), ("CHECK_VALIDITY", {}), ("JUMP_TO_TOP", {"target": 1})]
-    assert profile_of([trace, trace], plain) == "2 SET_IP ^CHECK_VALIDITY JUMP_TO_TOP\n"
+    trace = [("LOAD_FAST", {"oparg": 7}), ("STORE_FAST", {"oparg": 9}), ("JUMP_TO_TOP", {"target": 1})]
+    assert profile_of([(1, trace), (2, trace)], plain) == "3 LOAD_FAST ^STORE_FAST JUMP_TO_TOP\n"
+    assert profile_of([(5, trace)], plain, ["oparg"]) == "5 LOAD_FAST:0 ^STORE_FAST:1 JUMP_TO_TOP\n"
+
+
+def test_what_is_switched_off_makes_code_longer_and_changes_nothing_else() -> None:
+    config = machine.configuration()
+    whole = machine.library(ablation.header(config, contextlib.nullcontext))
+    for name, switch in ablation.SWITCHES.items():
+        without = machine.library(ablation.header(config, switch))
+        longer = 0
+        for workload in machine.NAMES:
+            runs = [library.run(workload) for library in (whole, without)]
+            sizes = [run.info().hot_size + (run.info().cold_size if name != "hot/cold" else 0) for run in runs]
+            longer += sizes[1] - sizes[0]
+            for seed in range(20):
+                assert runs[0].disturbed(seed) == runs[1].disturbed(seed), f"{workload} without {name}, seed {seed}"
+        assert longer > 0 or name == "versions", name  # these stencils have none that pay

@@ -13,7 +13,7 @@ import pytest
 from bench import baseline, whole_trace
 from bench import vm as machine
 from bench.baseline.cached import build_cached
-from bench.quality.variants import STACK
+from bench.quality.variants import OPERANDS, STACK
 from bench.quality.ways import BOTH, Way, build_way, profile_of
 from bench.vm import Library
 from stencilgen.config import load_config
@@ -32,8 +32,12 @@ def libraries() -> dict[str, Library]:
     stacked = config.model_copy(update={"stack": STACK})
     copied |= {f"{n} cached": build_cached(stacked, baseline.FLAVOURS[n]).copied for n in ("O3", baseline.BEST)}
     plain, vm = build(config), machine.load()
-    profile = profile_of([[(o.name, o.operands) for o in machine.trace(vm, name)] for name in machine.NAMES], plain)
-    ways = {way.name: build_way(config, way, STACK.pointer, profile) for way in (Way(2), Way(longest=4), BOTH)}
+    traces = [(1, [(op.name, op.operands) for op in machine.trace(vm, name)]) for name in machine.NAMES]
+    profile = profile_of(traces, plain, OPERANDS)
+    ways = {
+        way.name: build_way(config, way, stack=STACK.pointer, operands=OPERANDS, profile=profile)
+        for way in (Way(2), Way(longest=4), BOTH, Way(3, 4, operands=True))
+    }
     return {
         **{n: machine.library(b.header) for n, b in {"stencilgen": plain, **ways}.items()},
         **{n: machine.library(b.header, flags=["-I", str(b.include)]) for n, b in copied.items()},

@@ -213,7 +213,9 @@ def _lower(unit: Unit, compiled: CompiledFunction, config: Config) -> Lowered:
     except UserError as error:
         raise error.at(unit.file, unit.line) from None
     conventions = _conventions(compiled.callees)
-    return lower(Source(unit, compiled.assembly, compiled.symbols, data, conventions, compiled.said), config)
+    return lower(
+        Source(unit, compiled.assembly, compiled.symbols, data, conventions, compiled.said, compiled.lost), config
+    )
 
 
 def _tested(part: CompiledFunction | Decision | None) -> frozenset[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from dasc import InstructionLine, LabelHole, Line, Stencil, Value
 from llvm_passes.effects import Effect
 from llvm_passes.expression import JitExpr, Operation, SymbolAddress, holes_of
+from llvm_passes.fuse import EXIT_LABEL
 from llvm_passes.ranges import range_of
 from llvm_passes.symbols import JitSymbol
 from stencilgen.assembly import Data, read_function
@@ -43,7 +44,8 @@ _THREAD_OFFSET = "@TPOFF"
 class Source:
     """One unit as LLVM made it, and what must be known of its surroundings.
 
-    data: the constants in reach; conventions: of the functions it calls; said: what it says about facts when it goes on.
+    data: the constants in reach; conventions: of the functions it calls; said: what it says about facts when it goes on;
+    lost: what it takes back before it jumps.
     """
 
     unit: Unit
@@ -52,6 +54,7 @@ class Source:
     data: Mapping[str, Data]
     conventions: Mapping[str, Convention]
     said: tuple[Effect, ...] = ()
+    lost: tuple[Effect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,9 @@ def _lower(source: Source, config: Config) -> Lowered:
         for symbol, jit in names.symbols.values()
         if symbol.name in used
     )
+    jump = "SG_JUMPS_KNOWING_NOTHING" if source.lost else "SG_JUMPS"
+    targets = sorted(hole for hole in names.labels if not hole.startswith(EXIT_LABEL)) if config.facts else []
+    jumps = tuple(f"{jump}({unit.holes[hole].value})" for hole in targets)
     stencil = Stencil(
         name=unit.name + unit.suffix,
         source=f"{unit.file}:{unit.line}" if unit.file else "",
@@ -138,7 +144,7 @@ def _lower(source: Source, config: Config) -> Lowered:
         values=(*offsets, *computed),
         hot=hot,
         cold=cold,
-        effects=effect_texts(source.said, sources, names.place),
+        effects=(*jumps, *effect_texts(source.said, sources, names.place)),
     )
     constants = reachable(names.constants.values(), source.data)
     return Lowered(

@@ -288,10 +288,14 @@ static uint32_t sg_measure{level.suffix}(const void *trace, uint32_t length, sg_
 def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
     """`sg_emit`: each micro-op by itself, or what the planner chooses."""
     instruction, read = config.instruction.type, f"(uint32_t)({config.instruction.opcode})"
-    begin, arrive = ("", "") if content.targets is None else (targets.begin(instruction, read), targets.ARRIVE)
+    begin, arrive, again = "", "", ""
+    if content.targets is not None:
+        begin, arrive, again = targets.begin(instruction, read), targets.ARRIVE, targets.AGAIN
     if content.units:
         names = [emitter.name for emitter in level.emitters]
-        return render_tables(content.units, names, partial(opcode_name, config), instruction, read, begin, arrive)
+        return render_tables(
+            content.units, names, partial(opcode_name, config), instruction, read, begin, arrive, again
+        )
     functions = "".join(f"    [{opcode_name(config, e.name)}] = {e.function},\n" for e in level.emitters)
     return f"""\
 static void (*const sg_emitters{level.suffix}[])(sg_assembler *as, const {instruction} *instruction) = {{
@@ -300,11 +304,11 @@ static void (*const sg_emitters{level.suffix}[])(sg_assembler *as, const {instru
 static void sg_emit{level.suffix}(sg_assembler *as, const void *trace, uint32_t length)
 {{
     const {instruction} *const instructions = trace;
-{begin}    for (uint32_t i = 0; i < length; i++) {{
+{begin}    for (uint32_t i = 0; i < length;{"" if again else " i++"}) {{
         const {instruction} *const instruction = &instructions[i];
         sg_begin_micro_op(as, i);
 {arrive}        sg_emitters{level.suffix}[{read}](as, instruction);
-    }}
+{f"{again}        i++;{chr(10)}" if again else ""}    }}
 }}
 """
 

@@ -6,10 +6,19 @@ targets ahead, also those of jumps that it has not come to yet.
 
 from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["ARRIVE", "begin", "note_targets"]
+__all__ = ["AGAIN", "ARRIVE", "begin", "note_targets"]
 
 ARRIVE = "        sg_facts_arrive(as, i);\n"
 """In the emit loop, before each micro-op `i` or unit that begins there."""
+
+
+AGAIN = """\
+        if (SG_UNLIKELY(as->facts->again != 0)) {
+            i = sg_facts_rewind(as);
+            continue;
+        }
+"""
+"""After it, before `i` moves on: less is known at the head of a loop than was thought."""
 
 
 def note_targets(labels: Mapping[str, Sequence[str]], opcode: Callable[[str], str], instruction: str) -> str:
@@ -23,14 +32,14 @@ def note_targets(labels: Mapping[str, Sequence[str]], opcode: Callable[[str], st
     lines = []
     for expressions, names in cases.items():
         lines += [f"    case {opcode(name)}:" for name in names]
-        lines += [f"        sg_facts_target(as, (uint64_t)({expression}));" for expression in expressions]
+        lines += [f"        sg_facts_target(as, from, (uint64_t)({expression}));" for expression in expressions]
         lines.append("        break;")
     body = "".join(f"{line}\n" for line in lines)
     switch = f"    switch (opcode) {{\n{body}    default:\n        break;\n    }}\n" if body else ""
-    unused = "" if body else "    (void)as, (void)instruction, (void)opcode; /* no micro-op jumps */\n"
+    unused = "" if body else "    (void)as, (void)from, (void)instruction, (void)opcode; /* no micro-op jumps */\n"
     return f"""\
-/* Note where a micro-op may jump to: what is known does not hold there. */
-static inline void sg_note_targets(sg_assembler *as, const {instruction} *instruction, uint32_t opcode)
+/* Note where the micro-op at position `from` may jump to. */
+static inline void sg_note_targets(sg_assembler *as, uint32_t from, const {instruction} *instruction, uint32_t opcode)
 {{
 {unused}{switch}}}
 """
@@ -44,6 +53,6 @@ def begin(instruction: str, read: str) -> str:
     }}
     for (uint32_t i = 0; i < length; i++) {{
         const {instruction} *const instruction = &instructions[i];
-        sg_note_targets(as, instruction, {read});
+        sg_note_targets(as, i, instruction, {read});
     }}
 """

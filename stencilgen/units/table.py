@@ -47,9 +47,10 @@ def render_tables(
     read: str,
     begin: str = "",
     arrive: str = "",
+    again: str = "",
 ) -> str:
     """C for the tables, and `sg_emit`. names: all stencils; opcode: a stencil's C constant; instruction: the C type of one;
-    read: the C expression of its opcode; begin, arrive: more to do first, and before each unit.
+    read: the C expression of its opcode; begin, arrive, again: more to do first, before each unit, and after it.
     """
     order = [*names, *(unit.name for unit in tables.units)]
     numbers = {name: number for number, name in enumerate(order, start=1)} | {"": 0}
@@ -126,7 +127,7 @@ static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
         if (step->length > 1) {{
             sg_end_unit(as, step);
         }}
-        i += step->length;
+{again}        i += step->length;
     }}
 }}
 """

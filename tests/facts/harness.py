@@ -55,7 +55,7 @@ OPS = (
         "UNMARK",
     ),
     *("PERHAPS_LEARN", "PERHAPS_WRITE", "EITHER_WRITE", "TWO_ENDS", "WRITE_IN_A_LOOP", "SWAP_PERHAPS", "COUNT_ODD"),
-    *("CHANGE_FROM", "CHANGE_ALL", "UNMARK_ALL", *CALLS, *JUMPS),
+    *("CHANGE_FROM", "CHANGE_ALL", "UNMARK_ALL", *CALLS, *sorted(JUMPS)),
 )
 WINDOW = 3
 """By how many slots CALL_ and RETURN_ move."""
@@ -63,12 +63,14 @@ WINDOW = 3
 
 @dataclass(slots=True)
 class FactsVM:
-    """The VM in this process. bytes: of hot code of the last trace; exits: how often each micro-op was where a run ended."""
+    """The VM in this process. sizes: bytes of hot code of the last trace's micro-ops; exits: how often each micro-op was where a
+    run ended.
+    """
 
     build: Build
     library: ctypes.CDLL
     names: tuple[str, ...]
-    bytes: int = 0
+    sizes: list[int] = field(default_factory=list)
     runs: int = 0
     ended: int = 0
     exits: dict[str, int] = field(default_factory=dict)
@@ -80,12 +82,10 @@ class FactsVM:
         """Run a trace; what went wrong, if anything."""
         memory = (Instruction * len(trace))(*trace)
         exits = (ctypes.c_uint64 * (len(trace) + 1))()
-        size = ctypes.c_uint32()
+        sizes = (ctypes.c_uint32 * len(trace))()
         text = ctypes.create_string_buffer(512)
-        result = self.library.facts_check(
-            memory, len(trace), facts, seed, runs, exits, ctypes.byref(size), text, len(text)
-        )
-        self.bytes = size.value
+        result = self.library.facts_check(memory, len(trace), facts, seed, runs, exits, sizes, text, len(text))
+        self.sizes = list(sizes)
         self.runs += runs
         self.ended += exits[len(trace)]
         for instruction, count in zip(trace, exits, strict=False):
@@ -94,11 +94,11 @@ class FactsVM:
                 self.exits[name] = self.exits.get(name, 0) + count
         return None if result == 0 else f"{text.value.decode()}\n{self.show(trace)}"
 
-    def size(self, *trace: Instruction, facts: bool = True) -> int:
-        """Bytes of a trace's hot code, which runs as it should."""
+    def emitted(self, *trace: Instruction, facts: bool = True) -> list[int]:
+        """Bytes of hot code for each micro-op of a trace, which runs as it should."""
         failure = self.check(trace, facts=facts)
         assert failure is None, failure
-        return self.bytes
+        return self.sizes
 
     def show(self, trace: Sequence[Instruction]) -> str:
         return "\n".join(
@@ -149,8 +149,9 @@ def compile_vm(config: Config, workspace: Path, result: Build | None = None) -> 
     return FactsVM(result, loaded, tuple(names))
 
 
-def random_trace(rng: random.Random, vm: FactsVM, length: int, names: Sequence[str] = OPS) -> list[Instruction]:
+def random_trace(rng: random.Random, vm: FactsVM, length: int) -> list[Instruction]:
     """A trace about a few slots, so that much is known of each. Jumps go anywhere where the same slots are the first."""
+    names = OPS if rng.random() < 0.8 else rng.sample(OPS, 4)
     depths = [0]
     chosen: list[str] = []
     while len(chosen) < length:
@@ -166,7 +167,7 @@ def random_trace(rng: random.Random, vm: FactsVM, length: int, names: Sequence[s
         target = 0
         if name in JUMPS:
             places = [place for place in range(length + 1) if depths[place] == depths[position]]
-            target = rng.choice(places)
+            target = rng.choice([place for place in places if place <= position] if rng.random() < 0.7 else places)
         d, a, b = (rng.randrange(-1, slots) for _ in range(3))
         imm = rng.choice((0, 1, 3, 7, 255, 256, 257, 2**31, 2**40 + 1, rng.getrandbits(64)))
         trace.append(vm.instruction(name, d, a, WINDOW if name in CALLS else b, imm, target))

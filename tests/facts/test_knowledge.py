@@ -12,7 +12,7 @@ FORGETTING = [
 
 def after(vm: FactsVM, *trace: Instruction, guard: Instruction, facts: bool = True) -> int:
     """Bytes that a guard takes behind a trace."""
-    return vm.size(*trace, guard, facts=facts) - vm.size(*trace, facts=facts)
+    return vm.emitted(*trace, guard, facts=facts)[-1]
 
 
 def odd(vm: FactsVM, slot: int = 0) -> Instruction:
@@ -104,11 +104,57 @@ def test_what_holds_is_assumed_in_the_code_behind(vm: FactsVM) -> None:
     assert after(vm, small, guard=vm.instruction("HALF", d=1, a=0)) < after(vm, guard=vm.instruction("HALF", d=1, a=0))
 
 
-def test_nothing_is_known_where_jumps_arrive(vm: FactsVM) -> None:
+def test_nothing_is_known_where_jumps_arrive_from_before(vm: FactsVM) -> None:
     forward = vm.instruction("BRANCH", a=1, target=2)
-    assert after(vm, forward, odd(vm), guard=odd(vm)) > 0
-    elsewhere = vm.instruction("BRANCH", a=1, target=1)
-    assert after(vm, elsewhere, odd(vm), guard=odd(vm)) == 0
+    assert after(vm, odd(vm), forward, guard=odd(vm)) > 0
+    elsewhere = vm.instruction("BRANCH", a=1, target=2)
+    assert after(vm, elsewhere, odd(vm), odd(vm), guard=odd(vm)) == 0
+
+
+def loop(vm: FactsVM, before: Instruction, *body: Instruction, back: Instruction | None = None) -> list[int]:
+    """Bytes of each micro-op of a loop's body, with one micro-op before the loop."""
+    return vm.emitted(before, *body, back or vm.instruction("GO", target=1))[1:-1]
+
+
+def test_what_holds_in_every_iteration_is_known_in_the_loop(vm: FactsVM) -> None:
+    write_odd, write_even = (vm.instruction("SET", d=0, imm=imm) for imm in (3, 4))
+    assert loop(vm, odd(vm), odd(vm)) == [0]
+    assert loop(vm, odd(vm), odd(vm), vm.instruction("SET", d=4, imm=4))[0] == 0
+    assert loop(vm, odd(vm), odd(vm), write_odd)[0] == 0
+    assert loop(vm, odd(vm), odd(vm), write_even)[0] > 0
+    assert loop(vm, vm.instruction("MARK_IT"), odd(vm), write_odd)[0] > 0  # not at first
+
+
+def test_what_the_loop_takes_for_known_must_come_back_to_the_same_location(vm: FactsVM) -> None:
+    """Each iteration calls a function, or moves a value by one slot."""
+    call = vm.instruction("CALL_", b=WINDOW)
+    back = vm.instruction("GO", target=1)
+    assert vm.emitted(odd(vm), odd(vm), call, vm.instruction("RETURN_", b=WINDOW), back)[1] == 0
+    assert vm.emitted(odd(vm), odd(vm), vm.instruction("SWAP", d=0, a=1), back)[1] > 0
+
+
+def test_a_constant_of_one_iteration_is_none_of_the_loop(vm: FactsVM) -> None:
+    """Slot 0 is 2 at first, and twice as much in each iteration."""
+    first, doubled = vm.instruction("SET", d=0, imm=2), vm.instruction("ADD", d=0, a=0, b=0)
+    known, unknown = after(vm, first, guard=doubled), after(vm, guard=doubled)
+    assert known < unknown
+    assert loop(vm, first, doubled) == [unknown]
+    elsewhere = vm.instruction("ADD", d=1, a=0, b=0)
+    assert loop(vm, first, elsewhere) == [after(vm, first, guard=elsewhere)]
+
+
+def test_a_jump_that_changes_something_first_knows_nothing(vm: FactsVM) -> None:
+    assert loop(vm, odd(vm), odd(vm), back=vm.instruction("WRITE_AND_BRANCH", d=8, a=9, target=1))[0] > 0
+    assert loop(vm, odd(vm), odd(vm), back=vm.instruction("LEARN_AND_BRANCH", a=9, target=1))[0] == 0
+
+
+def test_loops_in_loops(vm: FactsVM) -> None:
+    """What the inner loop loses the outer one does not know either."""
+    inner, outer = vm.instruction("BRANCH", a=3, target=2), vm.instruction("GO", target=1)
+    assert vm.emitted(odd(vm), odd(vm), odd(vm), vm.instruction("MARK_IT", a=5), inner, outer)[1:3] == [0, 0]
+    loses = vm.emitted(odd(vm), odd(vm), odd(vm), vm.instruction("SET", d=0, imm=2), inner, outer)
+    assert loses[1] > 0
+    assert loses[2] > 0
 
 
 def test_locations_out_of_the_table_are_never_known(vm: FactsVM) -> None:

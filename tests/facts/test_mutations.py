@@ -21,17 +21,28 @@ MUTATIONS = {
     "a copy is known from before": ("SG_COPY(", "SG_KEEP("),
     "values that change places leave behind what is known": ("SG_EXCHANGE(", "SG_KEEP("),
     "locations do not shift": ("SG_SHIFT(", "(void)("),
-    "jumps arrive where more is known": ("        sg_facts_arrive(as, i);\n", ""),
+    "jumps arrive where more is known": (
+        "        sg_facts_arrive(as, i);\n",
+        "as->facts->targets[i] |= SG_FROM_BEFORE;\n",
+    ),
+    "jumps back are not compared with the loop's head": ("SG_JUMPS(", "(void)("),
+    "what is lost before a jump is still known": ("SG_JUMPS_KNOWING_NOTHING(", "SG_JUMPS("),
+    "a loop is not emitted again": (
+        "            i = sg_facts_rewind(as);\n            continue;\n",
+        "as->facts->again = 0;\n",
+    ),
 }
 PREAMBLE = "#define SG_KEEP(to, from) ((void)(to), (void)(from))\n"
-TRACES = 4000
+TRACES = 10000
 
 
 @pytest.mark.parametrize("what", MUTATIONS)
 def test_it_is_found(what: str, vm: FactsVM, tmp_path: Path) -> None:
     mutant = compile_vm(load_config(HERE), tmp_path, _mutated(vm.build, *MUTATIONS[what]))
     rng = random.Random(6)
-    assert any(mutant.check(random_trace(rng, mutant, 24), seed=number, runs=6) for number in range(TRACES))
+    assert any(
+        mutant.check(random_trace(rng, mutant, rng.randrange(4, 24)), seed=number, runs=6) for number in range(TRACES)
+    )
 
 
 def _mutated(build: Build, old: str, new: str) -> Build:

@@ -6,6 +6,10 @@
  *
  * Entries carry the number of the *epoch* they were made in, and those of an earlier one hold nothing: so to forget
  * everything is to count the epoch up. A location outside of the table is one of which nothing is ever known.
+ *
+ * At the head of a loop only what holds whenever a jump comes back may be known. So the loop is emitted as if all that is
+ * known at its head did, and each jump back compares: what does not hold there is taken away from the head, and the
+ * loop is emitted once more. Where jumps arrive from before, nothing is known.
  */
 #ifndef STENCILGEN_FACTS_H
 #define STENCILGEN_FACTS_H
@@ -32,25 +36,41 @@ struct sg_facts {
     uint32_t size;  /* entries in use: SG_LOCATIONS, or 0 with sg_options.no_facts */
     uint32_t epoch;
     int64_t origin; /* where location 0 is in the table */
-    uint64_t end;   /* no entry of this epoch lies there or above */
+    uint64_t begin, end; /* all entries of this epoch lie from begin on, and before end */
     uint64_t answers[SG_ANSWERS];
-    uint8_t *targets; /* by position of the trace: does a jump arrive? */
+    uint32_t *targets; /* by position of the trace: SG_FROM_BEFORE, SG_FROM_BEHIND, and the number of its head */
     size_t target_capacity;
+    struct sg_head *heads; /* of loops, in the order of their positions */
+    size_t head_count, head_capacity;
+    struct sg_premise *premises; /* of one head after the other */
+    size_t premise_count, premise_capacity;
+    uint32_t again;    /* 1 + the number of the head from which to emit once more, or 0 */
+    uint32_t repeated; /* how often that was */
     sg_fact of[SG_LOCATIONS];
 };
 
 /* ---- What generated headers call ---- */
+
+/* What jumps arrive at a position of the trace. */
+enum { SG_FROM_BEFORE = 1, SG_FROM_BEHIND = 2, SG_HEAD_SHIFT = 2 };
 
 /* Before a trace: nothing is known, and no jump. False after recording an error. */
 bool sg_facts_begin(sg_assembler *as, uint32_t length);
 /* A number for an epoch that no entry has. */
 void sg_facts_renew(sg_facts *facts);
 
-/* A micro-op may jump to this position; one beyond the trace's end is an error of the emit function. */
-static inline void sg_facts_target(sg_assembler *as, uint64_t position)
+/* At a position where jumps arrive: begin a loop, or forget. */
+void sg_facts_head(sg_assembler *as, uint32_t position);
+/* Back to the head of as->facts->again, where less is known now; its position. */
+uint32_t sg_facts_rewind(sg_assembler *as);
+/* Compare what is known with what the head at this position takes for known; with nothing, if the micro-op has lost something. */
+void sg_facts_jump(sg_assembler *as, uint64_t target, bool knows);
+
+/* The micro-op at `from` may jump to this position; one beyond the trace's end is an error of the emit function. */
+static inline void sg_facts_target(sg_assembler *as, uint32_t from, uint64_t position)
 {
     if (position <= as->length) {
-        as->facts->targets[position] = 1;
+        as->facts->targets[position] |= position > from ? SG_FROM_BEFORE : SG_FROM_BEHIND;
     }
 }
 
@@ -58,6 +78,7 @@ static inline void sg_forget_all(sg_assembler *as)
 {
     sg_facts *const facts = as->facts;
     facts->origin = SG_LOCATIONS / 4; /* more locations lie above the first than below */
+    facts->begin = SG_LOCATIONS;
     facts->end = 0;
     if (++facts->epoch == 0) {
         sg_facts_renew(facts);
@@ -67,8 +88,8 @@ static inline void sg_forget_all(sg_assembler *as)
 /* Before each micro-op. */
 static inline void sg_facts_arrive(sg_assembler *as, uint32_t position)
 {
-    if (as->facts->targets[position]) {
-        sg_forget_all(as);
+    if (SG_UNLIKELY(as->facts->targets[position] != 0)) {
+        sg_facts_head(as, position);
     }
 }
 
@@ -77,6 +98,8 @@ static inline void sg_facts_arrive(sg_assembler *as, uint32_t position)
 #define SG_HOLDS(location, facts) sg_holds(as, location, facts)
 #define SG_IS_CONSTANT(location) sg_holds(as, location, SG_HAS_CONSTANT)
 #define SG_CONSTANT(location) sg_constant(as, location)
+#define SG_JUMPS(target) sg_facts_jump(as, (uint64_t)(target), true)
+#define SG_JUMPS_KNOWING_NOTHING(target) sg_facts_jump(as, (uint64_t)(target), false)
 #define SG_ASK(number, value) (as->facts->answers[number] = (value))
 #define SG_ANSWER(number) (as->facts->answers[number])
 #define SG_LEARN(location, facts) sg_learn(as, location, facts)
@@ -115,6 +138,7 @@ static inline sg_fact *sg_fact_for(const sg_assembler *as, int64_t location)
     if (fact->epoch != facts->epoch) {
         fact->epoch = facts->epoch;
         fact->known = 0;
+        facts->begin = place < facts->begin ? place : facts->begin;
         facts->end = place < facts->end ? facts->end : place + 1;
     }
     return fact;
@@ -165,7 +189,7 @@ static inline void sg_forget(const sg_assembler *as, int64_t location)
 /* Of all entries from this place on. */
 static inline void sg_unlearn_above(const sg_assembler *as, uint64_t place, uint32_t facts)
 {
-    place = (int64_t)place < 0 ? 0 : place;
+    place = (int64_t)place < (int64_t)as->facts->begin ? as->facts->begin : place;
     for (; place < as->facts->end; place++) {
         as->facts->of[place].known &= ~facts; /* an entry of an earlier epoch may lose something too */
     }

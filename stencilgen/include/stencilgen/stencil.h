@@ -182,7 +182,8 @@ SG_HOLES
  * VALUE_AT(location, value)          the 64-bit value at the location: a constant where it is known
  *
  * What a micro-op says holds for those behind it, when it ends with CONTINUE(). Of what is said on one of several ways that a run
- * may take, only what is lost is kept. A jump's target, and a trace at its start, know nothing but what holds on every way there.
+ * may take, only what is lost is kept. At the head of a loop is known what holds in each iteration; where other jumps arrive, and
+ * at a trace's start, nothing.
  * LEARN(location, fact)              the fact holds for the value at the location, besides those that did
  * LEARN_CONSTANT(location, value)    the value is these 64 bits, known when the trace is assembled
  * UNLEARN(location, fact)            the fact need not hold any more

@@ -154,7 +154,7 @@ static sg_jit *context(bool facts, sg_error *error)
 }
 
 /* Run a trace from `runs` states. Returns the number of differences, or -1 when it did not compile; `exits` counts where the
- * runs ended, `bytes` are those of its hot code. */
+ * runs ended, `bytes` are those of each micro-op's hot code. */
 int64_t facts_check(const Instruction *trace, uint32_t length, bool facts, uint64_t seed, uint32_t runs, uint64_t *exits,
                     uint32_t *bytes, char *text, size_t size);
 int64_t facts_check(const Instruction *trace, uint32_t length, bool facts, uint64_t seed, uint32_t runs, uint64_t *exits,
@@ -168,7 +168,9 @@ int64_t facts_check(const Instruction *trace, uint32_t length, bool facts, uint6
         snprintf(text, size, "%s", error.text);
         return -1;
     }
-    *bytes = sg_code_info(code).hot_size;
+    for (uint32_t i = 0; i < length; i++) {
+        bytes[i] = sg_code_extent(code, i).hot_size;
+    }
     int64_t differences = 0;
     for (uint32_t run = 0; run < runs; run++) {
         start(&machines[0], seed + run);

@@ -43,7 +43,8 @@ class CompiledFunction:
     `symbols` are the JIT-time values that the assembly names; `data` the constants it refers to; `callees` what it may
     call, by name as in the assembly; `indirect_callees` the kinds of its calls through a register or memory;
     `conditions` the JIT-time values that it still tests at run time; `decision`, if any, the versions that are better
-    than this one, which serves for all values; `said`, `lost` what it does to facts when it goes on, and when it jumps.
+    than this one, which serves for all values; `said`, `lost` what it does to facts when it goes on, and when it jumps;
+    `promises` what its author assumes of JIT-time values, each of one bit: the code is right only where all of them are 1.
     """
 
     name: str
@@ -58,10 +59,11 @@ class CompiledFunction:
     decision: Decision | None = None
     said: tuple[Effect, ...] = ()
     lost: tuple[Effect, ...] = ()
+    promises: tuple[JitExpr, ...] = ()
 
-    def deciding(self, decision: Decision) -> CompiledFunction:
-        """The same function with versions."""
-        return replace(self, decision=decision)
+    def deciding(self, decision: Decision | None, promises: tuple[JitExpr, ...]) -> CompiledFunction:
+        """The same function with versions, and what all of them rely on."""
+        return replace(self, decision=decision, promises=promises)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def _compile(level: Level, is_first: bool) -> list[tuple[str, CompiledFunction]]
 def _with_decision(version: Version, compiled: dict[str, CompiledFunction]) -> CompiledFunction:
     function = compiled[version.name]
     decision = _tree(version, compiled)
-    return function.deciding(decision) if isinstance(decision, Decision) else function
+    return function.deciding(decision if isinstance(decision, Decision) else None, tuple(version.family.promises))
 
 
 def _tree(version: Version, compiled: dict[str, CompiledFunction]) -> CompiledFunction | Decision:

@@ -12,12 +12,14 @@ the same depth, of all functions, go through LLVM as one module.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 
 import llvmlite.binding as llvm
 
 from llvm_passes import backend
+from llvm_passes.assumptions import asks_facts, has_assumptions, take_assumptions
 from llvm_passes.decisions import narrowness_test, next_test
 from llvm_passes.effects import (
     ASSUME,
@@ -28,7 +30,7 @@ from llvm_passes.effects import (
     mentions_facts,
     without_facts,
 )
-from llvm_passes.expression import JitExpr
+from llvm_passes.expression import Const, ExpressionTooLarge, JitExpr, Operation, operation
 from llvm_passes.fold import FoldOptions, fold_into, function_spans, layout_of, with_declarations
 from llvm_passes.knowledge import Knowledge
 from llvm_passes.layout import Layout
@@ -42,12 +44,14 @@ from llvm_passes.text import NAME, unquote
 class Family:
     """A function and its versions. Grows while they are made.
 
-    leaves: how many versions need code now; made: how many there were, for names.
+    leaves: how many versions need code now; made: how many there were, for names; promises: of one bit each, what its author
+    assumes, and some version relies on.
     """
 
     name: str
     leaves: int = 1
     made: int = 0
+    promises: dict[JitExpr, None] = field(default_factory=dict)
 
     def fresh_name(self) -> str:
         self.made += 1
@@ -58,6 +62,7 @@ class Family:
 class Version:
     """A function under some knowledge. `text` is its IR before folding, `folded` after; `symbols` as in `folded`.
 
+    path: what has been tested, and came out as 1, on the way to it.
     test, yes, no: what the emit function asks next, and the versions for the answers; it has no need of this one then.
     if_small, small: a test under which another version may be shorter; this one serves in any case.
     said, lost: what it says about facts when it goes on, and what it takes back when it jumps (see `effects`).
@@ -67,6 +72,7 @@ class Version:
     family: Family
     text: str
     knowledge: Knowledge
+    path: tuple[JitExpr, ...] = ()
     folded: str = ""
     symbols: dict[str, JitSymbol] = field(default_factory=dict)
     test: JitExpr | None = None
@@ -79,7 +85,25 @@ class Version:
 
     def knowing(self, name: str, test: JitExpr, outcome: int) -> Version:
         """The version that knows besides how a test comes out."""
-        return Version(name, self.family, _renamed(self.text, name), self.knowledge.assuming(test, outcome))
+        path = (*self.path, test if outcome else _negated(test))
+        return Version(name, self.family, _renamed(self.text, name), self.knowledge.assuming(test, outcome), path)
+
+    def relying_on(self, promises: Iterable[JitExpr]) -> None:
+        """Know what its author promises. Where that does not follow from what is known, the emit function verifies it. Behind a
+        question about facts it may stand in code that never runs, and says nothing.
+        """
+        if any(map(asks_facts, self.path)):
+            return
+        for promise in promises:
+            if self.knowledge.value(promise) == 1:
+                continue
+            try:
+                verified = reduce(lambda a, b: operation("and", 1, a, b), self.path) if self.path else None
+                verified = promise if verified is None else operation("or", 1, _negated(verified), promise)
+            except ExpressionTooLarge:
+                continue
+            self.family.promises[verified] = None
+            self.knowledge = self.knowledge.assuming(promise, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +138,7 @@ def make_versions(marked: str, options: FoldOptions, limit: int) -> Iterator[Lev
 
 def _level(text: str, versions: dict[str, Version], expressions: bool) -> Level:
     """Fold a module that holds these versions."""
-    for start, end, name in function_spans(text):
-        versions[name].text = text[start:end]
+    text = _without_assumptions(text, versions)
     if mentions_facts(text):
         text = _without_facts(text, versions)
     tables = {name: SymbolTable(name, version.knowledge) for name, version in versions.items()}
@@ -138,6 +161,28 @@ def _without_facts(text: str, versions: dict[str, Version]) -> str:
     for start, end, _ in function_spans(text):
         bodies.append(without_facts(text[start:end]))
     return _with_functions(text, iter(bodies))
+
+
+def _without_assumptions(text: str, versions: dict[str, Version]) -> str:
+    """The module's text, and that of each version, after what it assumes of JIT-time values became knowledge."""
+    layout = layout_of(text)
+    bare = []
+    for start, end, name in function_spans(text):
+        version = versions[name]
+        version.text = text[start:end]
+        bare.append(version.text)
+        if has_assumptions(version.text):
+            taken = take_assumptions(version.text, layout)
+            version.text, bare[-1] = taken.text, taken.bare
+            version.relying_on(taken.promises)
+    return _with_functions(text, iter(bare))
+
+
+def _negated(test: JitExpr) -> JitExpr:
+    match test:
+        case Operation("xor", 1, (operand, Const(1, 1))):
+            return operand
+    return operation("xor", 1, test, Const(1, 1))
 
 
 def _successors(version: Version, layout: Layout, limit: int) -> Iterator[Version]:

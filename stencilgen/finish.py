@@ -25,7 +25,7 @@ from stencilgen.emit.listing import render_listing
 from stencilgen.errors import UserError
 from stencilgen.layout.code import Convention
 from stencilgen.layout.conventions import convention
-from stencilgen.lowering import Lowered, Source, hole_sources, lower, promised
+from stencilgen.lowering import Lowered, Source, assumed, hole_sources, lower, promised
 from stencilgen.unit import Unit
 from stencilgen.versions import Choice, Leaf, Tree, choose
 
@@ -125,9 +125,10 @@ def finish_unit(config: Config, work: tuple[Unit, CompiledFunction]) -> BuiltSte
     parts: list[_Part] = []
     tree = _tree(unit, compiled.decision or compiled, (), config, sources, parts)
     value_holes = frozenset[str]().union(*(part.lowered.values for part in parts), _tested(compiled.decision))
+    value_holes = value_holes.union(*map(holes_of, compiled.promises))
     # a promise may have decided something so that the hole itself is gone
-    relied_on = holes_read(compiled.ir) & sources.keys()
-    stencil = choose(tree, promised(value_holes | relied_on, sources))
+    value_holes |= {hole for hole in holes_read(compiled.ir) & sources.keys() if sources[hole].promise}
+    stencil = choose(tree, (*promised(value_holes, sources), *assumed(unit, compiled.promises, sources)))
     emitter = dasc.compile_stencil(stencil)
     sizes = zip(_paths(stencil), emitter.versions, strict=True)
     plain = emitter if compiled.decision is None else dasc.compile_stencil(choose(Leaf(general.stencil)))

@@ -6,7 +6,7 @@ symbols of the assembler, and their texts in C.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dasc import InstructionLine, LabelHole, Line, Stencil, Value
@@ -34,7 +34,7 @@ from stencilgen.reach import far_version, near_version, use_directly, variables
 from stencilgen.unit import Unit
 from x86_64 import Address, Label, Memory, Symbol, Symbolic
 
-__all__ = ["Lowered", "Source", "hole_sources", "label_holes", "lower", "promised"]
+__all__ = ["Lowered", "Source", "assumed", "hole_sources", "label_holes", "lower", "promised"]
 
 _LABEL_PREFIX = "__sg_label_"
 _THREAD_OFFSET = "@TPOFF"
@@ -119,10 +119,7 @@ def _lower(source: Source, config: Config) -> Lowered:
     close_lines = place(close, Liveness(close)) if pointers else None
     used = _symbols_in((*hot, *cold))
     sources = hole_sources(unit.holes)
-    for hole in sorted(names.holes() - sources.keys()):
-        raise UserError(
-            f"stencil {unit.name}: HOLE(…, {hole}) reads a label as a value", remedy=f"write JUMP({hole}) to go there"
-        )
+    _require_values(unit, names.holes(), sources)
     offsets = tuple(
         Value(symbol, f"SG_THREAD_OFFSET({name})", 64, checked=True)
         for name, symbol in names.thread_locals.items()
@@ -177,6 +174,15 @@ def promised(holes: Iterable[str], sources: Mapping[str, HoleSource]) -> tuple[V
     return tuple(check for hole in sorted(holes) for check in _checks(hole, sources[hole]))
 
 
+def assumed(unit: Unit, promises: Collection[JitExpr], sources: Mapping[str, HoleSource]) -> tuple[Value, ...]:
+    """What the stencil assumes of its holes, as values to verify."""
+    _require_values(unit, frozenset[str]().union(*map(holes_of, promises)), sources)
+    return tuple(
+        Value(Symbol(f"assumed{number}", 1, 1), render(promise, sources), 64, checked=True)
+        for number, promise in enumerate(promises)
+    )
+
+
 def _checks(hole: str, source: HoleSource) -> Iterator[Value]:
     promise = source.promise
     if promise is None:
@@ -187,6 +193,13 @@ def _checks(hole: str, source: HoleSource) -> Iterator[Value]:
         value = source.value if is_postfix(source.value) else f"({source.value})"
         remainder = f"(uint64_t){value} % {promise.multiple_of}"
         yield Value(Symbol(f"{hole}_remainder", 0, 0), remainder, 64, checked=True)
+
+
+def _require_values(unit: Unit, holes: frozenset[str], sources: Mapping[str, HoleSource]) -> None:
+    """UserError if one of them is a label."""
+    for hole in sorted(holes - sources.keys()):
+        what = f"stencil {unit.name}: HOLE(…, {hole}) reads a label as a value"
+        raise UserError(what, remedy=f"write JUMP({hole}) to go there", file=unit.file, line=unit.line)
 
 
 def _is_in_constants(expression: JitExpr, data: Mapping[str, Data], sources: Mapping[str, HoleSource]) -> bool:

@@ -128,7 +128,8 @@ def _range_check(value: Value) -> str:
     test = condition(value.symbol.name, declared(value.symbol), _INT64)
     if not value.checked or test is None:
         return ""
-    complaint = f"outside of its range {value.symbol.low}..{value.symbol.high}"
+    low, high = value.symbol.low, value.symbol.high
+    complaint = f"not {low}" if low == high else f"outside of its range {low}..{high}"
     return refuse(value.symbol.name, test, value.expression, complaint, leave=True)
 
 

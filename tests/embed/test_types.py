@@ -210,3 +210,43 @@ def test_an_expression_that_cannot_be_assigned_to_is_explained(
         stencilgen.load(folder)
     assert words in str(error.value)
     assert "→ write it as a plain field" in str(error.value)
+
+
+def test_what_is_promised_is_verified(write: Write) -> None:
+    folder = write(
+        "typedef struct Instruction { uint32_t opcode; uint16_t first, last; uint64_t word; } Instruction;",
+        STATE
+        + """
+STENCIL(SPAN) {
+    __builtin_assume(HOLE(uint16_t, first) < HOLE(uint16_t, last));
+    RETURN(HOLE(uint16_t, last) - HOLE(uint16_t, first) - 1);
+}
+STENCIL(CASE) {
+    if (HOLE(uint16_t, first) == 3) {
+        __builtin_assume(HOLE(uint16_t, last) > 9);
+        *(uint16_t *)x = HOLE(uint16_t, last);
+    }
+    RETURN(1);
+}
+STENCIL(TAG) { RETURN(HOLE(uint64_t, word) & 7); }
+""",
+        holes="\n".join(
+            f'{name} = {{ value = "instruction->{name}"{more} }}'
+            for name, more in (("first", ""), ("last", ", range = [0, 1000]"), ("word", ", multiple_of = 8"))
+        ),
+    )
+    vm = stencilgen.load(folder)
+    assert vm.compile([vm.SPAN(first=3, last=1000)])(0).value == 996
+    place = ctypes.c_uint16()
+    vm.compile([vm.CASE(first=3, last=10)])(ctypes.addressof(place))
+    vm.compile([vm.CASE(first=4, last=9)])(ctypes.addressof(place))
+    assert place.value == 10
+    assert vm.compile([vm.TAG(word=2**63 + 8)])(0).value == 0
+    for wrong, words in (
+        (vm.SPAN(first=3, last=3), r"first < .*last\) is 0, not 1"),
+        (vm.SPAN(first=3, last=1001), "last is 1001, outside of its range 0..1000"),
+        (vm.CASE(first=3, last=9), "is 0, not 1"),
+        (vm.TAG(word=12), r"word % 8 is 4, not 0"),
+    ):
+        with pytest.raises(VMError, match=words):
+            vm.compile([wrong])

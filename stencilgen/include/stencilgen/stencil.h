@@ -59,6 +59,9 @@
             double: __sg_hole_f64_##name,           \
             default: __sg_hole_p_##name)();         \
     })
+/* What you know of a hole beyond its type makes code shorter. `range` and `multiple_of` in stencilgen.toml are always verified
+ * when a trace is compiled. So is `__builtin_assume(condition)` in front of the first branch on run-time values, as far as
+ * Clang leaves it in place; what Clang has used up already is undefined behaviour where it is false, as anywhere in C. */
 #define SG_DECLARE_HOLE(name)              \
     SG_DECLARE_(_Bool, b, name)            \
     SG_DECLARE_(signed char, i8, name)     \

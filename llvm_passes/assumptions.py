@@ -1,0 +1,117 @@
+"""Assumptions: what a stencil's author promises of its holes, by `__builtin_assume` and the like.
+
+    __builtin_assume(oparg < 8)                   call void @llvm.assume(i1 %c)
+    __builtin_assume_aligned(pointer, 16)         call void @llvm.assume(i1 true) [ "align"(ptr %p, i64 16) ]
+    if (oparg >= 8) __builtin_unreachable();      Clang makes the first of it
+
+The key idea: where the condition is known at JIT time, such a promise is one more thing that is known about holes, and one
+that the emit function can verify. That is so for what stands in front of the first branch: it is promised whenever the
+micro-op is in a trace. Behind a branch that run-time values decide, nothing is known unless control comes there.
+Assumptions about run-time values are LLVM's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from llvm_passes.body import Body
+from llvm_passes.expression import (
+    QUESTIONS,
+    Const,
+    ExpressionTooLarge,
+    JitExpr,
+    Operation,
+    SymbolAddress,
+    operation,
+    walk,
+)
+from llvm_passes.instructions import global_address
+from llvm_passes.knowledge import Knowledge
+from llvm_passes.layout import Layout
+from llvm_passes.spread import JitValues, jit_values
+from llvm_passes.text import NAME
+
+__all__ = ["Assumptions", "asks_facts", "has_assumptions", "take_assumptions"]
+
+_ASSUME = re.compile(
+    rf"^  (?:(?:tail|notail) )?call void @llvm\.assume\(i1 (?:noundef )?(true|%({NAME}))\)(?: \[ (.*?) \])?"
+)
+_BUNDLE = re.compile(rf'"(\w+)"\((?:ptr %({NAME})(?:, i64 (\d+))?)?[^)]*\)')
+_TERMINATOR = re.compile(r"^  (?:br|switch|indirectbr|ret|unreachable)\b")
+
+
+def has_assumptions(text: str) -> bool:
+    """Whether there may be something to take."""
+    return "@llvm.assume(" in text
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What a function assumes of JIT-time values.
+
+    promises: what holds whenever the function is used, expressions of one bit that is 1; text: the function without
+    these; bare: without those behind branches too, which may be promises in a version of it.
+    """
+
+    promises: tuple[JitExpr, ...]
+    text: str
+    bare: str
+
+
+def take_assumptions(text: str, layout: Layout) -> Assumptions:
+    """The assumptions of a function's text."""
+    body = Body(text)
+    values = jit_values(body, layout, global_address, Knowledge())
+    promises: list[JitExpr] = []
+    behind_branches: list[int] = []
+    first_block = True
+    for index, line in enumerate(body.lines):
+        first_block = first_block and not _TERMINATOR.match(line)
+        if not (match := _ASSUME.match(line)):
+            continue
+        found = list(_promised(match, values))
+        if any(promise is None or asks_facts(promise) for promise in found):
+            continue  # a run-time value, a kind that only LLVM has a use for, or true of what runs only
+        if first_block:
+            promises += (promise for promise in found if promise is not None and not _mentions_address(promise))
+            body.delete(index)
+        else:
+            behind_branches.append(index)
+    rest = body.text()
+    for index in behind_branches:
+        body.delete(index)
+    return Assumptions(tuple(promises), rest, body.text())
+
+
+def asks_facts(expression: JitExpr) -> bool:
+    """Whether it depends on the table of facts. Where a trace contradicts itself nothing is true of these, and nothing is wrong:
+    control does not come there.
+    """
+    return any(isinstance(node, Operation) and node.opcode in QUESTIONS for node in walk(expression))
+
+
+def _promised(assume: re.Match[str], values: JitValues) -> Iterator[JitExpr | None]:
+    """All that one call assumes; None for what is not about JIT-time values."""
+    if assume[2]:
+        yield values.expressions.get(assume[2])
+    for kind, pointer, alignment in _BUNDLE.findall(assume[3] or ""):
+        value = values.expressions.get(pointer)
+        if value is None or kind not in ("align", "nonnull"):
+            yield None
+            continue
+        zero = Const(64, 0)
+        try:
+            if kind == "nonnull":
+                yield operation("icmp.ne", 1, value, zero)
+            else:
+                low = operation("and", 64, value, Const(64, int(alignment or 1) - 1))
+                yield operation("icmp.eq", 1, low, zero)
+        except ExpressionTooLarge:
+            yield None
+
+
+def _mentions_address(promise: JitExpr) -> bool:
+    """Whether it is about where something lies in the VM."""
+    return any(isinstance(node, SymbolAddress) for node in walk(promise))

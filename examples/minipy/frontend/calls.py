@@ -6,7 +6,7 @@ import re
 from frontend.errors import CompileError
 from frontend.function import Function, Label
 from frontend.opcodes import BUILTINS, MATH
-from frontend.operands import Operands
+from frontend.operands import Operands, line_of
 
 EMPTY_CALLS = {"int": "0", "float": "0.0", "str": "''", "bool": "False", "list": "[]", "tuple": "()"}
 
@@ -39,11 +39,13 @@ class Calls(Operands):
         if node.keywords:
             raise CompileError(node, "minipy has no keyword arguments in calls", "pass the arguments in their order")
         match node.func:
-            case ast.Attribute(value=ast.Call(func=ast.Name(id="super"), args=[])):
-                return self.base_method(node, node.func.attr)
-            case ast.Attribute(attr="append") if len(node.args) == 1:
-                return self.append(node, node.func)
             case ast.Attribute():
+                self.f.line = line_of(node.func)
+                match node.func:
+                    case ast.Attribute(value=ast.Call(func=ast.Name(id="super"), args=[])):
+                        return self.base_method(node, node.func.attr)
+                    case ast.Attribute(attr="append") if len(node.args) == 1:
+                        return self.append(node, node.func)
                 return self.method(node, node.func)
         base = self.f.temporary(2)
         with self.f.temporaries():
@@ -81,12 +83,22 @@ class Calls(Operands):
         call = ast.copy_location(ast.Call(node.func, [own, *node.args], []), node)
         return self.finish_call(call, base, has_self=True)
 
+    def is_there(self, node: ast.expr) -> bool:
+        """Whether evaluating it can neither fail nor do anything."""
+        match node:
+            case ast.Name(id=name):
+                return self.f.bound is not None and name in self.f.bound
+        return isinstance(node, ast.Constant)
+
     def append(self, node: ast.Call, function: ast.Attribute) -> int:
         """x.append(y): at once when x is a list, else a call."""
         f, called, end = self.f, Label(), Label()
         base = f.temporary(2)
         with f.temporaries():
-            value, item = self.operands([function.value, node.args[0]])
+            value = self.safe(self.expression(function.value), node.args)
+            if not self.is_there(node.args[0]):
+                f.emit("CHECK_METHOD", a=value, operand=f.program.name("append"))
+            item = self.expression(node.args[0])
             f.temporary()
             f.emit("APPEND", a=value, b=item, target=end if node is self.ignored else called)
             f.emit("LOAD_METHOD", d=base, a=value, operand=f.program.name("append"))

@@ -1,5 +1,6 @@
 """Numbers of micro-ops and built-ins, read from the one list of them: vm/opcodes.h."""
 
+import math
 import re
 from pathlib import Path
 
@@ -23,3 +24,8 @@ BUILTINS = {name: (number, int(count)) for number, (name, count) in enumerate(_f
 
 MATH = frozenset(name for name, _ in _list("MATH_FUNCTIONS", "X"))
 """Those of them that belong to the module math."""
+
+MATH_CONSTANTS = {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
+
+EVERYWHERE = (BUILTINS.keys() - MATH) | {"print", "range", "super"}
+"""Built-in functions that need no import."""

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 
 from frontend.errors import CompileError
 from frontend.function import Function
-from frontend.opcodes import BUILTINS, MATH
+from frontend.opcodes import EVERYWHERE, MATH, MATH_CONSTANTS
 
-MATH_CONSTANTS = {"pi": 3.141592653589793, "e": 2.718281828459045, "inf": float("inf"), "nan": float("nan")}
+
+def line_of(node: ast.expr) -> int:
+    """The line that Python names when this fails: of an attribute, the line of its name."""
+    return (node.end_lineno or node.lineno) if isinstance(node, ast.Attribute) else node.lineno
 
 
 class Operands(ABC):
@@ -26,7 +29,7 @@ class Operands(ABC):
 
     def expression(self, node: ast.expr, into: int | None = None) -> int:
         """The operand that holds the value; in slot `into`, if one is given."""
-        line, self.f.line = self.f.line, node.lineno
+        line, self.f.line = self.f.line, line_of(node)
         operand = self.evaluate(node, into)
         self.f.line = line
         if into is not None and operand != into:
@@ -110,6 +113,11 @@ class Operands(ABC):
             raise CompileError(node, f"'{name}' is not a value in minipy", "call it by its name, or write a function")
         slot = f.scope.variable(name)
         if f.is_module:
+            if name in EVERYWHERE and f.bound is not None and name not in f.bound:
+                node = ast.Name(name, lineno=f.line)
+                raise CompileError(
+                    node, f"'{name}' may be the built-in here and a variable later", "rename the variable"
+                )
             f.read(name, slot)
             return slot
         d = f.temporary() if into is None else into
@@ -130,7 +138,7 @@ class Operands(ABC):
                     raise CompileError(
                         node,
                         f"minipy's math has no value '{node.attr}'",
-                        "it has pi, e, inf, nan",
+                        f"it has {', '.join(MATH_CONSTANTS)}",
                     )
                 return MATH_CONSTANTS[node.attr]
         return None
@@ -142,7 +150,7 @@ class Operands(ABC):
             return ""
         if name in scope.math:
             return scope.math[name] if scope.math[name] in MATH else ""
-        return name if (name in BUILTINS and name not in MATH) or name in ("print", "range", "super") else ""
+        return name if name in EVERYWHERE else ""
 
     def empty(self) -> int:
         """The operand for an argument that is not there."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from frontend.errors import CompileError
-from frontend.opcodes import MATH
+from frontend.opcodes import MATH, MATH_CONSTANTS
 
 
 @dataclass(slots=True)
@@ -107,11 +107,9 @@ def _import(statement: ast.stmt, scope: Scope) -> None:
                 scope.math_modules.add(alias.asname or alias.name)
         case ast.ImportFrom(module="math", names=names):
             for alias in names:
-                if alias.name not in MATH | {"pi", "e", "inf", "nan"}:
-                    known = ", ".join(sorted(MATH))
-                    raise CompileError(
-                        statement, f"minipy's math has no '{alias.name}'", f"it has {known}, pi, e, inf, nan"
-                    )
+                if alias.name not in MATH | MATH_CONSTANTS.keys():
+                    known = ", ".join([*sorted(MATH), *MATH_CONSTANTS])
+                    raise CompileError(statement, f"minipy's math has no '{alias.name}'", f"it has {known}")
                 scope.math[alias.asname or alias.name] = alias.name
         case ast.ImportFrom(module=module):
             raise CompileError(statement, f"there is no module '{module}'", "minipy has only math")

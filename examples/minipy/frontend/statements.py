@@ -6,6 +6,7 @@ from collections.abc import Callable
 from frontend.errors import CompileError
 from frontend.expressions import OPERATORS, Expressions
 from frontend.function import Label, Loop
+from frontend.operands import line_of
 
 
 class Statements(Expressions):
@@ -108,6 +109,12 @@ class Statements(Expressions):
 
     def assign(self, target: ast.expr, operand: int) -> None:
         """target = operand"""
+        line, self.f.line = self.f.line, line_of(target)
+        self.assign_here(target, operand)
+        self.f.line = line
+
+    def assign_here(self, target: ast.expr, operand: int) -> None:
+        """The same, at the line that is set."""
         f = self.f
         match target:
             case ast.Name(id=name):
@@ -170,8 +177,11 @@ class Statements(Expressions):
             case ast.Attribute():
                 (container,) = self.operands([node.target.value], [node.value])
                 name_number = f.program.name(node.target.attr)
+                line, f.line = f.line, line_of(node.target)
                 value = self.result(None, "LOAD_ATTRIBUTE", container, operand=name_number)
-                f.emit(operator, d=value, a=value, b=self.expression(node.value), operand=1)
+                added, f.line = self.expression(node.value), line
+                f.emit(operator, d=value, a=value, b=added, operand=1)
+                f.line = line_of(node.target)
                 f.emit("STORE_ATTRIBUTE", d=1, a=container, b=value, operand=name_number)
 
     # ---- Control flow ----

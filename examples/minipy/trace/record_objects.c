@@ -52,6 +52,16 @@ static bool guard_class(Recorder *r, const Instruction *ip, Value value)
     return true;
 }
 
+Ending record_check_method(Recorder *r, const Instruction *ip, Value *slots)
+{
+    const Value a = value_of(r, slots, ip->a);
+    if (!is_kind(a, KIND_LIST) || ip->a < 0) {
+        return as_it_is(r, ip, slots);
+    }
+    guard_kind(r, ip->a, KIND_LIST, ip);
+    return ENDING_NONE;
+}
+
 Ending record_append(Recorder *r, const Instruction *ip, Value *slots)
 {
     const Value a = value_of(r, slots, ip->a);

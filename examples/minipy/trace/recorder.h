@@ -15,7 +15,7 @@ RecordOne record_binary, record_negate, record_builtin;
 /* record_tests.c */
 RecordOne record_comparison, record_compare_branch, record_is_branch, record_branch;
 /* record_objects.c */
-RecordOne record_get_item, record_set_item, record_append, record_for_range, record_for_item;
+RecordOne record_get_item, record_set_item, record_check_method, record_append, record_for_range, record_for_item;
 RecordOne record_load_attribute, record_store_attribute, record_load_method;
 /* record_calls.c */
 RecordOne record_call, record_return;

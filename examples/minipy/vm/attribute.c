@@ -80,6 +80,14 @@ bool load_attribute(Thread *thread, Value *d, Value object, uint64_t name)
     return missing(thread, object, name);
 }
 
+bool check_attribute(Thread *thread, Value object, uint64_t name)
+{
+    bool is_method;
+    const bool has = look_up(object, name, &is_method) != EMPTY ||
+                     (is_kind(object, KIND_LIST) && list_method(thread->names[name]) >= 0);
+    return has || missing(thread, object, name);
+}
+
 bool store_attribute(Thread *thread, Value object, uint64_t name, Value value)
 {
     if (is_kind(object, KIND_CLASS)) {

@@ -37,7 +37,7 @@ static bool put_whole(Thread *thread, Value *d, double number)
 static bool bad_text(Thread *thread, const char *what, Value a)
 {
     Text text = {0};
-    text_value(&text, a, true);
+    text_value(thread, &text, a, true);
     fail(thread, "ValueError", "%s: %.*s", what, (int)(text.length < 150 ? text.length : 150), text.bytes);
     free(text.bytes);
     return false;
@@ -118,10 +118,10 @@ static bool to_real(Thread *thread, Value *d, Value a)
 static bool to_string(Thread *thread, Value *d, Value a, bool repr)
 {
     Text text = {0};
-    text_value(&text, a, repr);
-    const Value string = new_string(text.bytes, text.length);
+    const bool good = text_value(thread, &text, a, repr);
+    const Value string = good ? new_string(text.bytes, text.length) : EMPTY;
     free(text.bytes);
-    return put_any(thread, d, string);
+    return good && put_any(thread, d, string);
 }
 
 static bool absolute(Thread *thread, Value *d, Value a)
@@ -232,7 +232,10 @@ static bool character(Thread *thread, Value *d, Value a)
     if (!get_number(a, &number) || number.is_real) {
         return fail(thread, "TypeError", "'%s' object cannot be interpreted as an integer", type_name(a));
     }
-    if (number.integer < 0 || number.integer > 127) {
+    if (number.integer < 0 || number.integer > 0x10ffff) {
+        return fail(thread, "ValueError", "chr() arg not in range(0x110000)");
+    }
+    if (number.integer > 127) {
         return fail(thread, "ValueError", "minipy's characters are ASCII: chr() arg not in range(128)");
     }
     const char c = (char)number.integer;
@@ -311,19 +314,43 @@ bool builtin(Thread *thread, Value *d, Value a, Value b, uint64_t which)
     }
 }
 
-void print_values(const Value *values, uint64_t count)
+static bool check_text(Thread *thread, const char *keyword, Value value)
+{
+    if (value != NONE && !is_kind(value, KIND_STRING)) {
+        return fail(thread, "TypeError", "%s must be None or a string, not %s", keyword, type_name(value));
+    }
+    return true;
+}
+
+static void add_text(Text *text, Value value, const char *otherwise)
+{
+    const String *const string = (const String *)value;
+    text_add(text, value == NONE ? otherwise : string->text, value == NONE ? 1 : string->length);
+}
+
+bool print_values(Thread *thread, const Value *values, uint64_t count)
 {
     static Text text; /* kept: print is called often */
     const Value separator = values[count - 2], end = values[count - 1];
-    text.length = 0;
-    for (uint64_t i = 0; i + 2 < count; i++) {
-        if (i > 0) {
-            text_value(&text, separator, false);
-        }
-        text_value(&text, values[i], false);
+    if (!check_text(thread, "sep", separator) || !check_text(thread, "end", end)) {
+        return false;
     }
-    text_value(&text, end, false);
-    fwrite(text.bytes, 1, text.length, stdout);
+    text.length = 0;
+    size_t good = 0; /* what comes before a value that cannot be printed is */
+    bool all = true;
+    for (uint64_t i = 0; i + 2 < count && all; i++) {
+        if (i > 0) {
+            add_text(&text, separator, " ");
+        }
+        good = text.length;
+        all = text_value(thread, &text, values[i], false);
+    }
+    if (all) {
+        add_text(&text, end, "\n");
+        good = text.length;
+    }
+    fwrite(text.bytes, 1, good, stdout);
+    return all;
 }
 
 /* ---- Methods of lists: base[0] the method, base[1] the list, then the arguments ---- */

@@ -77,7 +77,6 @@ static int unordered(Thread *thread, Comparison comparison, Value a, Value b)
     return -1;
 }
 
-enum { MAX_NESTING = 500 };
 static unsigned nesting;
 
 /* The first items that differ decide; without any, the lengths. */
@@ -117,8 +116,7 @@ int compare(Thread *thread, Comparison comparison, Value a, Value b)
         return holds(comparison, order_strings((const String *)a, (const String *)b));
     }
     if (get_sequence(a, &p) && get_sequence(b, &q) && to_object(a)->kind == to_object(b)->kind) {
-        if (nesting == MAX_NESTING) {
-            fail(thread, "RecursionError", "maximum recursion depth exceeded in comparison");
+        if (!may_nest(thread, nesting + 2, "in comparison")) {
             return -1;
         }
         nesting++;

@@ -15,6 +15,12 @@ bool fail(Thread *thread, const char *type, const char *format, ...)
     return false;
 }
 
+bool may_nest(Thread *thread, unsigned depth, const char *what)
+{
+    const bool may = (thread->call - thread->calls) + 1 + depth <= MAX_CALLS;
+    return may || fail(thread, "RecursionError", "maximum recursion depth exceeded %s", what);
+}
+
 const char *type_name(Value value)
 {
     static const char *const names[] = {

@@ -73,7 +73,7 @@ static void zeros(Text *text, int count)
     }
 }
 
-static void add_float(Text *text, double number)
+void text_real(Text *text, double number)
 {
     if (isnan(number)) {
         add(text, "nan");
@@ -144,51 +144,57 @@ static void add_quoted(Text *text, const String *string)
 typedef struct Around {
     Value container;
     const struct Around *next;
+    unsigned depth;
 } Around;
 
-static void add_value(Text *text, Value value, bool repr, const Around *around);
+static bool add_value(Thread *thread, Text *text, Value value, bool repr, const Around *around);
 
-static void add_sequence(Text *text, Value value, Sequence sequence, const Around *around)
+static bool add_sequence(Thread *thread, Text *text, Value value, Sequence sequence, const Around *around)
 {
     const bool list = is_kind(value, KIND_LIST);
     add(text, list ? "[" : "(");
     for (const Around *outer = around; outer != NULL; outer = outer->next) {
         if (outer->container == value) {
             add(text, list ? "...]" : "...)");
-            return;
+            return true;
         }
     }
-    const Around here = {value, around};
+    const Around here = {value, around, around->depth + 1};
+    if (!may_nest(thread, here.depth, "while getting the repr of an object")) {
+        return false;
+    }
     for (uint64_t i = 0; i < sequence.length; i++) {
         if (i > 0) {
             add(text, ", ");
         }
-        add_value(text, sequence.items[i], true, &here);
+        if (!add_value(thread, text, sequence.items[i], true, &here)) {
+            return false;
+        }
     }
     add(text, list ? "]" : sequence.length == 1 ? ",)" : ")");
+    return true;
 }
 
-static void add_value(Text *text, Value value, bool repr, const Around *around)
+static bool add_value(Thread *thread, Text *text, Value value, bool repr, const Around *around)
 {
     Number number;
     Sequence sequence;
     char words[200];
     if (!is_object(value) && !is_int(value)) {
         add(text, value == NONE ? "None" : value == TRUE ? "True" : "False");
-        return;
+        return true;
     }
     if (get_number(value, &number)) {
         if (number.is_real) {
-            add_float(text, number.real);
+            text_real(text, number.real);
         } else {
             snprintf(words, sizeof words, "%lld", (long long)number.integer);
             add(text, words);
         }
-        return;
+        return true;
     }
     if (get_sequence(value, &sequence)) {
-        add_sequence(text, value, sequence, around);
-        return;
+        return add_sequence(thread, text, value, sequence, around);
     }
     switch ((Kind)to_object(value)->kind) {
     case KIND_STRING:
@@ -197,7 +203,7 @@ static void add_value(Text *text, Value value, bool repr, const Around *around)
         } else {
             text_add(text, ((const String *)value)->text, ((const String *)value)->length);
         }
-        return;
+        return true;
     case KIND_CLASS: snprintf(words, sizeof words, "<class '__main__.%s'>", ((const Class *)value)->name); break;
     case KIND_FUNCTION:
         snprintf(words, sizeof words, "<function %s at %p>", ((const Function *)value)->code->qualified_name, (void *)value);
@@ -206,9 +212,11 @@ static void add_value(Text *text, Value value, bool repr, const Around *around)
     default: snprintf(words, sizeof words, "<%s at %p>", type_name(value), (void *)value);
     }
     add(text, words);
+    return true;
 }
 
-void text_value(Text *text, Value value, bool repr)
+bool text_value(Thread *thread, Text *text, Value value, bool repr)
 {
-    add_value(text, value, repr, NULL);
+    const Around nothing = {EMPTY, NULL, 2};
+    return add_value(thread, text, value, repr, &nothing);
 }

@@ -27,7 +27,7 @@
     OP(BRANCH_LT, "nab") OP(BRANCH_LE, "nab") OP(BRANCH_EQ, "nab") OP(BRANCH_NE, "nab") OP(BRANCH_GT, "nab") \
     OP(BRANCH_GE, "nab") OP(BRANCH_IS, "nab") OP(BRANCH, "na") OP(JUMP, "") OP(LOOP, "") \
     OP(BUILD_LIST, "D=an") OP(BUILD_TUPLE, "D=an") OP(UNPACK, "D=an") OP(GET_ITEM, "D=ab") OP(SET_ITEM, "dab") \
-    OP(APPEND, "ab") OP(PREPARE_RANGE, "A=") OP(FOR_RANGE, "D=a") OP(PREPARE_ITERATION, "A=") OP(FOR_ITEM, "D=a") \
+    OP(CHECK_METHOD, "a") OP(APPEND, "ab") OP(PREPARE_RANGE, "A=") OP(FOR_RANGE, "D=a") OP(PREPARE_ITERATION, "A=") OP(FOR_ITEM, "D=a") \
     OP(LOAD_ATTRIBUTE, "D=a") OP(STORE_ATTRIBUTE, "ab") OP(LOAD_METHOD, "D=a") \
     OP(BUILTIN, "D=ab") OP(PRINT, "an") OP(MAKE_FUNCTION, "D=an") OP(MAKE_CLASS, "D=an") \
     OP(CALL, "Dn") OP(RETURN, "a") OP(END, "")

@@ -167,6 +167,9 @@ static bool repeat(Thread *thread, Value *d, Value a, Value b)
     const uint64_t times = count.integer < 0 ? 0 : (uint64_t)count.integer;
     Sequence sequence = {NULL, 0};
     const uint64_t length = get_sequence(a, &sequence) ? sequence.length : ((const String *)a)->length;
+    if (is_kind(a, KIND_STRING) && length != 0 && times > INT64_MAX / length) {
+        return fail(thread, "OverflowError", "repeated string is too long");
+    }
     if (length != 0 && times > MAX_ITEMS / length) {
         return fail(thread, "MemoryError", "%s", "");
     }

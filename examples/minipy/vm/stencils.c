@@ -281,6 +281,16 @@ STENCIL(SET_ITEM)
     CONTINUE();
 }
 
+/* The method of `a` is looked up before its arguments are evaluated, if only to say that there is none. */
+STENCIL(CHECK_METHOD)
+{
+    const Value a = READ(a);
+    if (!is_kind(a, KIND_LIST)) {
+        OR_EXIT(check_attribute(thread, a, HOLE(uint64_t, operand)));
+    }
+    CONTINUE();
+}
+
 /* a.append(b), and past the call of whatever method `append` is, if `a` is a list. */
 STENCIL(APPEND)
 {
@@ -355,7 +365,7 @@ STENCIL(BUILTIN)
 /* The values, and after them the separator and the end. */
 STENCIL(PRINT)
 {
-    print_values(&SLOT(a), HOLE(uint16_t, b));
+    OR_EXIT(print_values(thread, &SLOT(a), HOLE(uint16_t, b)));
     CONTINUE();
 }
 

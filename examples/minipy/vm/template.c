@@ -113,8 +113,7 @@ static void add_digits(Text *text, const Template *template, const Number *numbe
         if (!number->is_real) {
             snprintf(digits, sizeof digits, "%llu", (unsigned long long)integer);
         } else {
-            Float positive = {.object = {1, KIND_FLOAT}, .number = real};
-            text_value(text, from_object(&positive), false);
+            text_real(text, real);
             return;
         }
     }
@@ -181,7 +180,10 @@ bool format_value(Thread *thread, Value *d, Value value, Value specification)
         return fail(thread, "TypeError", "format() argument 2 must be str, not %s", type_name(specification));
     }
     if (((const String *)specification)->length == 0) {
-        text_value(&text, value, false);
+        if (!text_value(thread, &text, value, false)) {
+            free(text.bytes);
+            return false;
+        }
     } else if (!parse((const String *)specification, &template)) {
         return fail(thread, "ValueError", "Invalid format specifier");
     } else if (!add_formatted(thread, &text, &template, value)) {

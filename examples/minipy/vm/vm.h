@@ -103,6 +103,8 @@ extern const char *const opcode_names[];
 
 /* ---- error.c ---- */
 COLD bool fail(Thread *thread, const char *type, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Containers in containers, which are followed by recursion in C, count as Python counts them: as if they were calls. */
+bool may_nest(Thread *thread, unsigned depth, const char *what);
 const char *type_name(Value value);
 void print_traceback(const Thread *thread, const Instruction *ip);
 
@@ -158,11 +160,12 @@ bool next_item(Value *iteration, Value *d, Thread *thread);
 bool load_attribute(Thread *thread, Value *d, Value object, uint64_t name);
 bool store_attribute(Thread *thread, Value object, uint64_t name, Value value);
 bool load_method(Thread *thread, Value *base, Value object, uint64_t name);
+bool check_attribute(Thread *thread, Value object, uint64_t name);
 
 /* ---- builtin.c ---- */
 bool builtin(Thread *thread, Value *d, Value a, Value b, uint64_t which);
 bool call_list_method(Thread *thread, Value *base, uint64_t arguments); /* its result goes to base[0] */
-void print_values(const Value *values, uint64_t count);
+bool print_values(Thread *thread, const Value *values, uint64_t count); /* the last two: sep and end */
 
 /* ---- format.c ---- */
 typedef struct Text {
@@ -170,7 +173,8 @@ typedef struct Text {
     size_t length, capacity;
 } Text;
 void text_add(Text *text, const char *bytes, size_t length);
-void text_value(Text *text, Value value, bool repr);
+void text_real(Text *text, double number);
+bool text_value(Thread *thread, Text *text, Value value, bool repr); /* false after fail(): nested too deeply */
 
 /* ---- template.c ---- */
 bool format_value(Thread *thread, Value *d, Value value, Value specification);

@@ -7,7 +7,7 @@
     fold(ir_text, options) -> FoldedModule  the pass by itself
     link(modules) -> ir                     the modules of several sources made one
 
-The way of a stencil: `module` takes it out of its file, `cold` marks it, `fold` (with `addends`) replaces what is known
+The way of a stencil: `module` takes it out of its file, `cold` marks it, `fold` (with `arms`, `addends`) replaces what is known
 at emit time by `symbols`, `backend` is LLVM, `assembly` cuts the result apart. `generate` reads like this line.
 """
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from llvm_passes.addends import move_addends
+from llvm_passes.arms import move_into_arms
 from llvm_passes.body import Body
 from llvm_passes.decisions import left_over
 from llvm_passes.expression import JitExpr
@@ -143,6 +144,9 @@ class _Fold:
         values = (jit_values if expressions else holes_alone)(
             self.body, self.layout, self._resolve, self.table.knowledge
         )
+        if expressions and move_into_arms(self.body, values, self.table, self.layout, self._resolve):
+            self.body = Body(self.body.text())
+            values = jit_values(self.body, self.layout, self._resolve, self.table.knowledge)
         self.jit, self.types = values.expressions, values.types
         if self.jit:
             markers = self._anchors()

@@ -58,6 +58,12 @@ class SymbolTable:
             return self._name(operation("sext", 64, expression), bounds.signed_low, bounds.signed_high, wide=False)
         return self._wide(operation("zext", 64, expression), bounds)
 
+    def is_wide(self, expression: JitExpr) -> bool:
+        """Whether only `movabs` holds every value that it may have."""
+        bounds = self.knowledge.range(expression)
+        small = bounds.signed_low >= LOWEST_BOUNDED and bounds.signed_high <= HIGHEST_BOUNDED
+        return expression.bits > 32 and bounds.high > HIGHEST_BOUNDED and not small
+
     def marker(self, expression: JitExpr) -> str:
         """The symbol for a pointer that memory is accessed through: it appears in `movabsq` markers only."""
         return self._wide(operation("zext", 64, expression), self.knowledge.range(expression))

@@ -328,6 +328,49 @@ STENCIL(RETURN_EARLY)
     CONTINUE();
 }
 
+/* What a run-time condition chooses among values that are known when a trace is compiled. */
+
+STENCIL(CHOSEN_SUM)
+{
+    acc = ADD(thread->small & 1 ? OPARG : 5, SLOT);
+    CONTINUE();
+}
+
+STENCIL(CHOSEN_INDEX)
+{
+    int index = thread->small > 3 ? SLOT : CHOICE;
+    acc = (int64_t)thread->scratch[(index * 2 + 1) & 7];
+    CONTINUE();
+}
+
+STENCIL(CHOSEN_OPERAND)
+{
+    uint64_t value = thread->small > 3 ? OPERAND : 77;
+    thread->scratch[1] = (value << 3 | CHOICE) ^ OPARG;
+    CONTINUE();
+}
+
+STENCIL(CHOSEN_COMPARED)
+{
+    int64_t value = thread->small > 3 ? HOLE(int8_t, step) : SLOT;
+    if (value == CHOICE)
+        acc = ADD(acc, 1);
+    if (UNLIKELY(value * 3 < OPARG))
+        SIDE_EXIT();
+    CONTINUE();
+}
+
+STENCIL(CHOSEN_BY_BRANCH)
+{
+    uint32_t value = OPARG;
+    if (thread->small > 3) {
+        acc = vm_opaque(acc, thread);
+        value = SLOT;
+    }
+    thread->status = (int32_t)(value * 24 - 7);
+    CONTINUE();
+}
+
 extern STENCIL(vm_tail);
 
 STENCIL(TAIL)

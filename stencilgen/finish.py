@@ -25,11 +25,13 @@ from stencilgen.emit.listing import render_listing
 from stencilgen.errors import UserError
 from stencilgen.layout.code import Convention
 from stencilgen.layout.conventions import convention
+from stencilgen.layout.shared_cold import shared_part
 from stencilgen.lowering import Lowered, Source, assumed, hole_sources, lower, promised
 from stencilgen.unit import Unit
 from stencilgen.versions import Choice, Leaf, Tree, choose
+from x86_64 import Address
 
-__all__ = ["BuiltStencil", "BuiltVersion", "finish_unit"]
+__all__ = ["BuiltStencil", "BuiltVersion", "SharedPart", "finish_unit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,25 @@ class BuiltVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedPart:
+    """Cold code that stencils share, and its texts. max_size: bytes that it is at most, once for a context."""
+
+    name: str
+    dasc: str
+    c_source: str
+    listing: str
+    max_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class BuiltStencil:
     """One stencil with everything that was made on its way, for `explain` and `--emit`.
 
     emitter: what its emit function is called after `emit_`; ir, folded_ir, assembly: of all versions, each after a
     comment that says when it is chosen; dasc, c_source, listing: its texts; max_hot, max_cold: bytes that it emits at
     most; frame: bytes of stack; ends: whether it never goes on to the next micro-op by falling through; rules: how often
-    each peephole rule fired; expressions: what each JIT-time value stands for; constants, externs: what it refers to
-    outside of its code; versions: that were worth having; without_versions: bytes, hot and cold, that it would emit at
+    each peephole rule fired; expressions: what each JIT-time value stands for; constants, shared, externs: what it
+    refers to outside of its code; versions: that were worth having; without_versions: bytes, hot and cold, that it would emit at
     most if it had none; conditions: what is tested at run time since there would be too many versions; layout: see
     `stencil`.
     """
@@ -73,6 +86,7 @@ class BuiltStencil:
     expressions: Mapping[str, str]
     holes: tuple[str, ...]
     constants: Mapping[str, Data]
+    shared: Mapping[str, SharedPart]
     externs: frozenset[str]
     thread_locals: frozenset[str]
     hot_instructions: int
@@ -160,6 +174,7 @@ def finish_unit(config: Config, work: tuple[Unit, CompiledFunction]) -> BuiltSte
         },
         holes=tuple(sorted(value_holes.union(*(part.lowered.labels for part in parts)))),
         constants=merged(item for part in parts for item in part.lowered.constants.items()),
+        shared=_shared(stencil, {name: shared for part in parts for name, shared in part.lowered.shared.items()}),
         externs=frozenset[str]().union(*(part.lowered.externs for part in parts)),
         thread_locals=frozenset[str]().union(*(part.lowered.thread_locals for part in parts)),
         hot_instructions=sum(isinstance(line, InstructionLine) for line in lines),
@@ -170,6 +185,25 @@ def finish_unit(config: Config, work: tuple[Unit, CompiledFunction]) -> BuiltSte
             dict.fromkeys(render_condition(test, sources) for part in parts for test in part.compiled.conditions)
         ),
     )
+
+
+def _shared(stencil: Stencil, possible: Mapping[str, Stencil]) -> dict[str, SharedPart]:
+    """What a stencil calls of these parts."""
+    lines = [line for version in dasc.versions(stencil) for line in (*version.hot, *version.cold)]
+    called = {
+        name
+        for line in lines
+        if isinstance(line, InstructionLine)
+        for operand in dasc.references(line.instruction)
+        if isinstance(operand, Address) and (name := shared_part(operand)) is not None
+    }
+    return {name: _shared_part(possible[name]) for name in sorted(called)}
+
+
+def _shared_part(part: Stencil) -> SharedPart:
+    emitter = dasc.compile_stencil(part)
+    listing = render_listing(part, emitter.max_hot, emitter.max_cold)
+    return SharedPart(part.name, dasc.write_stencil(part), emitter.c_source, listing, emitter.max_hot)
 
 
 def _tree(

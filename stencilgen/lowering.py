@@ -8,6 +8,7 @@ symbols of the assembler, and their texts in C.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from dasc import InstructionLine, LabelHole, Line, Stencil, Value
 from llvm_passes.effects import Effect
@@ -27,6 +28,7 @@ from stencilgen.layout.conventions import INDIRECT, LIBCALL, state_registers
 from stencilgen.layout.frame import strip_frame
 from stencilgen.layout.liveness import Liveness
 from stencilgen.layout.placement import place, thread_jumps
+from stencilgen.layout.shared_cold import PREFIX, share_cold
 from stencilgen.layout.stack_maps import gather_stack_maps
 from stencilgen.layout.tails import merge_tails
 from stencilgen.peephole import optimize
@@ -63,9 +65,10 @@ class Lowered:
     near: the C condition that tells. close: the same for JIT-time pointers in reach, where that is shorter; pointers: the
     conditions.
 
-    constants: what it refers to as `SG_RODATA(name)`, by that name; externs: VM symbols it refers to by address, and
-    thread_locals by their offset from the thread pointer; rules: how often each peephole rule fired; expressions: what the C
-    of each value stands for, in the notation of the IR; values, labels: the holes whose value or position it needs.
+    constants: what it refers to as `SG_RODATA(name)`, by that name; shared: what cold code it calls as `SG_COLD(name)`;
+    externs: VM symbols it refers to by address, and thread_locals by their offset from the thread pointer; rules: how often
+    each peephole rule fired; expressions: what the C of each value stands for, in the notation of the IR; values, labels: the
+    holes whose value or position it needs.
     """
 
     stencil: Stencil
@@ -74,6 +77,7 @@ class Lowered:
     close: Stencil | None
     pointers: tuple[str, ...]
     constants: Mapping[str, Data]
+    shared: Mapping[str, Stencil]
     externs: frozenset[str]
     thread_locals: frozenset[str]
     rules: Mapping[str, int]
@@ -113,10 +117,12 @@ def _lower(source: Source, config: Config) -> Lowered:
     code = thread_jumps(gather_stack_maps(code, file=unit.file, line=unit.line))
     code, rules = optimize(use_directly(code))
     code, shared_tails = merge_tails(thread_jumps(code))
-    hot, cold = place(code, Liveness(code))
-    far = place_far(code)
+    parts: dict[str, tuple[Line, ...]] = {}
+    hot, cold = _place(code, parts)
+    far = far_version(code) if variables(code) else None  # what reaches the VM's variables wherever they are
+    far_lines = None if far is None else _place(far, parts)
     close, pointers = near_version(code)
-    close_lines = place(close, Liveness(close)) if pointers else None
+    close_lines = _place(close, parts) if pointers else None
     used = _symbols_in((*hot, *cold))
     sources = hole_sources(unit.holes)
     _require_values(unit, names.holes(), sources)
@@ -147,9 +153,15 @@ def _lower(source: Source, config: Config) -> Lowered:
     return Lowered(
         stencil=stencil,
         constants=_renamed(constants, source.data),
-        externs=_externs((*hot, *cold)) | names.places | _data_externs(unit.name, constants),
+        shared={
+            name: Stencil(name, parameters=stencil.parameters, hot=lines, source="shared")
+            for name, lines in parts.items()
+        },
+        externs=_externs((*hot, *cold, *chain.from_iterable(parts.values())))
+        | names.places
+        | _data_externs(unit.name, constants),
         thread_locals=frozenset(names.thread_locals),
-        far=None if far is None else replace(stencil, hot=far[0], cold=far[1]),
+        far=None if far_lines is None else replace(stencil, hot=far_lines[0], cold=far_lines[1]),
         near=" && ".join(f"SG_NEAR({name})" for name in sorted(variables(code))),
         close=None if close_lines is None else replace(stencil, hot=close_lines[0], cold=close_lines[1]),
         pointers=tuple(
@@ -210,10 +222,11 @@ def _is_in_constants(expression: JitExpr, data: Mapping[str, Data], sources: Map
     return False
 
 
-def place_far(code: Code) -> tuple[tuple[Line, ...], tuple[Line, ...]] | None:
-    """Hot and cold lines that reach the VM's variables wherever they are; None where there are none, or no way."""
-    far = far_version(code) if variables(code) else None
-    return None if far is None else place(far, Liveness(far))
+def _place(code: Code, parts: dict[str, tuple[Line, ...]]) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    """Hot and cold lines; what they call of cold code that can be shared is added to `parts`."""
+    code, shared = share_cold(code)
+    parts |= shared
+    return place(code, Liveness(code))
 
 
 class _Names:
@@ -308,7 +321,7 @@ def _symbols_in(lines: tuple[Line, ...]) -> set[str]:
 
 def _externs(lines: tuple[Line, ...]) -> frozenset[str]:
     names = (operand.name for operand in _operands(lines) if isinstance(operand, Address))
-    return frozenset(name for name in names if not name.startswith(("SG_RODATA(", "SG_AT(", "SG_LITERAL(")))
+    return frozenset(name for name in names if not name.startswith(("SG_RODATA(", "SG_AT(", "SG_LITERAL(", PREFIX)))
 
 
 def _data_externs(stencil: str, constants: Mapping[str, Data]) -> frozenset[str]:

@@ -32,7 +32,7 @@ from stencilgen.emit.dasc_file import dasc_file
 from stencilgen.emit.header import Emitter, Extern, HeaderContent, Level, StateParameter, render_header
 from stencilgen.errors import UserError, VersionWarning
 from stencilgen.facts import Facts, examine, layouts, require_sound
-from stencilgen.finish import BuiltStencil, finish_unit
+from stencilgen.finish import BuiltStencil, SharedPart, finish_unit
 from stencilgen.output import write_files
 from stencilgen.statistics import level_statistics, statistics
 from stencilgen.toolchain.clang import (
@@ -62,7 +62,7 @@ Progress = Callable[[str, int, int], None]
 @dataclass(frozen=True, slots=True)
 class Build:
     """A finished build. `stencils`: for the lowest level of x86-64; `levels`: for each, the lowest first; `rebuilt` counts the
-    stencils that did not come from the cache; `units`: what else the planner may choose.
+    stencils that did not come from the cache; `units`: what else the planner may choose; `shared`: cold code that they call.
     """
 
     config: Config
@@ -77,6 +77,7 @@ class Build:
     fingerprint: str
     state: tuple[StateParameter, ...]
     units: tuple[BuiltStencil, ...] = ()
+    shared: tuple[SharedPart, ...] = ()
 
 
 def build(
@@ -125,6 +126,7 @@ def build(
     by_level = {level.cpu.name: built for level, built in zip(levels, (stencils, *higher), strict=True)}
     everything = (*stencils, *(s for level in higher for s in level if s.emitter != s.name), *chosen)
     constants = pool(merged(item for stencil in everything for item in stencil.constants.items()))
+    shared = shared_parts(everything)
     mark = _fingerprint(config, levels)
     header = render_header(
         config,
@@ -134,6 +136,7 @@ def build(
                 for level in levels
             ],
             pool=constants,
+            shared=shared,
             externs=externs(everything, facts),
             layouts=structures,
             state=facts.state,
@@ -149,15 +152,22 @@ def build(
         stencils=stencils,
         levels=by_level,
         header=header,
-        dasc="\n".join((dasc.write(dasc_file(config, constants)), *(s.dasc for s in everything))),
-        listing="\n".join(s.listing for s in everything),
-        stats=statistics(stencils, constants)
+        dasc="\n".join(
+            (
+                dasc.write(dasc_file(config, constants, [part.name for part in shared])),
+                *(part.dasc for part in shared),
+                *(stencil.dasc for stencil in everything),
+            )
+        ),
+        listing="\n".join((*(s.listing for s in everything), *(part.listing for part in shared))),
+        stats=statistics(stencils, constants, shared)
         | level_statistics(by_level)
         | ({"units": selection.statistics} if selection else {}),
         rebuilt=sum(level.rebuilt for level in levels),
         fingerprint=mark,
         state=facts.state,
         units=chosen,
+        shared=shared,
     )
 
 
@@ -431,6 +441,12 @@ def jump_targets(config: Config, stencils: Iterable[BuiltStencil]) -> dict[str, 
     """By stencil, the C expressions of the positions that it may jump to."""
     labels = {name: hole.value for name, hole in config.holes.items() if hole.kind == "label"}
     return {stencil.name: [labels[hole] for hole in stencil.holes if hole in labels] for stencil in stencils}
+
+
+def shared_parts(stencils: Iterable[BuiltStencil]) -> tuple[SharedPart, ...]:
+    """What cold code these stencils share, by name."""
+    parts = {name: part for stencil in stencils for name, part in stencil.shared.items()}
+    return tuple(part for _, part in sorted(parts.items()))
 
 
 def externs(stencils: Sequence[BuiltStencil], facts: Facts) -> list[Extern]:

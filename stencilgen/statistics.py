@@ -8,12 +8,14 @@ from stencilgen.emit.constants import Pool
 from stencilgen.toolchain.cpu import CpuName
 
 if TYPE_CHECKING:
-    from stencilgen.pipeline import BuiltStencil
+    from stencilgen.finish import BuiltStencil, SharedPart
 
 __all__ = ["level_statistics", "statistics"]
 
 
-def statistics(stencils: Sequence["BuiltStencil"], constants: Pool) -> dict[str, Any]:
+def statistics(
+    stencils: Sequence["BuiltStencil"], constants: Pool, shared: Sequence["SharedPart"] = ()
+) -> dict[str, Any]:
     """Bytes are upper bounds: what an emit function writes at most. Instructions are those of the hot and cold part."""
     rules: Counter[str] = Counter()
     for stencil in stencils:
@@ -42,6 +44,8 @@ def statistics(stencils: Sequence["BuiltStencil"], constants: Pool) -> dict[str,
             "max_hot_bytes": sum(stencil.max_hot for stencil in stencils),
             "max_cold_bytes": sum(stencil.max_cold for stencil in stencils),
             "constant_bytes": len(constants.content),
+            "shared_parts": len(shared),
+            "shared_bytes": sum(part.max_size for part in shared),
             "versions": _gain([stencil for stencil in stencils if len(stencil.versions) > 1]),
             "rules": dict(sorted(rules.items())),
         },

@@ -13,7 +13,7 @@ __all__ = ["emitter", "externs_of", "labels_of"]
 _HOLE = re.compile(r"__sg_address_(b|[iu]\d+|f\d+|p)_(\w+)")
 _LABEL = re.compile(r"__sg_label_(\w+)")
 _EXIT = "__sg_exit"
-_MAX_EXIT_STUB = 21
+_MAX_EXIT_STUB = 7 + 3
 
 
 def externs_of(code: Code) -> set[str]:

@@ -47,6 +47,11 @@ void peer_place(uint32_t index, uint32_t *hot, uint32_t *cold)
     *cold = (uint32_t)(extent.cold - info.cold);
 }
 
+const void *peer_part(uint32_t index)
+{
+    return sg_jit_part(jit, index);
+}
+
 size_t peer_instruction_size(void)
 {
     return sizeof(Instruction);

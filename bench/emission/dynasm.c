@@ -55,6 +55,17 @@ static const void *literal(uint64_t value)
 #undef SG_AT
 #define SG_AT(address) (*(const uint8_t(*)[1])(uintptr_t)(address))
 
+/* Cold code that micro-ops share: nothing is run here, so what matters is that it has a place. */
+static const uint8_t parts[1 << 12];
+
+const void *peer_part(uint32_t index)
+{
+    return &parts[index];
+}
+
+#undef SG_COLD
+#define SG_COLD(index) (*(const uint8_t(*)[1])peer_part(index))
+
 /* Is it in reach of a rel32 wherever the code goes? */
 static bool reaches(uintptr_t address);
 

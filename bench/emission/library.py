@@ -66,6 +66,7 @@ class Peer:
             ("peer_discard", None, []),
             ("peer_error", ctypes.c_char_p, []),
             ("peer_place", None, [number, ctypes.POINTER(number), ctypes.POINTER(number)]),
+            ("peer_part", pointer, [number]),
             ("peer_measure", ctypes.c_double, [pointer, pointer, number, number, ctypes.POINTER(ctypes.c_uint64)]),
         ):
             entry = getattr(self._library, function)
@@ -123,6 +124,11 @@ class Peer:
         assert address is not None
         return address
 
+    def part(self, index: int) -> int:
+        """Where cold code that micro-ops share is; known once it has begun."""
+        address: int = self._library.peer_part(index)
+        return address
+
     def sizes(self) -> Sizes | None:
         """From the symbol table; None where there is no `nm`."""
         if shutil.which("nm") is None:
@@ -172,6 +178,7 @@ def through_dynasm(vm: Vm, backend: Literal["actionlist", "dynasm"], folder: Pat
     place = find(folder)
     file = parse(vm.built.dasc, "stencils.dasc")
     left_out = unwritable(vm)
+    left_out |= {part.name for part in vm.built.shared}  # the embedder has a stand-in
     file = replace(file, stencils=tuple(stencil for stencil in file.stencils if stencil.name not in left_out))
     text, spelt = for_dynasm(file, place)
     if _DROP_FRAME not in text:

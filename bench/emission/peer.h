@@ -24,6 +24,8 @@ const char *peer_error(void);
 /* Where micro-op `index` of the last trace begins, in bytes from the start of the hot and the cold code; `index` == length:
  * where the last one ends. */
 void peer_place(uint32_t index, uint32_t *hot, uint32_t *cold);
+/* What a call of SG_COLD(index) goes to. */
+const void *peer_part(uint32_t index);
 /* Of one instruction of a trace, in bytes. */
 size_t peer_instruction_size(void);
 

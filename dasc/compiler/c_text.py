@@ -288,6 +288,8 @@ class _SectionWriter:
                 yield f"sg_put{bits}({place}, {value});"
             case LabelHole(expression):
                 yield f"sg_label32(as, {place}, (uint64_t)({expression}));"
+            case Address(name) as address if name.startswith("SG_COLD("):
+                yield f"sg_relative32({place}, {address_value(address).removeprefix('(uintptr_t)')});"
             case Address() as address:
                 yield f"sg_relative32_address(as, {place}, {address_value(address)}, {hole.trailing});"
 

@@ -33,7 +33,7 @@ __all__ = ["EXIT_STUB", "address_value", "select", "symbolic_value"]
 
 # Bytes that the runtime's helpers emit at most; see the enum at the head of stencilgen/emit.h.
 _LOAD, _CALL, _DROP_FRAME, _JUMP_LABEL = 10, 6, 7, 5
-_EXIT_STUB = 11 + 3  # its jump is aligned to 4 bytes
+_EXIT_STUB = 7 + 3  # its jump lies in one aligned word
 
 EXIT_STUB = Helper("exit stub", "sg_exit_stub(as, {p})", _EXIT_STUB)
 
@@ -78,7 +78,7 @@ class _Selection:
     def piece(self, local: frozenset[Label], last: bool) -> Piece:
         instruction = self.instruction
         match instruction.mnemonic, instruction.operands:
-            case "CALL", (Address() as address,):
+            case "CALL", (Address() as address,) if not _is_ours(address):
                 return Helper(self.text, f"sg_call(as, {{p}}, {address_value(address)})", _CALL)
             case "JMP", (Address() as address,):
                 return Helper(self.text, f"sg_jump(as, {{p}}, {address_value(address)})", _CALL)
@@ -174,8 +174,8 @@ class _Selection:
 
 
 def _is_ours(address: Address) -> bool:
-    """Whether it is one of the context's own constants, which are near wherever the code is."""
-    return address.name.startswith("SG_RODATA(")
+    """Whether it is one of the context's own constants or shared parts, which are near wherever the code is."""
+    return address.name.startswith(("SG_RODATA(", "SG_COLD("))
 
 
 def _needs_64_bits(symbolic: Symbolic) -> bool:

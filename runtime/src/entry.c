@@ -4,7 +4,7 @@
  * is created: straight loads and stores, no loop over a description. Their stack:
  *
  *     rsp at a trace's entry ─▶  return address into the shim
- *                                address of the state array; a side exit puts its number there, bit 63 set
+ *                                address of the state array; a side exit puts there which it is, bit 63 set
  *                                r15 r14 r13 r12 rbx rbp, return address to C
  *
  * In a trace rsp is where rbp says: rbp - SG_SHIM_STACK - the trace's frame. So a side exit, and a trace that is
@@ -106,6 +106,7 @@ uint8_t *sg_set_frame(uint8_t *p, uint32_t frame)
 uint8_t *sg_write_exit_routine(const sg_vm *vm, uint8_t *p)
 {
     p = sg_set_frame(p, 0);
+    p = PUT(p, 0x0F, 0xB6, 0xDB, 0x48, 0xC1, 0xE3, 0x20, 0x49, 0x09, 0xDA); /* movzx ebx, bl; shl rbx, 32; or r10, rbx */
     p = PUT(p, 0x48, 0x8B, 0x5C, 0x24, 0x08); /* mov rbx, [rsp + 8] */
     p = move_state(vm, p, 3, false);
     p = PUT(p, 0x49, 0x0F, 0xBA, 0xEA, 0x3F); /* bts r10, 63 */

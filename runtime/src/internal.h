@@ -29,6 +29,8 @@
 enum {
     SG_ALIGNMENT = 16, /* of every block of an arena */
     SG_MAX_EXIT_PADDING = 3,
+    SG_LANDING_EXITS = 256, /* exits that share a landing: their stubs tell them apart by one byte */
+    SG_LANDING = 11,        /* bytes of one */
     SG_MAX_INTEGERS = 12,
     SG_MAX_FLOATS = 8,
     SG_MAX_UNWIND = 256,
@@ -104,7 +106,9 @@ SG_INTERNAL uint8_t *sg_literals_place(sg_literals *literals, uint64_t value, sg
 /* ---- entry.c: how C enters traces and how they leave ---- */
 
 typedef struct sg_raw_exit {
-    uint64_t value, exit; /* rax; the exit's number with bit 63 set, or anything with bit 63 clear */
+    /* rax; anything with bit 63 clear, or with bit 63 set and in bits 0-31 where the records of an exit's landing are, in
+     * bits 32-39 which of them is the exit's. */
+    uint64_t value, exit;
 } sg_raw_exit;
 
 typedef sg_raw_exit (*sg_shim)(const void *entry, uint64_t *state);
@@ -114,7 +118,7 @@ enum {
     SG_MAX_SET_FRAME = 7,
     SG_MAX_LINK_ENTRY = 9,
     SG_MAX_SHIM = 64 + 20 * 9,
-    SG_MAX_EXIT_ROUTINE = 32 + 20 * 9,
+    SG_MAX_EXIT_ROUTINE = 42 + 20 * 9,
 };
 
 SG_INTERNAL bool sg_check_state(const sg_vm *vm, sg_error *error);
@@ -140,6 +144,7 @@ struct sg_code {
     uint32_t frame, length, exit_count;
     uint32_t entry;  /* offset in the region, like `hot`: behind the prologue that sets the frame */
     uint32_t linked; /* where links from traces with another frame go: to that prologue */
+    uint32_t landings; /* where exits go that are not linked; in cold code */
     sg_exit_record *incoming; /* exits linked to this trace */
     sg_exit_record *exits;
     uint8_t **labels, **cold_labels; /* length + 1 each, writable view */
@@ -152,6 +157,7 @@ struct sg_jit {
     sg_literals literals;
     sg_counters counters;
     sg_shim shim;
+    uint8_t *exit_routine; /* where landings go */
     sg_assembler as; /* its tables are used again by each compilation */
     uint64_t trace_count;
     FILE *perf_map; /* or NULL */
@@ -164,6 +170,12 @@ struct sg_jit {
     sg_cpu cpu_limit; /* sg_options.cpu */
     bool no_facts;    /* sg_options.no_facts */
 };
+
+/* Where an exit, by its place among the trace's exits, goes when it is not linked (writable view). */
+static inline uint8_t *sg_landing(const sg_code *code, uint32_t ordinal)
+{
+    return code->jit->region.writable + code->landings + ordinal / SG_LANDING_EXITS * SG_LANDING;
+}
 
 /* False and words if this process only inherited the context by fork. */
 SG_INTERNAL bool sg_jit_owned(const sg_jit *jit, sg_error *error);

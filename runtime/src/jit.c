@@ -81,7 +81,7 @@ static bool create_arenas(sg_jit *jit, sg_error *error)
     return false;
 }
 
-/* The first two blocks of cold code, for as long as the context lives. */
+/* The first blocks of cold code, for as long as the context lives. */
 static void write_routines(sg_jit *jit)
 {
     uint8_t *const exit_routine = jit->region.writable + jit->cold.gaps[0].begin;
@@ -90,18 +90,67 @@ static void write_routines(sg_jit *jit)
     uint8_t *const shim = jit->region.writable + jit->cold.gaps[0].begin;
     end = sg_write_shim(jit->vm, shim);
     sg_arena_take(&jit->cold, 0, (size_t)(end - shim));
-    jit->as.exit_routine = exit_routine;
+    jit->exit_routine = exit_routine;
     jit->shim = (sg_shim)((uintptr_t)shim + (uintptr_t)jit->as.bias);
     sg_write_unwind(jit, shim + jit->as.bias, (size_t)(end - shim));
 }
 
+/* Code that micro-ops share, one after the other in a third block. */
+static bool write_parts(sg_jit *jit, sg_error *error)
+{
+    const sg_vm *const vm = jit->vm;
+    sg_assembler *const as = &jit->as;
+    if (vm->part_count == 0) {
+        return true;
+    }
+    uint64_t size = SG_SLACK;
+    for (uint32_t i = 0; i < vm->part_count; i++) {
+        size += vm->parts[i].max_size;
+    }
+    const size_t gap = sg_arena_find(&jit->cold, size);
+    if (gap == jit->cold.gap_count) {
+        sg_error_format(error,
+                        "no room for the %" PRIu64 " bytes of code that micro-ops share; use a larger sg_options.size",
+                        size);
+        return false;
+    }
+    as->parts = calloc((size_t)vm->part_count + 1, sizeof *as->parts);
+    jit->counters.allocations++;
+    if (as->parts == NULL) {
+        sg_error_format(error, "out of memory for the table of shared code");
+        return false;
+    }
+    uint8_t *const start = as->base + jit->cold.gaps[gap].begin;
+    as->hot = start;
+    as->error = error;
+    for (uint32_t i = 0; i < vm->part_count; i++) {
+        uint8_t *const part = as->hot;
+        as->parts[i] = part;
+        vm->parts[i].emit(as, NULL);
+        if ((size_t)(as->hot - part) > vm->parts[i].max_size) {
+            sg_fail(as, "%s is %zu bytes, more than the %" PRIu32 " it was generated for; regenerate the header",
+                    vm->parts[i].name, (size_t)(as->hot - part), vm->parts[i].max_size);
+        }
+    }
+    as->parts[vm->part_count] = as->hot;
+    as->error = NULL;
+    sg_arena_take(&jit->cold, gap, (size_t)(as->hot - start));
+    return !as->failed;
+}
+
 static bool name_routines(sg_jit *jit, sg_error *error)
 {
+    const sg_vm *const vm = jit->vm;
     if (!sg_perf_open(jit, error)) {
         return false;
     }
+    uint8_t **const parts = jit->as.parts;
     const uint8_t *const routines = jit->region.writable + jit->region.hot_size;
-    sg_perf_name(jit, routines, jit->cold.used, "entry_and_exit", "");
+    const uint8_t *const end = vm->part_count == 0 ? routines + jit->cold.used : parts[0];
+    sg_perf_name(jit, routines, (size_t)(end - routines), "entry_and_exit", "");
+    for (uint32_t i = 0; i < vm->part_count; i++) {
+        sg_perf_name(jit, parts[i], (size_t)(parts[i + 1] - parts[i]), vm->parts[i].name, "");
+    }
     return true;
 }
 
@@ -132,8 +181,11 @@ sg_jit *sg_jit_create(const sg_vm *vm, const sg_options *options, sg_error *erro
     jit->as.jit = jit;
     jit->as.base = jit->region.writable;
     jit->as.bias = (intptr_t)((uintptr_t)jit->region.executable - (uintptr_t)jit->region.writable);
-    jit->as.records = jit->region.records;
     write_routines(jit);
+    if (!write_parts(jit, error)) {
+        sg_jit_destroy(jit);
+        return NULL;
+    }
     if (options != NULL && options->profile != NULL && !sg_profile_open(jit, options->profile, error)) {
         sg_jit_destroy(jit);
         return NULL;
@@ -160,6 +212,7 @@ void sg_jit_destroy(sg_jit *jit)
     sg_region_destroy(&jit->region);
     sg_facts_destroy(jit->as.facts);
     free(jit->as.fixups);
+    free(jit->as.parts);
     free(jit);
 }
 
@@ -169,8 +222,9 @@ sg_outcome sg_enter_code(const sg_jit *jit, const sg_code *code, uint64_t *state
     if (raw.exit >> 63 == 0) {
         return (sg_outcome){.kind = SG_RETURNED, .value = raw.value};
     }
-    const sg_exit_record *const exit =
+    const sg_exit_record *const first =
         (const sg_exit_record *)(const void *)(jit->region.records + (uint32_t)raw.exit);
+    const sg_exit_record *const exit = first + (raw.exit >> 32) % SG_LANDING_EXITS;
     return (sg_outcome){.kind = SG_EXITED, .index = exit->index, .code = exit->code};
 }
 
@@ -213,6 +267,11 @@ sg_exit_info sg_code_exit(const sg_code *code, uint32_t ordinal)
         .relative = code->jit->region.executable + exit->position,
         .target = exit->target,
     };
+}
+
+const void *sg_jit_part(const sg_jit *jit, uint32_t index)
+{
+    return jit->as.parts[index] + jit->as.bias;
 }
 
 sg_statistics sg_jit_statistics(const sg_jit *jit)

@@ -1,6 +1,6 @@
 /* Links: a side exit whose jump goes straight to another trace, and freeing, which has to undo them.
  *
- * The exit's stub ends in a jump to the exit routine; a link patches its rel32. Registers hold the state
+ * The exit's stub ends in a jump to its trace's landing; a link patches its rel32. Registers hold the state
  * there, just as at a trace's entry, and a trace begins by setting its own frame, whatever frame there was; from a
  * trace with the same frame a link goes past that. Each trace lists the exits that come to it, so that
  * they can be sent back when it is freed.
@@ -9,12 +9,20 @@
 
 #include <inttypes.h>
 
-/* The exit's jump goes to this place (writable view) from now on, whoever is running it. */
+/* The exit's jump goes to this place (writable view) from now on, whoever is running it: one store of an aligned
+ * word, whose other bytes stay as they are. */
 static void patch(const sg_exit_record *exit, const uint8_t *destination)
 {
     uint8_t *const field = exit->code->jit->region.writable + exit->position;
     const uint32_t relative = (uint32_t)((uintptr_t)destination - (uintptr_t)field - 4);
-    __atomic_store_n((uint32_t *)(void *)field, relative, __ATOMIC_RELEASE);
+    const size_t place = (uintptr_t)field % sizeof(uint64_t);
+    uint64_t *const word = (uint64_t *)(void *)(field - place);
+    uint8_t bytes[sizeof(uint64_t)];
+    memcpy(bytes, word, sizeof bytes);
+    sg_put32(bytes + place, relative);
+    uint64_t patched;
+    memcpy(&patched, bytes, sizeof patched);
+    __atomic_store_n(word, patched, __ATOMIC_RELEASE);
 }
 
 void sg_exit_reset(sg_exit_record *exit)
@@ -22,7 +30,7 @@ void sg_exit_reset(sg_exit_record *exit)
     if (exit->target == NULL) {
         return;
     }
-    patch(exit, exit->code->jit->as.exit_routine);
+    patch(exit, sg_landing(exit->code, (uint32_t)(exit - exit->code->exits)));
     *exit->link = exit->next;
     if (exit->next != NULL) {
         exit->next->link = exit->link;

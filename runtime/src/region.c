@@ -50,8 +50,8 @@ static void *map(sg_counters *counters, void *address, size_t size, int protecti
 
 /* Where the kernel is asked to put what no 32-bit distance leads to: terabytes away from the VM, so that contexts
  * take no more room near it than their code does. It is only a hint, but contexts' code never overlaps, so neither
- * do four times its addresses: room for the writable view, and behind it for the records, which are twice as
- * large. */
+ * do four times its addresses: room for the writable view, and behind it for the records, which are three times
+ * as large. */
 static void *far_place(const sg_region *region)
 {
     const uintptr_t range = (uintptr_t)1 << 42, elsewhere = (uintptr_t)1 << 44;
@@ -245,7 +245,7 @@ static bool divide(sg_region *region, size_t size, size_t rodata_size, size_t pa
     }
     const size_t cold = (size - constants) / 3 & ~(page - 1);
     region->size = (uint32_t)size;
-    region->records_size = (uint32_t)size * 2; /* 16 bytes a micro-op, 40 an exit: code is full first */
+    region->records_size = (uint32_t)size * 3; /* 16 bytes a micro-op, 40 an exit: code is full first */
     region->constants_size = (uint32_t)constants;
     region->cold_size = (uint32_t)cold;
     region->hot_size = (uint32_t)(size - constants - cold);

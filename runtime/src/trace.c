@@ -98,7 +98,9 @@ static bool find_room(sg_jit *jit, sg_arena *arena, const char *name, uint64_t s
 static bool reserve(sg_jit *jit, uint32_t length, const sg_size *size, room *room, sg_error *error)
 {
     const uint64_t hot = size->hot + SG_MAX_SET_FRAME + SG_MAX_EXIT_STUB + SG_MAX_EXIT_PADDING + SG_SLACK;
-    const uint64_t cold = size->cold + (uint64_t)length * SG_MAX_EXIT_PADDING + SG_MAX_LINK_ENTRY + SG_SLACK;
+    const uint64_t landings = (length / SG_LANDING_EXITS + (uint64_t)1) * SG_LANDING;
+    const uint64_t cold =
+        size->cold + (uint64_t)length * SG_MAX_EXIT_PADDING + landings + SG_MAX_LINK_ENTRY + SG_SLACK;
     const uint64_t record =
         sizeof(sg_code) + (length + (uint64_t)1) * (2 * sizeof(uint8_t *) + sizeof(sg_exit_record));
     return find_room(jit, &jit->hot, "hot code", hot, &room->hot, error) &&
@@ -132,6 +134,7 @@ static sg_code *begin(sg_jit *jit, const room *room, const void *trace, uint32_t
     as->labels = code->labels;
     as->cold_labels = code->cold_labels;
     as->exits = code->exits;
+    as->exit_count = 0;
     as->last_exit = 0;
     as->fixup_count = 0;
     as->trace = trace;
@@ -158,6 +161,33 @@ static void emit_end(sg_assembler *as, const sg_vm *vm)
     }
 }
 
+/* Where exits go that are not linked: mov r10d, where the records of up to 256 exits are; jmp exit routine. So a stub
+ * need only tell which of these it is, in one byte. */
+static void emit_landings(sg_jit *jit, sg_code *code)
+{
+    sg_assembler *const as = &jit->as;
+    uint8_t *const base = as->base;
+    uint8_t *landing = as->cold;
+    sg_exit_record *exit = code->exits;
+    sg_exit_record *const end = exit + as->exit_count;
+    code->exit_count = as->exit_count;
+    code->landings = (uint32_t)(landing - base);
+    while (exit < end) {
+        sg_put16(landing, 0xBA41);
+        sg_put32(landing + 2, (uint32_t)((uint8_t *)exit - jit->region.records));
+        landing[6] = 0xE9;
+        sg_relative32(landing + 7, jit->exit_routine);
+        const sg_exit_record *const last = end - exit > SG_LANDING_EXITS ? exit + SG_LANDING_EXITS : end;
+        for (; exit < last; exit++) {
+            exit->code = code;
+            exit->target = NULL;
+            sg_relative32(base + exit->position, landing);
+        }
+        landing += SG_LANDING;
+    }
+    as->cold = landing;
+}
+
 /* A trace without a frame has no prologue. Where links from traces with one come to it, they drop theirs first. */
 static void emit_link_entry(sg_assembler *as, sg_code *code)
 {
@@ -174,17 +204,12 @@ static void finish(sg_jit *jit, sg_code *code, const room *room)
     for (size_t i = 0; i < as->fixup_count; i++) {
         sg_relative32(as->fixups[i].field, code->labels[as->fixups[i].target]);
     }
-    code->exit_count = (uint32_t)(as->exits - code->exits);
-    for (sg_exit_record *exit = code->exits; exit < as->exits; exit++) {
-        exit->code = code;
-        exit->target = NULL;
-    }
     code->hot_size = (uint32_t)(as->hot - (as->base + code->hot));
     code->cold_size = (uint32_t)(as->cold - (as->base + code->cold));
     code->hot_block = sg_arena_take(&jit->hot, room->hot, code->hot_size);
     code->cold_block = sg_arena_take(&jit->cold, room->cold, code->cold_size);
     code->record_block =
-        sg_arena_take(&jit->records, room->record, (size_t)((uint8_t *)as->exits - (uint8_t *)code));
+        sg_arena_take(&jit->records, room->record, (size_t)((uint8_t *)&code->exits[code->exit_count] - (uint8_t *)code));
     memset(as->hot, 0xCC, code->hot_block - code->hot_size);
     memset(as->cold, 0xCC, code->cold_block - code->cold_size);
     jit->trace_count++;
@@ -223,6 +248,7 @@ sg_code *sg_compile_trace(sg_jit *jit, const void *trace, size_t length, sg_erro
     }
     if (!as->failed) {
         emit_end(as, vm);
+        emit_landings(jit, code);
         if (code->frame == 0) {
             emit_link_entry(as, code);
         }

@@ -129,6 +129,8 @@ def _stages(config: Config, built: "BuiltStencil") -> Iterator[tuple[str, str, s
         hot, cold = built.without_versions
         yield "versions: bytes at most", "\n".join([*rows, f"{hot:>5} hot {cold:>5} cold   without versions"]), ""
     yield f".dasc{f' (rules: {fired})' if fired else ''}", built.dasc, "c"
+    for part in built.shared.values():
+        yield f"shared by micro-ops: at most {part.max_size} bytes, once in a context", part.dasc, "c"
     yield f"C emitter: at most {built.max_hot} bytes hot, {built.max_cold} cold", built.c_source, "c"
 
 

@@ -80,7 +80,8 @@ def command(config: Config, target: str, jobs: int | None, as_json: bool) -> Non
             cpus.add_row(name, *(f"{number:,}" for number in row.values()))
         out.print()
         out.print(cpus)
-    out.print(f"\nconstants: {total['constant_bytes']:,} bytes")
+    shared = f"shared cold code: {total['shared_bytes']:,} bytes in {plural(total['shared_parts'], 'part')}"
+    out.print(f"\nconstants: {total['constant_bytes']:,} bytes; {shared}")
 
 
 def _number(value: int) -> str:

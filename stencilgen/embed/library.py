@@ -89,6 +89,7 @@ _FUNCTIONS: dict[str, tuple[Any, Sequence[Any]]] = {
     "sg_embed_new": (_POINTER, [_ERROR]),
     "sg_jit_destroy": (None, [_POINTER]),
     "sg_compile_trace": (_POINTER, [_POINTER, _POINTER, ctypes.c_size_t, _ERROR]),
+    "sg_jit_part": (_POINTER, [_POINTER, ctypes.c_uint32]),
     "sg_free": (None, [_POINTER]),
     "sg_enter_code": (Outcome, [_POINTER, _POINTER, _POINTER]),
     "sg_link": (ctypes.c_bool, [_POINTER, ctypes.c_uint32, _POINTER, _ERROR]),

@@ -168,6 +168,8 @@ class VM:
         for name in sorted(frozenset().union(*(stencil.externs for stencil in self.build.stencils))):
             with contextlib.suppress(AttributeError):  # what the library does not export
                 found[ctypes.cast(getattr(self.library, name), ctypes.c_void_p).value or 0] = name
+        for index, part in enumerate(self.build.shared):
+            found[self.library.sg_jit_part(self._context.jit, index)] = part.name
         return found
 
     def _fill(self, address: int, index: int, op: MicroOp) -> None:

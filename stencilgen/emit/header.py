@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Literal, Protocol
 
 from dasc import PRELUDE
 from stencilgen.config import Config
@@ -20,7 +20,17 @@ from stencilgen.toolchain.cpu import Cpu
 from stencilgen.units.table import Tables, operands_function, render_tables
 from stencilgen.version import RUNTIME_ABI, VERSION
 
-__all__ = ["Emitter", "Extern", "HeaderContent", "Layout", "Level", "StateParameter", "fingerprint_of", "render_header"]
+__all__ = [
+    "Emitter",
+    "Extern",
+    "HeaderContent",
+    "Layout",
+    "Level",
+    "Shared",
+    "StateParameter",
+    "fingerprint_of",
+    "render_header",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +82,22 @@ class Level:
     emitters: Sequence[Emitter]
 
 
+class Shared(Protocol):
+    """Cold code that stencils share: emitted once for a context."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def c_source(self) -> str: ...
+    @property
+    def max_size(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class HeaderContent:
     """All that goes into a header. levels: the lowest first; they share emit functions. units: what there is beside the
     stencils, if anything; operands: by stencil, the C expressions of what sequences of micro-ops are told apart by; targets: of
-    a VM with facts, by stencil, those of the positions that it may jump to.
+    a VM with facts, by stencil, those of the positions that it may jump to; shared: cold code that stencils call.
     """
 
     levels: Sequence[Level]
@@ -88,6 +109,7 @@ class HeaderContent:
     units: Tables | None = None
     operands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     targets: Mapping[str, Sequence[str]] | None = None
+    shared: Sequence[Shared] = ()
 
     @property
     def emitters(self) -> Sequence[Emitter]:
@@ -111,6 +133,7 @@ def render_header(config: Config, content: HeaderContent) -> str:
         _opcodes(config, content.emitters),
         _externs(content.externs),
         _constants(content.pool),
+        _shared(content.shared),
         *(emitter.c_source.rstrip() + "\n" for emitter in _distinct(content.levels)),
         *(unit.c_source.rstrip() + "\n" for unit in (content.units.units if content.units else ())),
         _opcode(config),
@@ -236,6 +259,23 @@ def _constants(pool: Pool) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _shared(parts: Sequence[Shared]) -> str:
+    if not parts:
+        return ""
+    names = "".join(f"    {part.name},\n" for part in parts)
+    functions = "\n".join(part.c_source for part in parts)
+    rows = "".join(f'    {{"{part.name}", (sg_emit_function)emit_{part.name}, {part.max_size}}},\n' for part in parts)
+    return f"""\
+/* Cold code that stencils share; each context has it once. */
+enum {{
+{names}}};
+
+{functions}
+static const sg_part sg_parts[] = {{
+{rows}}};
+"""
+
+
 def _opcode(config: Config) -> str:
     return f"""\
 static uint32_t sg_opcode(const void *element)
@@ -320,13 +360,14 @@ def _description(config: Config, content: HeaderContent) -> str:
     relocations = (
         "sg_relocations, sizeof sg_relocations / sizeof *sg_relocations" if content.pool.relocations else "NULL, 0"
     )
+    parts = "sg_parts, sizeof sg_parts / sizeof *sg_parts" if content.shared else "NULL, 0"
     instruction = config.instruction.type
     operands = "sg_operands" if any(content.operands.values()) else "NULL"
     descriptions = "\n".join(
         f"""\
 static const sg_vm sg_vm_description{suffix} = {{
     SG_ABI, {cpu.constant}, sizeof({instruction}), sg_ops{suffix}, sizeof sg_ops{suffix} / sizeof *sg_ops{suffix},
-    sg_opcode, {rodata}, {relocations},
+    sg_opcode, {rodata}, {relocations}, {parts},
     sg_state_kinds, {len(content.state)}, sg_measure{suffix}, sg_emit{suffix}, {operands},
 }};
 """

@@ -10,7 +10,19 @@ from dataclasses import dataclass
 
 from x86_64 import Instruction, Label, Register
 
-__all__ = ["Block", "Branch", "Code", "Convention", "End", "Jump", "Return", "TailCall", "Target", "Unreachable"]
+__all__ = [
+    "Back",
+    "Block",
+    "Branch",
+    "Code",
+    "Convention",
+    "End",
+    "Jump",
+    "Return",
+    "TailCall",
+    "Target",
+    "Unreachable",
+]
 
 Target = Label
 """A block by its name, a boundary (`NEXT`, `EXIT`), or a position in the trace (a `LabelHole`)."""
@@ -49,7 +61,14 @@ class Unreachable:
     """Control never arrives here: after a call that does not return, or a trap."""
 
 
-End = Jump | Branch | Return | TailCall | Unreachable
+@dataclass(frozen=True, slots=True)
+class Back:
+    """A shared part of cold code is left (`layout/shared_cold.py`): `ret`, or `jmp f` to a function that returns for it."""
+
+    jump: Instruction
+
+
+End = Jump | Branch | Return | TailCall | Unreachable | Back
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from dasc import EXIT, NEXT, LabelHole
-from stencilgen.layout.code import Block, Branch, Code, Convention, Jump, Return, TailCall, Target, Unreachable
+from stencilgen.layout.code import Back, Block, Branch, Code, Convention, Jump, Return, TailCall, Target, Unreachable
 from x86_64 import REGISTERS, Address, Control, Flags, Instruction, Label, Memory, Register, rax, rbp, rsp
 
 __all__ = [
@@ -235,6 +235,8 @@ class Liveness:
                 return self._boundary | usage_of(jump).reads | _registers_mask(self._convention(jump).reads)
             case Unreachable():
                 return _ALWAYS
+            case Back():
+                return EVERYTHING  # whatever the place needs that it was called from
 
     def _at(self, target: Target) -> int:
         if isinstance(target, LabelHole) or target in (NEXT, EXIT):

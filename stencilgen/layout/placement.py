@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 from dasc import NEXT, DropFrame, InstructionLine, LabelHole, LabelLine, Line
 from stencilgen.layout.blocks import reachable
-from stencilgen.layout.code import Block, Branch, Code, End, Jump, Return, TailCall, Target, Unreachable
+from stencilgen.layout.code import Back, Block, Branch, Code, End, Jump, Return, TailCall, Target, Unreachable
 from stencilgen.layout.liveness import ALL_FLAGS, Liveness
 from x86_64 import Instruction, Label, Register, Symbolic, rsp
 
@@ -162,6 +162,8 @@ def _lines(
                 yield InstructionLine(Instruction("RET", ()), flags_dead=False)
             case TailCall(jump):
                 yield DropFrame()
+                yield InstructionLine(jump, flags_dead=False)
+            case Back(jump):
                 yield InstructionLine(jump, flags_dead=False)
             case Unreachable():
                 pass

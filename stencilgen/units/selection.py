@@ -78,7 +78,7 @@ def select_units(
     return Selection(used, tables, _statistics(stencils, variants, choices, used, gains))
 
 
-_EXIT_STUB = 11 + 3
+_EXIT_STUB = 7 + 3
 """SG_MAX_EXIT_STUB of runtime/include/stencilgen/emit.h, with its padding."""
 
 

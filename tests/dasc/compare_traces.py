@@ -132,9 +132,9 @@ class _Side:
         self._starts = [[i.ip for i in decoded] for decoded in self._decoded]
 
     def _stub(self, found: list[Instruction]) -> list[Instruction]:
-        """`found` if it is an exit stub: load the exit's number, jump out of the trace."""
-        number = found[0].code == Code.MOV_R32_IMM32 and found[0].op0_register == Register.R10D
-        return found if number and len(found) == 2 and _is_jump(found[1]) else []
+        """`found` if it is an exit stub: load the exit's ordinal, jump out of the trace."""
+        ordinal = found[0].code == Code.MOV_R8_IMM8 and found[0].op0_register == Register.BL
+        return found if ordinal and len(found) == 2 and _is_jump(found[1]) else []
 
     def canonical(self, section: int) -> list[_One]:
         """Without exit stubs and padding, and without jumps to where control goes anyway."""

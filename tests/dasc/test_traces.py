@@ -7,7 +7,7 @@ Through our action lists and through DynASM they are the same byte for byte; dir
 import ctypes
 import random
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +53,14 @@ def back_ends(vm: Vm) -> BackEnds:
     peers = (direct(vm), through_dynasm(vm, "actionlist", place), through_dynasm(vm, "dynasm", place))
     # Not those of libgcc, which keeps them to itself: they are known by their code.
     symbols = {name for name in extern_names(vm) if not name.startswith("__")}
-    names = {peer.name: {peer.symbol(symbol): symbol for symbol in symbols}.get for peer in peers}
-    return BackEnds(*peers, names)
+    return BackEnds(*peers, {peer.name: names_in(peer, vm, symbols).get for peer in peers})
+
+
+def names_in(peer: Peer, vm: Vm, symbols: Iterable[str]) -> dict[int, str]:
+    """What is where: the VM's functions and objects, and the cold code that its micro-ops share."""
+    peer.begin(1)
+    parts = {peer.part(index): part.name for index, part in enumerate(vm.built.shared)}
+    return parts | {peer.symbol(symbol): symbol for symbol in symbols}
 
 
 def minipy_traces(vm: Vm, back: BackEnds, programs: list[Path]) -> Iterator[ctypes.Array[ctypes.Structure]]:

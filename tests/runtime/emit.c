@@ -118,25 +118,29 @@ static void frames_are_dropped_by_the_shortest_add(void)
 
 static void exit_stubs_hold_their_jump_in_one_aligned_word(void)
 {
-    static sg_exit_record records[8];
+    static sg_exit_record records[0x12B];
     for (uint32_t frame = 0; frame <= 136; frame += 68) {
-        for (size_t shift = 0; shift < 4; shift++) {
+        for (size_t shift = 0; shift < 16; shift++) {
             sg_assembler as = assembler_at(0);
             as.frame = frame;
             as.index = 9;
-            as.records = (uint8_t *)records;
-            as.exits = &records[2];
-            as.exit_routine = buffer + 200;
+            as.exits = records;
+            as.exit_count = 0x12A;
             const uint8_t *const end = sg_exit_stub(&as, buffer + shift);
             CHECK(end - (buffer + shift) >= SG_MAX_EXIT_STUB); /* the frame plays no part */
             CHECK(end - (buffer + shift) <= SG_MAX_EXIT_STUB + 3);
-            CHECK_EQUAL((uintptr_t)(end - 4) % 4, 0);
-            int32_t relative;
-            memcpy(&relative, end - 4, 4);
-            CHECK(end + relative == buffer + 200);
-            CHECK_EQUAL(records[2].position, end - 4 - buffer);
-            CHECK_EQUAL(records[2].index, 9);
-            CHECK(as.exits == &records[3]);
+            CHECK((uintptr_t)(end - 4) % 8 <= 4);
+            CHECK_EQUAL(buffer[shift], 0xB3); /* mov bl, imm8 */
+            CHECK_EQUAL(buffer[shift + 1], 0x2A);
+            for (const uint8_t *p = buffer + shift + 2; p < end - 5; p++) {
+                CHECK_EQUAL(*p, 0x90);
+            }
+            CHECK_EQUAL(end[-5], 0xE9);
+            /* No nop where none is needed. */
+            CHECK((uintptr_t)(buffer + shift + 3) % 8 > 4 || end - (buffer + shift) == SG_MAX_EXIT_STUB);
+            CHECK_EQUAL(records[0x12A].position, end - 4 - buffer);
+            CHECK_EQUAL(records[0x12A].index, 9);
+            CHECK_EQUAL(as.exit_count, 0x12B);
         }
     }
 }

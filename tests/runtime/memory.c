@@ -218,6 +218,22 @@ static void a_vm_that_does_not_fit_says_why(void)
     expect_failure(&vm, NULL, "micro-op ADD needs a frame");
 }
 
+static void code_to_share_that_does_not_fit_says_why(void)
+{
+    const sg_part parts[] = {{"add", emit_PART_ADD, 8}, {"huge", emit_PART_ADD, 1 << 30}};
+    const sg_part lying[] = {{"add", emit_PART_ADD, 7}};
+    sg_vm vm = toy_vm;
+    vm.parts = parts;
+    expect_failure(&vm, NULL, "no room for the 1073741848 bytes of code that micro-ops share; use a larger");
+    vm.parts = lying;
+    vm.part_count = 1;
+    expect_failure(&vm, NULL, "add is 8 bytes, more than the 7 it was generated for; regenerate the header");
+    vm.part_count = 0;
+    sg_jit *const jit = sg_jit_create(&vm, NULL, NULL);
+    CHECK_EQUAL(toy_value(jit, COMPILE(jit, {ADD, 1}, {RETURN, 0}), 1), 2);
+    sg_jit_destroy(jit);
+}
+
 static void no_gap_within_reach_says_so(void)
 {
     const size_t size = (size_t)6 << 30;
@@ -319,11 +335,15 @@ static void micro_ops_are_named_for_perf(void)
     CHECK_EQUAL(toy_run(jit, code, &accumulator).index, 3);
     FILE *const file = fopen(path, "r");
     CHECK(file != NULL);
+    const uint8_t *const part = sg_jit_part(jit, PART_CALL);
+    const uint32_t call_size = part[8] == 0xE8 ? 22 : 23; /* a near call, or a far one */
     const struct {
         const uint8_t *address;
         uint32_t size;
         const char *name;
     } expected[] = {
+        {sg_jit_part(jit, PART_ADD), 8, "sg:add"},
+        {sg_jit_part(jit, PART_CALL), call_size, "sg:call"},
         {sg_code_info(code).hot, 4, "sg:trace_entry"},
         {sg_code_extent(code, 0).hot, sg_code_extent(code, 0).hot_size, "sg:FRAME_8"},
         {sg_code_extent(code, 1).hot, sg_code_extent(code, 1).hot_size, "sg:EXIT_IF_ODD"},
@@ -458,6 +478,7 @@ static void a_forked_child_may_run_but_not_change_traces(void)
 typedef struct Runner {
     sg_jit *jit;
     sg_code *code, *target;
+    uint32_t exit;
     volatile bool stop;
     bool wrong;
 } Runner;
@@ -468,28 +489,40 @@ static void *run_until_stopped(void *argument)
     while (!__atomic_load_n(&runner->stop, __ATOMIC_RELAXED)) {
         uint64_t state[2] = {0, 1000};
         const sg_outcome outcome = sg_enter_code(runner->jit, runner->code, state);
-        const bool direct = outcome.code == runner->code && outcome.index == 1 && state[0] == 1;
+        const bool direct = outcome.code == runner->code && outcome.index == runner->exit && state[0] == 1;
         const bool linked = outcome.code == runner->target && outcome.index == 1 && state[0] == 11;
         runner->wrong |= !direct && !linked;
     }
     return NULL;
 }
 
+/* With the exit's stub at every place in an aligned word: other cold code stands before it. */
 static void links_change_while_other_threads_run(void)
 {
     sg_jit *const jit = toy_create(NULL);
-    Runner runner = {.jit = jit};
-    runner.code = COMPILE(jit, {ADD, 1}, {EXIT, 0});
-    runner.target = COMPILE(jit, {ADD, 10}, {EXIT, 0});
-    pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, run_until_stopped, &runner) == 0);
-    for (int i = 0; i < 20000; i++) {
-        CHECK(sg_link(runner.code, 1, runner.target, NULL));
-        CHECK(sg_unlink(runner.code, 1, NULL));
+    unsigned places = 0;
+    for (uint32_t pattern = 0; pattern < 32; pattern++) {
+        enum { before = 5 };
+        Instruction trace[before + 2];
+        for (uint32_t i = 0; i < before; i++) {
+            trace[i] = (Instruction){pattern >> i & 1 ? LOOP_COLD : EXIT_IF_ODD, i + 1};
+        }
+        trace[before] = (Instruction){ADD, 1};
+        trace[before + 1] = (Instruction){EXIT, 0};
+        Runner runner = {.jit = jit, .code = toy_compile(jit, trace, before + 2), .exit = before + 1};
+        runner.target = COMPILE(jit, {ADD, 10}, {EXIT, 0});
+        places |= 1u << (uintptr_t)sg_code_exit(runner.code, before).relative % 8;
+        pthread_t thread;
+        CHECK(pthread_create(&thread, NULL, run_until_stopped, &runner) == 0);
+        for (int i = 0; i < 2000; i++) {
+            CHECK(sg_link(runner.code, runner.exit, runner.target, NULL));
+            CHECK(sg_unlink(runner.code, runner.exit, NULL));
+        }
+        __atomic_store_n(&runner.stop, true, __ATOMIC_RELAXED);
+        CHECK(pthread_join(thread, NULL) == 0);
+        CHECK(!runner.wrong);
     }
-    __atomic_store_n(&runner.stop, true, __ATOMIC_RELAXED);
-    CHECK(pthread_join(thread, NULL) == 0);
-    CHECK(!runner.wrong);
+    CHECK_EQUAL(places, 0x1F); /* bytes 0 to 4: no other is possible */
     sg_jit_destroy(jit);
 }
 
@@ -501,6 +534,7 @@ int main(void)
     RUN(only_code_and_constants_take_room_near_the_vm);
     RUN(options_that_cannot_be_met_say_why);
     RUN(a_vm_that_does_not_fit_says_why);
+    RUN(code_to_share_that_does_not_fit_says_why);
     RUN(no_gap_within_reach_says_so);
     RUN(limits_of_the_process_say_so);
     RUN(a_full_region_says_so_and_recovers);

@@ -34,6 +34,7 @@ enum {
     FRAME_4000,
     CONSTANT,  /* r12 += the value at this offset of rodata */
     LITERAL,   /* r12 += value, as a literal in memory */
+    SHARED,    /* call the code that micro-ops share as number `value` */
     NEAR,      /* r12 = 3 * *(uint64_t *)value, rip-relative with an imm8 behind the displacement */
     OVERRUN,   /* writes more than it promised */
     TWO_STUBS, /* two exit stubs */
@@ -190,6 +191,42 @@ static inline void emit_NEAR(sg_assembler *as, const void *instruction)
     as->hot = BYTES(p + 4, 0x03);
 }
 
+static inline void emit_SHARED(sg_assembler *as, const void *instruction)
+{
+    uint8_t *const p = BYTES(as->hot, 0xE8); /* call */
+    sg_relative32(p, &SG_COLD(((const Instruction *)instruction)->value));
+    as->hot = p + 4;
+}
+
+/* What micro-ops share: r12 += 1000, and r12 = toy_shared(r12). */
+enum { PART_ADD, PART_CALL };
+
+static uint64_t (*toy_shared)(uint64_t accumulator);
+
+static inline uint64_t toy_call_shared(uint64_t accumulator)
+{
+    return toy_shared(accumulator);
+}
+
+static inline void emit_PART_ADD(sg_assembler *as, const void *instruction)
+{
+    (void)instruction;
+    as->hot = BYTES(as->hot, 0x49, 0x81, 0xC4, 0xE8, 0x03, 0x00, 0x00, 0xC3); /* add r12, 1000; ret */
+}
+
+static inline void emit_PART_CALL(sg_assembler *as, const void *instruction)
+{
+    (void)instruction;
+    uint8_t *p = BYTES(as->hot, 0x48, 0x8D, 0x64, 0x24, 0xF8, 0x4C, 0x89, 0xE7); /* lea rsp, [rsp - 8]; mov rdi, r12 */
+    p = sg_call(as, p, (uintptr_t)&toy_call_shared);
+    as->hot = BYTES(p, 0x49, 0x89, 0xC4, 0x48, 0x8D, 0x64, 0x24, 0x08, 0xC3); /* mov r12, rax; lea rsp, [rsp + 8]; ret */
+}
+
+static const sg_part toy_parts[] = {
+    [PART_ADD] = {"add", emit_PART_ADD, 8},
+    [PART_CALL] = {"call", emit_PART_CALL, 17 + SG_MAX_CALL},
+};
+
 static inline void emit_OVERRUN(sg_assembler *as, const void *instruction)
 {
     (void)instruction;
@@ -228,6 +265,7 @@ static const sg_op toy_ops[OP_COUNT] = {
     [FRAME_4000] = {"FRAME_4000", emit_FRAME_4000, 20, 0, 4000, 0},
     [CONSTANT] = {"CONSTANT", emit_CONSTANT, 7, 0, 0, 0},
     [LITERAL] = {"LITERAL", emit_LITERAL, 7, 0, 0, 0},
+    [SHARED] = {"SHARED", emit_SHARED, 5, 0, 8, 0},
     [NEAR] = {"NEAR", emit_NEAR, 8, 0, 0, 0},
     [OVERRUN] = {"OVERRUN", emit_OVERRUN, 2, 0, 0, 0},
     [TWO_STUBS] = {"TWO_STUBS", emit_TWO_STUBS, 0, 2 * SG_MAX_EXIT_STUB, 0, 0},
@@ -258,6 +296,8 @@ static const sg_vm toy_vm = {
     .rodata_size = sizeof toy_rodata,
     .relocations = toy_relocations,
     .relocation_count = 2,
+    .parts = toy_parts,
+    .part_count = 2,
     .state = (const uint8_t *)"ii",
     .state_count = 2,
 };

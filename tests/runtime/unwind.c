@@ -85,6 +85,9 @@ static __attribute__((noinline)) void a_function_that_a_trace_calls_sees_who_ent
     for (size_t i = 0; i < 4; i++) {
         sg_code *const code = COMPILE(jit, {(uint32_t)frames[i], 0}, {CALL, (uintptr_t)&look}, {RETURN, 0});
         CHECK_EQUAL(toy_value(jit, code, 100), 101);
+        toy_shared = look;
+        sg_code *const sharing = COMPILE(jit, {(uint32_t)frames[i], 0}, {SHARED, PART_CALL}, {RETURN, 0});
+        CHECK_EQUAL(toy_value(jit, sharing, 100), 101);
     }
     end(jit);
 }
@@ -148,14 +151,15 @@ static __attribute__((noinline)) void every_instruction_can_be_unwound_from(void
     sg_jit *const jit = begin(CALLER);
     struct sigaction action = {.sa_sigaction = step, .sa_flags = SA_SIGINFO};
     CHECK(sigaction(SIGTRAP, &action, NULL) == 0);
-    sg_code *const returning = COMPILE(jit, {ADD, 5}, {FRAME_24, 0}, {ADD, 6}, {RETURN, 0});
+    toy_shared = look;
+    sg_code *const returning = COMPILE(jit, {ADD, 5}, {FRAME_24, 0}, {SHARED, PART_CALL}, {ADD, 6}, {RETURN, 0});
     sg_code *const exiting = COMPILE(jit, {FRAME_4000, 0}, {ADD, 5}, {EXIT_IF_ODD, 0}, {RETURN, 0});
     uint64_t state[2] = {2, 0};
     set_trap_flag(true);
     const sg_outcome returned = sg_enter_code(jit, returning, state);
     const sg_outcome exited = sg_enter_code(jit, exiting, state);
     set_trap_flag(false);
-    CHECK_EQUAL(returned.value, 13);
+    CHECK_EQUAL(returned.value, 14);
     CHECK_EQUAL(exited.kind, SG_EXITED);
     CHECK(steps > 40);
     CHECK_EQUAL(failed_steps, 0);

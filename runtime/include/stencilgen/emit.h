@@ -29,7 +29,7 @@ enum {
     SG_MAX_LOAD = 10,
     SG_MAX_CALL = 6,
     SG_MAX_DROP_FRAME = 7,
-    SG_MAX_EXIT_STUB = 11, /* alignment comes on top; the runtime reserves that itself */
+    SG_MAX_EXIT_STUB = 7, /* alignment comes on top; the runtime reserves that itself */
     SG_MAX_JUMP_LABEL = 5,
     SG_SLACK = 16,
 };
@@ -48,8 +48,9 @@ typedef struct sg_code sg_code;
 typedef struct sg_fixup sg_fixup;
 typedef struct sg_facts sg_facts;
 
-/* One way out of a trace. Its byte offset among all records is the number that the exit stub hands over in
- * r10d: once traces are linked, the position of a micro-op alone would not tell which of them was left. */
+/* One way out of a trace. Its stub says in bl which of up to 256 exits it is, and the landing that these share
+ * (src/trace.c) in r10d where their records are: once traces are linked, the position of a micro-op alone would not
+ * tell which trace was left. */
 typedef struct sg_exit_record {
     uint32_t position;                   /* of the stub's rel32, in bytes from the start of the region */
     uint32_t index;                      /* of the micro-op that exits; the trace's length for its end */
@@ -62,6 +63,7 @@ typedef struct sg_assembler {
     uint8_t *hot, *cold;   /* cursors, in the writable view */
     intptr_t bias;         /* executable address = writable address + bias: hot, cold and constants alike */
     const uint8_t *rodata; /* the VM's constants, readable view */
+    uint8_t **parts;       /* the code that micro-ops share, writable view; behind the last one, where it ends */
     uint32_t frame;        /* bytes of the trace's frame: 0, or 8 modulo 16 */
     uint32_t index;        /* position of the micro-op being emitted */
     uint32_t length;       /* number of micro-ops */
@@ -70,9 +72,8 @@ typedef struct sg_assembler {
     /* The runtime's own from here on. */
     uint8_t **cold_labels;    /* the same for the cold parts */
     uint8_t *base;            /* start of the region */
-    uint8_t *exit_routine;    /* where exit stubs go */
-    uint8_t *records;         /* exit numbers count from here */
-    sg_exit_record *exits;    /* the next exit record to fill */
+    sg_exit_record *exits;    /* of this trace, by ordinal */
+    uint32_t exit_count;
     uint32_t last_exit;       /* 1 + index of the micro-op of the one before, or 0 */
     const uint8_t *hot_limit; /* end of the hot part's reservation */
     sg_fixup *fixups;         /* jumps to micro-ops not yet emitted */
@@ -87,6 +88,9 @@ typedef struct sg_assembler {
 
 /* The VM's constant at this offset, as an lvalue: `&SG_RODATA(16)` is its address. Needs `as` in scope. */
 #define SG_RODATA(offset) (as->rodata[offset])
+
+/* The shared code with this index, as an lvalue, to call. */
+#define SG_COLD(index) (*as->parts[index])
 
 /* What lies at an address, and a constant in memory that holds a 64-bit value, as lvalues: `call &SG_AT(W0)`, `movsd
  * xmm0, [&SG_LITERAL(W0)]`. */
@@ -269,25 +273,25 @@ static inline uint8_t *sg_drop_frame(const sg_assembler *as, uint8_t *p)
     return p + 7;
 }
 
-/* The exit stub of this micro-op, at most one for each: mov r10d, the exit's number; jmp exit routine, which drops the
- * frame. The caller jumps to where `p` was. */
+/* The exit stub of this micro-op, at most one for each: mov bl, the exit's ordinal (rbx is never state); jmp landing,
+ * which is known when the trace is complete. The exit routine drops the frame. The caller jumps to where `p` was. */
 static inline uint8_t *sg_exit_stub(sg_assembler *as, uint8_t *p)
 {
-    sg_exit_record *const record = as->exits;
+    const uint32_t ordinal = as->exit_count;
+    sg_exit_record *const record = &as->exits[ordinal];
     if (SG_UNLIKELY(as->last_exit == as->index + 1)) {
         sg_fail_exits(as);
         return p;
     }
     as->last_exit = as->index + 1;
-    as->exits = record + 1;
-    sg_put16(p, 0xBA41);
-    sg_put32(p + 2, (uint32_t)((uint8_t *)record - as->records));
-    p += 6;
-    /* sg_link patches the rel32 while other threads may run this code, so it has to be one aligned word. */
+    as->exit_count = ordinal + 1;
+    sg_put16(p, (uint16_t)(0xB3 | ordinal << 8));
+    p += 2;
+    /* sg_link patches the rel32 while other threads may run this code, by one store of the aligned word of 8 bytes that it
+     * has to lie in: a jump that would begin at byte 4, 5 or 6 of one begins at byte 7, after 3, 2 or 1 nops. */
     sg_put32(p, 0x90909090);
-    p += ~(uintptr_t)p & 3;
+    p += 0x01230000 >> ((uintptr_t)p * 4 & 31) & 3;
     p[0] = 0xE9;
-    sg_relative32(p + 1, as->exit_routine);
     record->position = (uint32_t)(p + 1 - as->base);
     record->index = as->index;
     return p + 5;

@@ -28,7 +28,7 @@ extern "C" {
 
 /* Raised whenever a struct of this header or of emit.h changes; sg_jit_create refuses a VM for another
  * one. */
-enum { SG_ABI = 3 };
+enum { SG_ABI = 4 };
 enum { SG_MAX_OPERANDS = 8 };
 
 typedef struct sg_assembler sg_assembler;
@@ -67,6 +67,13 @@ typedef struct sg_relocation {
     int64_t addend;
 } sg_relocation;
 
+/* Cold code that micro-ops call, as SG_COLD(its index): emitted once, when a context is created. */
+typedef struct sg_part {
+    const char *name;
+    sg_emit_function emit; /* of hot code only; without an instruction */
+    uint32_t max_size;     /* bytes emitted at most */
+} sg_part;
+
 /* What a trace takes at most. */
 typedef struct sg_size {
     uint64_t hot, cold;
@@ -92,6 +99,8 @@ typedef struct sg_vm {
     size_t rodata_size;
     const sg_relocation *relocations; /* applied to that copy */
     size_t relocation_count;
+    const sg_part *parts;
+    uint32_t part_count;
     const uint8_t *state; /* 'i' integer or pointer, 'd' double, 'f' float */
     uint32_t state_count; /* at most 12 'i' and 8 'd' or 'f' */
     /* Both loops over a trace may be replaced by ones in which the compiler inlines `opcode` and knows the
@@ -210,6 +219,8 @@ typedef struct sg_exit_info {
     sg_code *target;         /* linked to, or NULL */
 } sg_exit_info;
 
+/* Where the code that micro-ops share as SG_COLD(index) lies. */
+const void *sg_jit_part(const sg_jit *jit, uint32_t index);
 sg_info sg_code_info(const sg_code *code);
 /* Where micro-op `index` lies; `index` == length: the end of the trace. */
 sg_extent sg_code_extent(const sg_code *code, uint32_t index);

@@ -1,4 +1,4 @@
-/* GUARD_BOTH_FLOAT, stencils.c:22: at most 38 bytes hot, 14 cold. */
+/* GUARD_BOTH_FLOAT, stencils.c:22: at most 38 bytes hot, 10 cold. */
 static void emit_GUARD_BOTH_FLOAT(sg_assembler *as, const Instruction *instruction)
 {
     (void)instruction;
@@ -21,7 +21,7 @@ static void emit_GUARD_BOTH_FLOAT(sg_assembler *as, const Instruction *instructi
     uint8_t *cold = as->cold;
     cold = sg_exit_stub(as, cold); // exit stub
 #ifdef SG_DEBUG
-    assert(cold - as->cold <= 14);
+    assert(cold - as->cold <= 10);
 #endif
     as->cold = cold;
 }

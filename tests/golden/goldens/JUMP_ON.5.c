@@ -1,4 +1,4 @@
-/* JUMP_ON, stencils.c:75: at most 30 bytes hot, 14 cold. */
+/* JUMP_ON, stencils.c:75: at most 30 bytes hot, 10 cold. */
 static void emit_JUMP_ON(sg_assembler *as, const Instruction *instruction)
 {
     if (((uint64_t)instruction->oparg & 1) == 0) {
@@ -21,7 +21,7 @@ static void emit_JUMP_ON(sg_assembler *as, const Instruction *instruction)
         uint8_t *cold = as->cold;
         cold = sg_exit_stub(as, cold); // exit stub
 #ifdef SG_DEBUG
-        assert(cold - as->cold <= 14);
+        assert(cold - as->cold <= 10);
 #endif
         as->cold = cold;
     } else {
@@ -44,7 +44,7 @@ static void emit_JUMP_ON(sg_assembler *as, const Instruction *instruction)
         uint8_t *cold = as->cold;
         cold = sg_exit_stub(as, cold); // exit stub
 #ifdef SG_DEBUG
-        assert(cold - as->cold <= 14);
+        assert(cold - as->cold <= 10);
 #endif
         as->cold = cold;
     }

@@ -37,6 +37,7 @@ def test_it_explains(vm: VM) -> None:
         "    end",
         "── cold: N bytes ─",
         "  2 DIV",
+        "    end",  # where its exits go
     ]
     text = code.listing()
     assert re.search(r"movsd xmm0, \[r12\+0x140\]$", text, re.MULTILINE)

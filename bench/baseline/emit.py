@@ -30,6 +30,7 @@ def labels_of(code: Code, config: Config) -> list[str]:
 
 def emitter(code: Code, continues: bool, config: Config) -> Emitter:
     """The emit function. UserError for a relocation that cannot be patched."""
+    slots = sum("GOT" in relocation.kind for relocation in code.relocations)
     exits = any(relocation.symbol == _EXIT for relocation in code.relocations)
     lines = [f"static void emit_{code.name}(sg_assembler *as, const {config.instruction.type} *instruction)", "{"]
     if code.content:
@@ -49,7 +50,7 @@ def emitter(code: Code, continues: bool, config: Config) -> Emitter:
         function=f"emit_{code.name}",
         c_source="\n".join(lines) + "\n",
         max_hot=len(code.content),
-        max_cold=_MAX_EXIT_STUB if exits else 0,
+        max_cold=(_MAX_EXIT_STUB if exits else 0) + 8 * slots,  # where a trace has an offset table of its own
         frame=0,
         ends=not continues,
     )

@@ -6,7 +6,8 @@
 
 All emit the same micro-ops, in one process, in turns. direct and DynASM make the same instructions; copy-and-patch and
 LLVM make their own of the same C. For each the whole way from a list of micro-ops to code that could run is timed:
-measuring, finding room, emitting and freeing for direct and copy-and-patch, put, link and encode for DynASM.
+measuring, finding room (or mapping pages), emitting and freeing for direct and copy-and-patch, put, link and encode for
+DynASM.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +30,11 @@ __all__ = ["run"]
 LENGTHS = (10, 100, 1_000, 10_000)
 KINDS = ("LOAD_0", "ADD_1", "GUARD_2", "INDEX_3", "LOG_4", "SELECT_5", "SPILL_6")
 """One stencil of each kind that the templates have."""
-FAST, SLOW = ("direct", "copy-and-patch", "DynASM"), ("LLVM -O0", "iced-x86", "Keystone")
+COPIED = {"copy-and-patch": baseline.BEST, "copy-and-patch, movabs": "O3"}
+"""The one with the best code, and CPython 3.14's: larger code, but nothing to decide when it is patched."""
+PAGED = "copy-and-patch, paged"
+"""The latter, each trace in pages of its own (`baseline.PAGES`)."""
+FAST, SLOW = ("direct", *COPIED, PAGED, "DynASM"), ("LLVM -O0", "iced-x86", "Keystone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,9 @@ class Samples:
 
 def run(options: Options) -> Report:
     """Nanoseconds per micro-op and MB/s of each peer, and how large the emitters are."""
-    missing: list[NotMeasured] = []
+    missing = [
+        NotMeasured("AsmJit", "PyPI has no package of it; iced-x86 and Keystone stand for encoders of instructions")
+    ]
     results: dict[tuple[str, str, str], Samples] = {}
     sizes: list[tuple[Cell, ...]] = []
     versions: dict[str, str] = {}
@@ -91,6 +98,9 @@ def run(options: Options) -> Report:
 
 
 _NOTES = (
+    "copy-and-patch: the flags that make the best code, whose loads from the offset table are relaxed while patching; movabs: "
+    "CPython 3.14's flags; paged: these, with mmap, mprotect and munmap and an offset table for each trace, as CPython has it. "
+    "The others keep traces where stencilgen's runtime does.",
     "LLVM: functions ready as IR in memory; parsing and optimising come on top.",
     "iced-x86 and Keystone encode the instructions of the hot code, which somebody has chosen before; Keystone reads text.",
 )
@@ -134,8 +144,11 @@ def _workloads(vm: Vm, options: Options) -> Iterator[Workload]:
 def _peers(vm: Vm, missing: list[NotMeasured]) -> dict[str, Peer]:
     peers = {"direct": direct(vm)}
     config = load_config(MINIPY if vm.name == "minipy" else vms.BUILD / vm.name)
-    copied = baseline.build(config, baseline.FLAVOURS[baseline.BEST])
-    peers["copy-and-patch"] = direct(vm, header=copied.header, include=copied.include)
+    for name, flavour in COPIED.items():
+        copied = baseline.build(config, baseline.FLAVOURS[flavour])
+        peers[name] = direct(vm, name, copied.header, [copied.include])
+        if flavour == "O3":
+            peers[PAGED] = direct(vm, PAGED, copied.header, [copied.include], runtime=[baseline.PAGES])
     try:
         peers["DynASM"] = through_dynasm(vm, "dynasm")
     except DynasmError as error:
@@ -190,7 +203,7 @@ def _slow(
         keystone = Keystone()
         contenders[keystone.name] = lambda: keystone.measure(emitted)
     else:
-        missing.append(NotMeasured("Keystone", "it is not installed", "pip install '.[bench]'"))
+        missing.append(NotMeasured("Keystone", "it is not installed", "pip install keystone-engine"))
     times = interleave(contenders, 1 if options.quick else 5)
     return {name: Samples(seconds, len(emitted.hot), length) for name, seconds in times.items()}
 
@@ -209,8 +222,8 @@ def _times(results: Mapping[tuple[str, str, str], Samples]) -> Table:
             peer: results[name, length, peer].nanoseconds for peer in (*FAST, *SLOW) if (name, length, peer) in results
         }
         ours = spreads["direct"].median
-        dynasm, copied = (spreads[peer].median if peer in spreads else None for peer in ("DynASM", "copy-and-patch"))
-        ratios = (dynasm / ours if dynasm else None, ours / copied if copied else None)
+        dynasm, *copied = (spreads[peer].median if peer in spreads else None for peer in ("DynASM", *COPIED))
+        ratios = (dynasm / ours if dynasm else None, *(ours / other if other else None for other in copied))
         rows.append(
             (name, length, *(spreads.get(peer) for peer in FAST), *ratios, *(spreads.get(peer) for peer in SLOW))
         )
@@ -219,7 +232,7 @@ def _times(results: Mapping[tuple[str, str, str], Samples]) -> Table:
         Column("trace length"),
         *(Column(peer, "ns", ".1f") for peer in FAST),
         Column("DynASM / direct", format=".1f"),
-        Column("direct / copy-and-patch", format=".2f"),
+        *(Column(f"direct / {peer}", format=".2f") for peer in COPIED),
         *(Column(peer, "ns", ",.0f") for peer in SLOW),
     )
     return Table("emission, nanoseconds per micro-op", columns, tuple(rows))

@@ -158,13 +158,20 @@ class Emitted:
 # ---- Ours ----
 
 
-def direct(vm: Vm, header: str | None = None, include: Path | None = None) -> Peer:
-    """The generated emit functions; or those of another header for the same VM, which needs headers of its own."""
-    runtime = paths.runtime()
-    sources = [HERE / "direct.c", HERE / "measure.c", *vm.sources, *sorted((runtime / "src").glob("*.c"))]
-    includes = [runtime / "include", *([include] if include else [])]
-    path = _compile(vm, "direct", {"jit_stencils.h": header or vm.built.header}, sources, includes)
-    return Peer("direct", path)
+def direct(
+    vm: Vm,
+    name: str = "direct",
+    header: str | None = None,
+    include: Sequence[Path] = (),
+    runtime: Sequence[Path] | None = None,
+) -> Peer:
+    """The generated emit functions; or those of another header for the same VM, which needs headers of its own. runtime:
+    sources in the place of stencilgen's.
+    """
+    own = paths.runtime()
+    sources = [HERE / "direct.c", HERE / "measure.c", *vm.sources, *(runtime or sorted((own / "src").glob("*.c")))]
+    files = {"jit_stencils.h": header or vm.built.header}
+    return Peer(name, _compile(vm, re.sub(r"\W+", "-", name), files, sources, [own / "include", *include]))
 
 
 # ---- DynASM's ----

@@ -5,10 +5,11 @@
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import vm
+from bench import baseline, vm
 from bench.frame.measure import run_process
 from bench.frame.report import Cell, Column, NotMeasured, Options, Report, Table, Timing
 from stencilgen import paths
@@ -32,25 +33,31 @@ COLUMNS = (
 )
 
 
+OURS = "contexts and traces"
+PAGED = "copy-and-patch with CPython 3.14's flags, each trace in pages of its own"
+
+
 def run(options: Options) -> Report:
-    """One table; system calls or allocations in the steady state are a failure, for the runtime promises none."""
+    """Two tables; system calls or allocations in the steady state are a failure, for the runtime promises none."""
     traces = 40 if options.quick else 2000
-    with tempfile.TemporaryDirectory(prefix="bench-memory-") as folder:
-        ended = run_process([_program(Path(folder)), str(traces)])
-    if ended.status == 3:
-        why = "processes may not trace their children here"
-        return Report(
-            not_measured=(NotMeasured("memory", why, "allow ptrace, in a container with --cap-add=SYS_PTRACE"),)
-        )
-    if ended.status:
-        raise UserError(ended.errors.strip())
-    phases = [json.loads(line) for line in ended.output.splitlines()]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, program in ((OURS, _ours), (PAGED, _paged)):
+        with tempfile.TemporaryDirectory(prefix="bench-memory-") as folder:
+            ended = run_process([program(Path(folder)), str(traces)])
+        if ended.status == 3:
+            why = "processes may not trace their children here"
+            return Report(
+                not_measured=(NotMeasured("memory", why, "allow ptrace, in a container with --cap-add=SYS_PTRACE"),)
+            )
+        if ended.status:
+            raise UserError(ended.errors.strip())
+        found[name] = [json.loads(line) for line in ended.output.splitlines()]
     return Report(
-        (Table("contexts and traces", COLUMNS, tuple(map(_row, phases)), _NOTES),),
-        tuple(_timings(phases)),
+        tuple(Table(name, COLUMNS, tuple(map(_row, phases)), (_NOTE,)) for name, phases in found.items()),
+        tuple(_timings(found[OURS])),
         differences=tuple(
             f"{phase['phase']}: {phase[kind]} {kind.replace('_', ' ')}, none were promised"
-            for phase in phases
+            for phase in found[OURS]
             if phase["phase"] in STEADY
             for kind in ("system_calls", "allocations")
             if phase[kind]
@@ -58,23 +65,29 @@ def run(options: Options) -> Report:
     )
 
 
-_NOTES = (
-    "The traces are bench/vm's four by turns, 22 to 146 micro-ops.",
-    "A system that keeps a page for each trace, as CPython's JIT does, takes a mapping (mmap), a change of its protection "
-    "(mprotect) and at least 4,096 bytes each.",
-)
+_NOTE = "The traces are bench/vm's four by turns, 22 to 146 micro-ops."
 
 
-def _program(folder: Path) -> Path:
-    """phases.c with bench/vm and the runtime, which call the C allocator through wrappers."""
-    (folder / "jit_stencils.h").write_text(build(vm.configuration()).header)
+def _ours(folder: Path) -> Path:
+    return _program(folder, build(vm.configuration()).header, sorted(paths.runtime().glob("src/*.c")), [])
+
+
+def _paged(folder: Path) -> Path:
+    copied = baseline.build(vm.configuration(), baseline.FLAVOURS["O3"])
+    return _program(folder, copied.header, [baseline.PAGES], ["-DPAGED", "-I", str(copied.include)])
+
+
+def _program(folder: Path, header: str, runtime: Sequence[Path], more: Sequence[str]) -> Path:
+    """phases.c with bench/vm and a runtime, which call the C allocator through wrappers."""
+    (folder / "jit_stencils.h").write_text(header)
     machine = [path for path in vm.SOURCES if path.name != "run.c"]
-    sources = [HERE / "phases.c", *machine, *sorted(paths.runtime().glob("src/*.c"))]
+    sources = [HERE / "phases.c", *machine, *runtime]
     includes = [folder, vm.HERE, paths.runtime() / "include"]
     flags = [
         "-O2",
         *(flag for path in includes for flag in ("-I", str(path))),
         *(f"-Wl,--wrap={name}" for name in WRAPPED),
+        *more,
     ]
     link(find_compiler(), sources, folder / "phases", flags, directory=HERE)
     return folder / "phases"

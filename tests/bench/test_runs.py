@@ -30,6 +30,14 @@ def test_memory_counts_what_the_kernel_and_the_allocator_see() -> None:
     assert code["as many traces again"] == -code["freeing them"] > 0  # type: ignore[operator]
 
 
+def test_a_page_for_each_trace_costs_two_system_calls_and_whole_pages() -> None:
+    (_, paged) = memory.run(QUICK).tables
+    calls, code = _column(paged, "system calls"), _column(paged, "code and constants")
+    # mmap and mprotect; munmap; now and then the allocator makes one too
+    assert 2 <= calls["more traces"] < 2.2 and 1 <= calls["freeing them"] < 1.2  # type: ignore[operator]
+    assert code["more traces"] >= 4096 and code["freeing them"] == -code["as many traces again"]  # type: ignore[operator]
+
+
 def test_sizes_of_a_trace_are_those_of_its_stencils() -> None:
     report = size.run(Options(quick=True, only="sieve"))
     assert _complete(report)

@@ -38,7 +38,9 @@ def libraries() -> dict[str, Library]:
         way.name: build_way(config, way, stack=STACK.pointer, operands=OPERANDS, profile=profile)
         for way in (Way(2), Way(longest=4), BOTH, Way(3, 4, operands=True))
     }
+    flags = ["-I", str(copied["O3"].include)]
     return {
+        "paged": machine.library(copied["O3"].header, runtime=[baseline.PAGES], flags=flags),
         **{n: machine.library(b.header) for n, b in {"stencilgen": plain, **ways}.items()},
         **{n: machine.library(b.header, flags=["-I", str(b.include)]) for n, b in copied.items()},
     }

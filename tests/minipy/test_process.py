@@ -72,6 +72,32 @@ def test_ctrl_c(kind: str, mode: str, tmp_path: Path) -> None:
     assert named[0][1] == "<module>"
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_it_ends_when_nobody_reads_any_more(mode: str, tmp_path: Path) -> None:
+    """As `minipy.py FILE.py | head -1` needs it."""
+    file = tmp_path / "talks.py"
+    file.write_text("i = 0\nwhile True:\n    i += 1\n    print(i)\n")
+    process = start(file, *MODES[mode])
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "1\n"
+        process.stdout.close()
+        assert process.wait(SECONDS) == -signal.SIGPIPE
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_output_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "talks.py"
+    file.write_text("for i in range(30000):\n    print(i)\n")
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, str(MINIPY / "minipy.py"), str(file)], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert result.returncode == 120 and "cannot write" in result.stderr
+
+
 def test_on_a_terminal_lines_come_as_they_are_printed(tmp_path: Path) -> None:
     file = tmp_path / "talks.py"
     file.write_text("print('begins')\nwhile True:\n    pass\n")

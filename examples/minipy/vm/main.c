@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { UNWRITTEN = 120 }; /* as Python's */
+
 static Thread thread;
 
 static void on_interrupt(int signal)
@@ -66,8 +68,13 @@ int main(int argc, char **argv)
         setvbuf(stdout, output, _IOFBF, sizeof output);
     }
     signal(SIGINT, on_interrupt);
-    const int status = run_program(&thread, &options);
+    signal(SIGPIPE, SIG_DFL); /* Python, which started us, ignores it: a program whose reader has gone would run on */
+    int status = run_program(&thread, &options);
     fflush(stdout);
+    if (ferror(stdout)) {
+        fprintf(stderr, "minipy: cannot write all of the output\n");
+        status = UNWRITTEN;
+    }
     if (options.check) {
         free_program(&thread);
         if (!check_heap(&thread)) {

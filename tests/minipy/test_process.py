@@ -91,7 +91,7 @@ def test_it_ends_when_nobody_reads_any_more(mode: str, tmp_path: Path) -> None:
 def test_output_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "talks.py"
     file.write_text("for i in range(30000):\n    print(i)\n")
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         result = subprocess.run(
             [sys.executable, str(MINIPY / "minipy.py"), str(file)], stdout=full, stderr=subprocess.PIPE, text=True
         )

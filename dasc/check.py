@@ -16,6 +16,7 @@ from dasc.model import (
     InstructionLine,
     LabelHole,
     LabelLine,
+    LastValue,
     Line,
     Stencil,
     Version,
@@ -35,7 +36,16 @@ __all__ = [
     "require_sound_preamble",
 ]
 
-RESERVED = {register.name for register in REGISTERS} | {"as", "Dst", "hot", "cold", "extern", "mov64", "drop_frame"}
+RESERVED = {register.name for register in REGISTERS} | {
+    "as",
+    "Dst",
+    "hot",
+    "cold",
+    "extern",
+    "mov64",
+    "drop_frame",
+    "last",
+}
 """Names that a value cannot have: they mean something else in the text, or in the emit function."""
 
 _GENERATED = re.compile(r"(label|jump)_\w+", re.ASCII)
@@ -137,6 +147,14 @@ def _instruction_problems(stencil: Stencil) -> Iterator[Problem]:
     symbols = {value.symbol.name: value.symbol for value in stencil.values}
     labels = {line.label.name for _, _, line in _lines(stencil) if isinstance(line, LabelLine)}
     for part, index, line in _lines(stencil):
+        if isinstance(line, LastValue):
+            if (line.action == "set") != (line.value is not None):
+                yield Problem(
+                    f"`{line.action}` and a value", "`last set` needs a value, all others have none", part, index
+                )
+            elif line.value is not None and symbols.get(line.value.name) != line.value:
+                yield Problem(f"`{line.value.name}` is not a value of the stencil", "declare it", part, index)
+            continue
         if not isinstance(line, InstructionLine):
             continue
         for operand in references(line.instruction):

@@ -15,6 +15,7 @@ which the runtime assembler lays out in different arenas. Four kinds of jump tar
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from x86_64 import Address, Instruction, Label, Symbol
 
@@ -28,6 +29,8 @@ __all__ = [
     "InstructionLine",
     "LabelHole",
     "LabelLine",
+    "LastAction",
+    "LastValue",
     "Line",
     "Relocation",
     "Stencil",
@@ -99,7 +102,31 @@ class DropFrame:
     """Add the trace's frame back to rsp: no code at all when the trace has none. Overwrites the flags."""
 
 
-Line = InstructionLine | LabelLine | DropFrame
+LastAction = Literal["write", "rewrite", "set", "written", "unsure", "forget", "exits_write", "exits_rewrite"]
+
+
+@dataclass(frozen=True, slots=True)
+class LastValue:
+    """What happens to place number `place`, a declared one whose stores are put off; nothing else is said by these lines.
+
+    write, rewrite: store its last value here, if memory lacks it (rewrite: or perhaps lacks it). These two may change r10 and
+    the flags; they need the state register by which the place is found.
+    set: its last value is `value` from now on, for what is emitted after this line; written, unsure, forget: memory holds the
+    last value; perhaps it does; it holds what nobody knows.
+    exits_write, exits_rewrite: exit stubs do that with all places, of which there are `place`.
+    """
+
+    action: LastAction
+    place: int = 0
+    value: Symbol | None = None
+
+    @property
+    def emits(self) -> bool:
+        """Whether there may be code in its place."""
+        return self.action in ("write", "rewrite")
+
+
+Line = InstructionLine | LabelLine | DropFrame | LastValue
 
 
 @dataclass(frozen=True, slots=True)

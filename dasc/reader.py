@@ -6,9 +6,9 @@ says where and what to do instead.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Never
+from typing import Never, get_args
 
 from dasc.check import is_expression, problems
 from dasc.errors import Text
@@ -20,6 +20,8 @@ from dasc.model import (
     File,
     InstructionLine,
     LabelLine,
+    LastAction,
+    LastValue,
     Line,
     Relocation,
     Stencil,
@@ -249,6 +251,8 @@ class _StencilReader:
                 self.place(text, LabelLine(parse_label(target)), scope)
             case Statement(text=Text(text="drop_frame") as text):
                 self.place(text, DropFrame(), scope)
+            case Statement(text=text) if match := _LAST.fullmatch(text.text):
+                self.place(text, _last_value(text, match, scope.symbols()), scope)
             case Statement(text=text, comment=comment):
                 flags_dead = FLAGS_DEAD in comment.split()
                 self.place(text, self.instruction(text, flags_dead, scope.symbols()), scope)
@@ -280,6 +284,22 @@ class _StencilReader:
         except AssemblyError as error:
             raise text.error(str(error)) from None
         return InstructionLine(instruction, flags_dead)
+
+
+_ACTIONS: Mapping[str, LastAction] = {action: action for action in get_args(LastAction)}
+_LAST = re.compile(r"last (?P<action>\w+) (?P<place>\d+)(?:, *(?P<value>\w+))?", re.ASCII)
+
+
+def _last_value(text: Text, match: re.Match[str], symbols: Mapping[str, Symbol]) -> LastValue:
+    action, value = _ACTIONS.get(match["action"]), match["value"]
+    if action is None:
+        known = ", ".join(_ACTIONS)
+        raise text.cut(*match.span("action")).error(
+            f"`{match['action']}` happens to no last value", f"write one of {known}"
+        )
+    if value is not None and value not in symbols:
+        raise text.cut(*match.span("value")).error(f"`{value}` is not a value of the stencil", "declare it before")
+    return LastValue(action, int(match["place"]), symbols[value] if value is not None else None)
 
 
 # ---- Directives outside of stencils ----

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dasc.errors import Text
-from dasc.model import EXIT, NEXT, DropFrame, InstructionLine, LabelHole, LabelLine, Line, is_identifier
+from dasc.model import EXIT, NEXT, DropFrame, InstructionLine, LabelHole, LabelLine, LastValue, Line, is_identifier
 from x86_64 import REGISTERS as _ALL_REGISTERS
 from x86_64 import (
     Address,
@@ -64,6 +64,8 @@ def format_line(line: Line) -> str:
             return f"|{_label(label)}:"
         case DropFrame():
             return "| drop_frame"
+        case LastValue(action, place, value):
+            return f"| last {action} {place}" + (f", {value.name}" if value is not None else "")
         case InstructionLine(instruction, flags_dead):
             return f"| {format_instruction(instruction)}" + (f"  // {FLAGS_DEAD}" if flags_dead else "")
 

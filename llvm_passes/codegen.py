@@ -22,6 +22,7 @@ from llvm_passes.derive import Derived, DeriveRequest
 from llvm_passes.effects import Effect
 from llvm_passes.expression import JitExpr
 from llvm_passes.fold import FoldOptions
+from llvm_passes.last_values import LastValues, Place
 from llvm_passes.module import Module, split_module
 from llvm_passes.sequence import micro_op
 from llvm_passes.symbols import JitSymbol
@@ -45,6 +46,7 @@ class CompiledFunction:
     `conditions` the JIT-time values that it still tests at run time; `decision`, if any, the versions that are better
     than this one, which serves for all values; `said`, `lost` what it does to facts when it goes on, and when it jumps;
     `promises` what its author assumes of JIT-time values, each of one bit: the code is right only where all of them are 1.
+    `last` what it does with declared places, None where there are none.
     """
 
     name: str
@@ -60,6 +62,7 @@ class CompiledFunction:
     said: tuple[Effect, ...] = ()
     lost: tuple[Effect, ...] = ()
     promises: tuple[JitExpr, ...] = ()
+    last: LastValues | None = None
 
     def deciding(self, decision: Decision | None, promises: tuple[JitExpr, ...]) -> CompiledFunction:
         """The same function with versions, and what all of them rely on."""
@@ -83,12 +86,13 @@ class CompileOptions:
     """How to compile; `fold` says what is known about holes.
 
     version_limit: how many versions of a function there may be; 1 for none but the function itself. split: whether rare
-    code goes apart.
+    code goes apart. places: whose stores are put off.
     """
 
     fold: FoldOptions = field(default_factory=FoldOptions)
     version_limit: int = 16
     split: bool = True
+    places: tuple[Place, ...] = ()
 
 
 class InternalError(Exception):

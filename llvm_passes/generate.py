@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from llvm_passes import backend
 from llvm_passes.assembly import DataObject, data_used_by, split_assembly
@@ -11,7 +13,10 @@ from llvm_passes.codegen import CompiledFunction, CompileOptions, Decision
 from llvm_passes.cold import mark
 from llvm_passes.decisions import left_over
 from llvm_passes.expression import SymbolAddress, walk
+from llvm_passes.fold import function_spans, layout_of
+from llvm_passes.last_values import LastValues, Place, defer
 from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol
+from llvm_passes.text import NAME
 from llvm_passes.versions import Level, Version, make_versions
 
 _SYMBOL = re.compile(rf"{SYMBOL_PREFIX}\w+")
@@ -21,11 +26,31 @@ def generate(text: str, names: tuple[str, ...], options: CompileOptions) -> list
     """Compile the functions `names` of a module without debug information. Raises backend.LlvmError."""
     backend.check_options()
     marked = mark(backend.name_values(text), options.split)
+    last: dict[str, LastValues] = {}
+    if options.places:
+        marked, last = _put_off(marked, options.places)
     levels = list(make_versions(marked, options.fold, options.version_limit))
     compiled = {
-        name: function for number, level in enumerate(levels) for name, function in _compile(level, number == 0)
+        name: replace(function, last=last.get(function.name))
+        for number, level in enumerate(levels)
+        for name, function in _compile(level, number == 0)
     }
     return [_with_decision(levels[0].versions[name], compiled) for name in names]
+
+
+def _put_off(text: str, places: Sequence[Place]) -> tuple[str, dict[str, LastValues]]:
+    """A module whose functions put off their stores to declared places, and what each does to these."""
+    layout = layout_of(text)
+    groups = {match[1]: match[2] for match in re.finditer(r"^attributes (#\d+) = \{(.*)\}$", text, re.M)}
+    for match in re.finditer(rf"^declare [^@\n]*@({NAME})\(.*$", text, re.M):
+        groups[f"@{match[1]}"] = " ".join([match[0], *(groups.get(word, "") for word in re.findall(r"#\d+", match[0]))])
+    found: dict[str, LastValues] = {}
+    pieces, position = [], 0
+    for start, end, name in function_spans(text):
+        function, found[name] = defer(text[start:end], layout, places, groups)
+        pieces += [text[position:start], function]
+        position = end
+    return "".join([*pieces, text[position:]]), found
 
 
 def _compile(level: Level, is_first: bool) -> list[tuple[str, CompiledFunction]]:

@@ -11,6 +11,7 @@ from enum import Enum
 
 from llvm_passes.assembly import DataObject
 from stencilgen.errors import UserError
+from stencilgen.last import is_write
 from x86_64 import Address, AssemblyError, Instruction, Label, Symbol, parse_att, rsp
 
 __all__ = ["Data", "DataRelocation", "Function", "Part", "Place", "Statement", "read_data", "read_function"]
@@ -170,7 +171,7 @@ def read_function(name: str, text: str, resolve: Callable[[str], Symbol | Addres
                 f"stencil {name}: cannot understand the instruction '{prefix}{line}': {error}",
                 remedy="a stencil's inline assembly, and what its -m flags let Clang use, must be in the instruction table",
             ) from None
-        if inline and rsp in instruction.effects.writes:
+        if inline and rsp in instruction.effects.writes and not is_write(instruction):
             raise UserError(
                 f"stencil {name}: its inline assembly moves the stack pointer: '{prefix}{line}'",
                 remedy="leave rsp as it is: all stencils of a trace share one frame",

@@ -29,6 +29,8 @@ VM never has to copy its instructions into ours. Everything else has a default.
     operands = ["d", "a", "b"]            # holes that number places: it matters which of a sequence's are equal
     [facts]                               # what micro-ops find out and tell those behind them (see stencil.h; default: none)
     names = ["integer", "real"]
+    [last]                                # places whose stores are put off until somebody may look (default: none)
+    ip = { place = "frame->ip", blind = ["float_new"], writers = [] }   # blind: functions that neither read nor write it
     [vm]                                  # only for stencilgen.load() in Python: how to build the VM's C functions
     sources = ["vm.c"]
     flags   = ["-lm"]
@@ -47,7 +49,7 @@ from stencilgen.errors import Diagnostic, UserError
 from stencilgen.toolchain.cpu import CPUS, Cpu, CpuName
 from stencilgen.toolchain.flags import refused_flags
 
-__all__ = ["INTEGER_BITS", "Config", "Hole", "StackTable", "Target", "load_config"]
+__all__ = ["INTEGER_BITS", "Config", "Hole", "LastTable", "StackTable", "Target", "load_config"]
 
 INTEGER_BITS = {f"{sign}int{bits}_t": bits for bits in (8, 16, 32, 64) for sign in ("", "u")}
 """The C types that an operand of a superstencil may have."""
@@ -131,6 +133,16 @@ class FactsTable(_Table):
     names: Annotated[list[Name], Field(min_length=1, max_length=31)]
 
 
+class LastTable(_Table):
+    """A place that stencils access by this name only, an lvalue through a state parameter, and that no signal handler and no
+    other thread looks at. blind: functions that neither read nor write it; writers: the only ones that write it (default: any).
+    """
+
+    place: Expression
+    blind: list[str] = []
+    writers: list[str] | None = None
+
+
 class VirtualMachine(_Table):
     sources: list[str] = []
     include: list[str] = []
@@ -155,6 +167,7 @@ class Config(_Table):
     stack: StackTable | None = None
     superstencils: SuperstencilTable = SuperstencilTable()
     facts: FactsTable | None = None
+    last: dict[Name, LastTable] = {}
     vm: VirtualMachine = VirtualMachine()
     target: Target = Target()
 
@@ -227,6 +240,9 @@ def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
     for name in sorted({name for name in names if names.count(name) > 1}):
         what = f"the fact '{name}' is listed twice"
         problems.append(Diagnostic(what, "name each once", path, _line_of(text, ("facts", "names"))))
+    for name in list(config.last)[_MOST_PLACES:]:
+        what = f"'{name}' is the place number {_MOST_PLACES + 1} in [last]"
+        problems.append(Diagnostic(what, f"declare at most {_MOST_PLACES}", path, _line_of(text, ("last", name))))
     for name, hole in config.holes.items():
         if hole.range and not (-(2**63) <= hole.range[0] <= hole.range[1] < 2**64):
             line = _line_of(text, ("holes", name))
@@ -249,6 +265,10 @@ def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
                 )
             )
     return problems
+
+
+_MOST_PLACES = 4
+"""SG_MAX_LAST of runtime/include/stencilgen/jit.h."""
 
 
 def _check_target(config: Config, path: Path, text: str) -> Iterator[Diagnostic]:
@@ -313,6 +333,7 @@ _EXAMPLES = {
     "stack.registers": "registers = 3",
     "superstencils": '[superstencils] with operands = ["d", "a", "b"]',
     "superstencils.operands": 'operands = ["d", "a", "b"]',
+    "last": '[last] with ip = { place = "frame->ip" }',
 }
 
 

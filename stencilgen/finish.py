@@ -23,6 +23,7 @@ from stencilgen.emit.constants import merged
 from stencilgen.emit.expressions import HoleSource
 from stencilgen.emit.listing import render_listing
 from stencilgen.errors import UserError
+from stencilgen.last import with_effects
 from stencilgen.layout.code import Convention
 from stencilgen.layout.conventions import convention
 from stencilgen.layout.shared_cold import shared_part
@@ -138,11 +139,15 @@ def finish_unit(config: Config, work: tuple[Unit, CompiledFunction]) -> BuiltSte
     general = _lower(unit, compiled, config)
     parts: list[_Part] = []
     tree = _tree(unit, compiled.decision or compiled, (), config, sources, parts)
-    value_holes = frozenset[str]().union(*(part.lowered.values for part in parts), _tested(compiled.decision))
+    value_holes = frozenset[str]().union(
+        *(part.lowered.values for part in parts), _tested(compiled.decision), _reported(compiled)
+    )
     value_holes = value_holes.union(*map(holes_of, compiled.promises))
     # a promise may have decided something so that the hole itself is gone
     value_holes |= {hole for hole in holes_read(compiled.ir) & sources.keys() if sources[hole].promise}
     stencil = choose(tree, (*promised(value_holes, sources), *assumed(unit, compiled.promises, sources)))
+    if compiled.last is not None:
+        stencil = with_effects(stencil, compiled.last, sources)
     emitter = dasc.compile_stencil(stencil)
     sizes = zip(_paths(stencil), emitter.versions, strict=True)
     plain = emitter if compiled.decision is None else dasc.compile_stencil(choose(Leaf(general.stencil)))
@@ -248,9 +253,15 @@ def _lower(unit: Unit, compiled: CompiledFunction, config: Config) -> Lowered:
     except UserError as error:
         raise error.at(unit.file, unit.line) from None
     conventions = _conventions(compiled.callees)
-    return lower(
-        Source(unit, compiled.assembly, compiled.symbols, data, conventions, compiled.said, compiled.lost), config
-    )
+    facts = (compiled.said, compiled.lost)
+    source = Source(unit, compiled.assembly, compiled.symbols, data, conventions, *facts, compiled.last)
+    return lower(source, config)
+
+
+def _reported(compiled: CompiledFunction) -> frozenset[str]:
+    """The holes in last values."""
+    effects = compiled.last.effects if compiled.last else ()
+    return frozenset[str]().union(*(holes_of(effect.value) for effect in effects if effect.value is not None))
 
 
 def _tested(part: CompiledFunction | Decision | None) -> frozenset[str]:

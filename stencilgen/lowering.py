@@ -14,6 +14,7 @@ from dasc import InstructionLine, LabelHole, Line, Stencil, Value
 from llvm_passes.effects import Effect
 from llvm_passes.expression import JitExpr, Operation, SymbolAddress, holes_of
 from llvm_passes.fuse import EXIT_LABEL
+from llvm_passes.last_values import LastValues, is_write
 from llvm_passes.ranges import range_of
 from llvm_passes.symbols import JitSymbol
 from stencilgen.assembly import Data, read_function
@@ -22,6 +23,7 @@ from stencilgen.emit.constants import constant_name, merged, reachable
 from stencilgen.emit.effects import effect_texts
 from stencilgen.emit.expressions import HoleSource, is_postfix, promises_of, render
 from stencilgen.errors import UserError
+from stencilgen.last import conventions as write_conventions
 from stencilgen.layout.blocks import build_code
 from stencilgen.layout.code import Code, Convention
 from stencilgen.layout.conventions import INDIRECT, LIBCALL, state_registers
@@ -47,7 +49,7 @@ class Source:
     """One unit as LLVM made it, and what must be known of its surroundings.
 
     data: the constants in reach; conventions: of the functions it calls; said: what it says about facts when it goes on;
-    lost: what it takes back before it jumps.
+    lost: what it takes back before it jumps; last: what it does with declared places.
     """
 
     unit: Unit
@@ -57,6 +59,7 @@ class Source:
     conventions: Mapping[str, Convention]
     said: tuple[Effect, ...] = ()
     lost: tuple[Effect, ...] = ()
+    last: LastValues | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,9 @@ def _lower(source: Source, config: Config) -> Lowered:
     labels = label_holes(unit.holes)
     names = _Names(source, labels)
     function = read_function(unit.name, source.assembly, names.resolve)
-    conventions = dict.fromkeys(names.externs, LIBCALL) | dict(source.conventions)
+    conventions = (
+        dict.fromkeys(names.externs, LIBCALL) | dict(source.conventions) | dict(write_conventions(source.last))
+    )
     code = build_code(function, state_registers(unit.state), conventions, INDIRECT, labels)
     code = strip_frame(code, file=unit.file, line=unit.line)
     code = thread_jumps(gather_stack_maps(code, file=unit.file, line=unit.line))
@@ -269,6 +274,8 @@ class _Names:
             return Label(name)  # `1:` and `1b` in inline assembly
         if name.endswith(_THREAD_OFFSET):
             return self._thread_local(name.removesuffix(_THREAD_OFFSET))
+        if is_write(name):
+            return Address(name)
         _require_plain(self._unit.name, name)
         self.externs.add(name)
         return Address(name)

@@ -24,6 +24,7 @@ import dasc
 import llvm_passes
 from llvm_passes.codegen import CodegenError, CompileOptions, compile_functions
 from llvm_passes.fold import FoldOptions
+from llvm_passes.last_values import Place
 from llvm_passes.module import Module, UnreadableModule, split_module
 from stencilgen.cache import Cache
 from stencilgen.config import Config
@@ -34,6 +35,7 @@ from stencilgen.errors import UserError, VersionWarning
 from stencilgen.facts import Facts, examine, layouts, require_sound
 from stencilgen.finish import BuiltStencil, SharedPart, finish_unit
 from stencilgen.output import write_files
+from stencilgen.places import places_of, require_hidden
 from stencilgen.statistics import level_statistics, statistics
 from stencilgen.toolchain.clang import (
     Clang,
@@ -48,6 +50,7 @@ from stencilgen.toolchain.header import examine_header
 from stencilgen.unit import Unit, unit_of
 from stencilgen.units.building import Superstencils, Workshop, build_selection
 from stencilgen.units.derivation import operands_of
+from stencilgen.units.selection import labels_of
 from stencilgen.version import RUNTIME_ABI, VERSION
 from stencilgen.workers import map_in_processes
 
@@ -113,7 +116,7 @@ def build(
         facts, stencils = lowest.facts, lowest.stencils
         for level in levels[1:]:
             _require_alike(config, level, lowest)
-        compile_more = partial(_compile_more, config, jobs, progress)
+        compile_more = partial(_compile_more, config, lowest.places, jobs, progress)
         shop = Workshop(config, lowest.module, facts, lowest.keys, store, jobs, compile_more)
         selection, unit_keys = build_selection(shop, stencils, superstencils)
         keys = [key for level in levels for key in level.keys.values()]
@@ -143,7 +146,9 @@ def build(
             fingerprint=mark,
             units=selection.tables if selection else None,
             operands={s.name: [config.holes[hole].value for hole, _ in operands_of(config, s.holes)] for s in stencils},
-            targets=None if config.facts is None else jump_targets(config, stencils),
+            targets=labels_of(config, stencils),
+            facts=config.facts is not None,
+            places=lowest.places,
         ),
     )
     return Build(
@@ -239,11 +244,14 @@ def write_build(build: Build, directory: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All sources as one module for one level of x86-64, what is known of them, and each stencil's key in the cache."""
+    """All sources as one module for one level of x86-64, what is known of them, and each stencil's key in the cache. places:
+    whose stores are put off.
+    """
 
     cpu: Cpu
     module: Module
     facts: Facts
+    places: tuple[Place, ...]
     keys: dict[str, str]
 
 
@@ -251,7 +259,8 @@ def read_sources(config: Config, clang: Clang, cpu: Cpu, jobs: int, only: Collec
     """C → LLVM IR and what is known of it."""
     module, names = compile_sources(config, clang, jobs, cpu)
     facts = examine(module, config, names, only)
-    return Sources(cpu, module, facts, stencil_keys(config, cpu, module, facts))
+    places = places_of(config, module, facts)
+    return Sources(cpu, module, facts, places, stencil_keys(config, cpu, module, facts, places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,13 +289,14 @@ def build_level(
     suffix = "" if cpu == config.cpus[0] else cpu.suffix
     missing = [name for name in facts.stencils if keys[name] not in store]
     require_sound(sources.module, config, missing)
+    require_hidden(sources.module, missing, sources.places)
     kinds = "".join(parameter.kind for parameter in facts.state)
     units = [unit_of(facts.stencils[name], kinds, config, suffix) for name in missing]
-    for stencil in compile_units(config, sources.module, units, jobs, progress):
+    for stencil in compile_units(config, sources.module, sources.places, units, jobs, progress):
         store[keys[stencil.name]] = stencil
     places = {name: source.position for name, source in facts.stencils.items()}
     stencils = tuple(store[keys[name]].at(place.file, place.line) for name, place in places.items())
-    return BuiltLevel(cpu, sources.module, facts, keys, suffix, stencils, len(missing))
+    return BuiltLevel(cpu, sources.module, facts, sources.places, keys, suffix, stencils, len(missing))
 
 
 def _require_alike(config: Config, level: Sources, lowest: Sources) -> None:
@@ -383,22 +393,29 @@ def _line_of_stencil(source: Path, name: str) -> int:
     return 0
 
 
-def stencil_keys(config: Config, cpu: Cpu, module: Module, facts: Facts) -> dict[str, str]:
+def stencil_keys(config: Config, cpu: Cpu, module: Module, facts: Facts, places: Sequence[Place]) -> dict[str, str]:
     """For each stencil a digest of all that its emit function is made from: code, state, configuration, LLVM, ourselves."""
     kinds = "".join(parameter.kind for parameter in facts.state)
     holes = config.model_dump_json(include={"holes", "instruction", "versions", "code", "facts"})
-    common = _digest(VERSION, str(RUNTIME_ABI), _own_code(), version("llvmlite"), cpu.name, kinds, holes)
+    common = _digest(
+        VERSION, str(RUNTIME_ABI), _own_code(), version("llvmlite"), cpu.name, kinds, holes, *map(_described, places)
+    )
     return {name: _digest(common, module.fingerprint(name)) for name in facts.stencils}
 
 
+def _described(place: Place) -> str:
+    writers = "any" if place.writers is None else sorted(place.writers)
+    return f"{place.name} {place.parameter} {place.offset} {place.size} {sorted(place.blind)} {writers}"
+
+
 def _compile_more(
-    config: Config, jobs: int, progress: Progress, module: Module, units: Sequence[Unit]
+    config: Config, places: Sequence[Place], jobs: int, progress: Progress, module: Module, units: Sequence[Unit]
 ) -> Iterable[BuiltStencil]:
-    return compile_units(config, module, units, jobs, progress)
+    return compile_units(config, module, places, units, jobs, progress)
 
 
 def compile_units(
-    config: Config, module: Module, units: Sequence[Unit], jobs: int, progress: Progress
+    config: Config, module: Module, places: Sequence[Place], units: Sequence[Unit], jobs: int, progress: Progress
 ) -> Iterable[BuiltStencil]:
     """IR → emit functions, for these units, each a function of the module."""
     progress("generate code", 0, len(units))
@@ -407,7 +424,7 @@ def compile_units(
     holes = {name: hole for unit in units for name, hole in unit.holes.items()}
     promises = {name: hole.promise for name, hole in holes.items() if hole.promise}
     fold = FoldOptions(promises, expressions=config.code.fold)
-    options = CompileOptions(fold, config.versions.limit, config.code.split)
+    options = CompileOptions(fold, config.versions.limit, config.code.split, tuple(places))
     try:
         compiled = compile_functions(module, [unit.name for unit in units], options, jobs)
     except CodegenError as error:
@@ -435,12 +452,6 @@ def _counted(results: Iterable[BuiltStencil], total: int, progress: Progress) ->
     for done, result in enumerate(results, 1):
         progress("assemble", done, total)
         yield result
-
-
-def jump_targets(config: Config, stencils: Iterable[BuiltStencil]) -> dict[str, list[str]]:
-    """By stencil, the C expressions of the positions that it may jump to."""
-    labels = {name: hole.value for name, hole in config.holes.items() if hole.kind == "label"}
-    return {stencil.name: [labels[hole] for hole in stencil.holes if hole in labels] for stencil in stencils}
 
 
 def shared_parts(stencils: Iterable[BuiltStencil]) -> tuple[SharedPart, ...]:

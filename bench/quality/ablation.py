@@ -48,6 +48,7 @@ PASSES = {
     "direct calls": "of functions in reach",
     "short constants": "not always a movabs",
     "short operands": "immediates and displacements of the fewest bytes",
+    "last values": "stores of where the program is are put off",
 }
 """What is switched off beside peephole rules, and what it does."""
 
@@ -154,6 +155,10 @@ def _without(names: frozenset[str], config: Config) -> Iterator[Config]:
         yield config
 
 
+def _stored_at_once(config: Config) -> contextlib.AbstractContextManager[Config]:
+    return contextlib.nullcontext(config.model_copy(update={"last": {}}))
+
+
 def _one_version(config: Config) -> contextlib.nullcontext[Config]:
     limited = config.versions.model_copy(update={"limit": 1})
     return contextlib.nullcontext(config.model_copy(update={"versions": limited}))
@@ -224,4 +229,5 @@ SWITCHES: Mapping[str, Switch] = {
     "direct calls": functools.partial(_replaced, "sg_call", _CALL_THROUGH_SLOT),
     "short constants": functools.partial(_replaced, "sg_load", _MOVABS),
     "short operands": _widest,
+    "last values": _stored_at_once,
 }

@@ -8,16 +8,29 @@ c_text     pieces → C
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from dasc.check import references, require_sound
 from dasc.compiler.branches import OutOfReach, settle
 from dasc.compiler.c_text import emit_function
 from dasc.compiler.layout import Layout
 from dasc.compiler.pieces import Choice, Fixed, Piece, longest
-from dasc.compiler.select import EXIT_STUB, select
+from dasc.compiler.select import EXIT_STUB, select, writing_exit_stub
 from dasc.constants import c_constants
 from dasc.errors import CompileError
-from dasc.model import EXIT, NEXT, Constants, DropFrame, File, InstructionLine, LabelLine, Line, Stencil, versions
+from dasc.model import (
+    EXIT,
+    NEXT,
+    Constants,
+    DropFrame,
+    File,
+    InstructionLine,
+    LabelLine,
+    LastValue,
+    Line,
+    Stencil,
+    versions,
+)
 from x86_64 import Control, Label
 
 __all__ = ["PRELUDE", "CompiledStencil", "compile_file", "compile_stencil", "refuses_values"]
@@ -86,11 +99,23 @@ def _compile_version(version: Stencil) -> _CompiledVersion:
     exits = _refers_to(version, EXIT)
     try:
         hot = settle(_pieces(version, version.hot, NEXT), {NEXT: True})
-        cold = settle([EXIT_STUB] * exits + _pieces(version, version.cold, EXIT), {EXIT: False})
+        cold = settle([_exit_stub(version)] * exits + _pieces(version, version.cold, EXIT), {EXIT: False})
     except OutOfReach as error:
         cause = f"`{error}` can jump no further than 128 bytes, and its target may be further away"
         raise CompileError(cause, "move the two closer together", version.name, version.source) from None
     return _CompiledVersion(Layout(hot, cold), sum(map(longest, hot)), sum(map(longest, cold)))
+
+
+def _exit_stub(version: Stencil) -> Piece:
+    """The stub, and what it writes before it leaves."""
+    for line in (*version.hot, *version.cold):
+        if _is_about_stub(line):
+            return writing_exit_stub(line)
+    return EXIT_STUB
+
+
+def _is_about_stub(line: Line) -> TypeGuard[LastValue]:
+    return isinstance(line, LastValue) and line.action in ("exits_write", "exits_rewrite")
 
 
 def compile_file(file: File, name: str = "") -> str:
@@ -119,6 +144,7 @@ def refuses_values(stencil: Stencil) -> bool:
 
 
 def _pieces(stencil: Stencil, lines: Sequence[Line], edge: Label) -> list[Piece]:
+    lines = [line for line in lines if not _is_about_stub(line)]
     local = frozenset({edge, *(line.label for line in lines if isinstance(line, LabelLine))})
     last = max((index for index, line in enumerate(lines) if not isinstance(line, LabelLine)), default=0)
     in_cold = edge == EXIT
@@ -131,10 +157,10 @@ def _refers_to(stencil: Stencil, label: Label) -> bool:
 
 
 def _falls_through(lines: Sequence[Line]) -> bool:
-    match lines[-1:]:
+    match [line for line in lines if not isinstance(line, LastValue) or line.emits][-1:]:
         case [InstructionLine(instruction)]:
             return instruction.effects.control not in _NO_SUCCESSOR
-        case [LabelLine() | DropFrame()] | []:
+        case [LabelLine() | DropFrame() | LastValue()] | []:
             return True
     raise AssertionError(lines[-1:])
 

@@ -14,7 +14,7 @@ from dasc.compiler.ranges import Ranges, condition, declared, difference, holder
 from dasc.compiler.refusal import refuse
 from dasc.compiler.shorter import shorter
 from dasc.errors import CompileError
-from dasc.model import DropFrame, InstructionLine, LabelHole, LabelLine, Line, Stencil, is_identifier
+from dasc.model import DropFrame, InstructionLine, LabelHole, LabelLine, LastValue, Line, Stencil, is_identifier
 from dasc.syntax import format_line
 from x86_64 import (
     Address,
@@ -29,10 +29,10 @@ from x86_64 import (
     Symbolic,
 )
 
-__all__ = ["EXIT_STUB", "address_value", "select", "symbolic_value"]
+__all__ = ["EXIT_STUB", "address_value", "select", "symbolic_value", "writing_exit_stub"]
 
 # Bytes that the runtime's helpers emit at most; see the enum at the head of stencilgen/emit.h.
-_LOAD, _CALL, _DROP_FRAME, _JUMP_LABEL = 10, 6, 7, 5
+_LOAD, _CALL, _DROP_FRAME, _JUMP_LABEL, _WRITE_LAST = 10, 6, 7, 5, 18
 _EXIT_STUB = 7 + 3  # its jump lies in one aligned word
 
 EXIT_STUB = Helper("exit stub", "sg_exit_stub(as, {p})", _EXIT_STUB)
@@ -46,8 +46,28 @@ def select(stencil: Stencil, line: Line, local: frozenset[Label], last: bool) ->
             return Mark(text, label)
         case DropFrame():
             return Helper(text, "sg_drop_frame(as, {p})", _DROP_FRAME)
+        case LastValue():
+            return _last_value(text, line)
         case InstructionLine(instruction, flags_dead):
             return _Selection(stencil, text.partition("  //")[0], instruction, flags_dead).piece(local, last)
+
+
+def writing_exit_stub(line: LastValue) -> Helper:
+    """A stub that writes last values before it leaves."""
+    sure = "true" if line.action == "exits_write" else "false"
+    return Helper("exit stub", f"sg_writing_exit_stub(as, {{p}}, {sure})", _EXIT_STUB + line.place * _WRITE_LAST)
+
+
+def _last_value(text: str, line: LastValue) -> Helper:
+    match line:
+        case LastValue("write" | "rewrite" as action, place):
+            sure = "true" if action == "write" else "false"
+            return Helper(text, f"sg_write_last(as, {{p}}, {place}, {sure})", _WRITE_LAST)
+        case LastValue("set", place, Symbol(name=name)):
+            return Helper(text, f"sg_set_last(as, {{p}}, {place}, (uint64_t){name})", 0)
+        case LastValue("written" | "unsure" | "forget" as action, place):
+            return Helper(text, f"sg_last_{action}(as, {{p}}, {place})", 0)
+    raise AssertionError(line)
 
 
 def address_value(address: Address) -> str:

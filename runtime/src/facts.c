@@ -143,6 +143,7 @@ uint32_t sg_facts_rewind(sg_assembler *as)
     as->exits = head.exits;
     as->last_exit = head.last_exit;
     as->fixup_count = head.fixup_count;
+    memset(as->last, 0, sizeof as->last); /* where jumps arrive memory is right, and no last value known */
     sg_forget_all(as);
     facts->origin = head.origin;
     for (size_t i = head.first; i < head.first + head.count; i++) {

@@ -37,7 +37,7 @@ static bool check_vm(const sg_vm *vm, sg_error *error)
             return false;
         }
     }
-    return sg_check_state(vm, error);
+    return sg_check_state(vm, error) && sg_check_places(vm, error);
 }
 
 static bool copy_constants(sg_jit *jit, sg_error *error)
@@ -177,8 +177,11 @@ sg_jit *sg_jit_create(const sg_vm *vm, const sg_options *options, sg_error *erro
         jit->selection_seed = options->seed;
         jit->cpu_limit = options->cpu;
         jit->no_facts = options->no_facts;
+        jit->as.last_mode = options->last;
     }
     jit->as.jit = jit;
+    jit->as.places = vm->places;
+    jit->as.place_count = vm->place_count;
     jit->as.base = jit->region.writable;
     jit->as.bias = (intptr_t)((uintptr_t)jit->region.executable - (uintptr_t)jit->region.writable);
     write_routines(jit);

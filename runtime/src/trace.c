@@ -44,6 +44,7 @@ static void emit(sg_assembler *as, const sg_vm *vm, const void *trace, uint32_t 
     for (uint32_t i = 0; i < length; i++) {
         const void *const instruction = instruction_at(vm, trace, i);
         const sg_op *const op = &vm->ops[vm->opcode(instruction)];
+        sg_meet_last(as, true); /* nobody says where jumps go */
         sg_begin_micro_op(as, i);
         op->emit(as, instruction);
         if (SG_UNLIKELY((size_t)(as->hot - as->labels[i]) > op->max_hot ||
@@ -97,7 +98,8 @@ static bool find_room(sg_jit *jit, sg_arena *arena, const char *name, uint64_t s
 
 static bool reserve(sg_jit *jit, uint32_t length, const sg_size *size, room *room, sg_error *error)
 {
-    const uint64_t hot = size->hot + SG_MAX_SET_FRAME + SG_MAX_EXIT_STUB + SG_MAX_EXIT_PADDING + SG_SLACK;
+    const uint64_t writes = (length + (uint64_t)1) * jit->vm->place_count * SG_MAX_WRITE_LAST;
+    const uint64_t hot = size->hot + writes + SG_MAX_SET_FRAME + SG_MAX_EXIT_STUB + SG_MAX_EXIT_PADDING + SG_SLACK;
     const uint64_t landings = (length / SG_LANDING_EXITS + (uint64_t)1) * SG_LANDING;
     const uint64_t cold =
         size->cold + (uint64_t)length * SG_MAX_EXIT_PADDING + landings + SG_MAX_LINK_ENTRY + SG_SLACK;
@@ -141,6 +143,7 @@ static sg_code *begin(sg_jit *jit, const room *room, const void *trace, uint32_t
     as->error = error;
     as->failed = false;
     as->reaches_end = length == 0;
+    memset(as->last, 0, sizeof as->last);
 
     if (frame != 0) {
         as->hot = sg_set_frame(as->hot, frame);
@@ -155,6 +158,7 @@ static void emit_end(sg_assembler *as, const sg_vm *vm)
 {
     const uint32_t length = as->length;
     const sg_op *const last = length == 0 ? NULL : op_at(vm, as->trace, length - 1);
+    sg_meet_last(as, true);
     sg_begin_micro_op(as, length);
     if (last == NULL || (last->flags & SG_ENDS) == 0 || as->reaches_end) {
         as->hot = sg_exit_stub(as, as->hot);

@@ -13,12 +13,14 @@ from functools import partial
 from typing import Literal, Protocol
 
 from dasc import PRELUDE
+from llvm_passes.last_values import Place
 from stencilgen.config import Config
 from stencilgen.emit import targets
 from stencilgen.emit.constants import Pool
 from stencilgen.toolchain.cpu import Cpu
-from stencilgen.units.table import Tables, operands_function, render_tables
+from stencilgen.units.table import Tables, operands_function, render_marking, render_tables
 from stencilgen.version import RUNTIME_ABI, VERSION
+from x86_64 import Register
 
 __all__ = [
     "Emitter",
@@ -96,8 +98,9 @@ class Shared(Protocol):
 @dataclass(frozen=True, slots=True)
 class HeaderContent:
     """All that goes into a header. levels: the lowest first; they share emit functions. units: what there is beside the
-    stencils, if anything; operands: by stencil, the C expressions of what sequences of micro-ops are told apart by; targets: of
-    a VM with facts, by stencil, those of the positions that it may jump to; shared: cold code that stencils call.
+    stencils, if anything; operands: by stencil, the C expressions of what sequences of micro-ops are told apart by; targets:
+    by stencil, those of the positions that it may jump to; facts: whether it has any; places: whose stores are put off;
+    shared: cold code that stencils call.
     """
 
     levels: Sequence[Level]
@@ -108,8 +111,10 @@ class HeaderContent:
     fingerprint: str
     units: Tables | None = None
     operands: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    targets: Mapping[str, Sequence[str]] | None = None
     shared: Sequence[Shared] = ()
+    targets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    facts: bool = False
+    places: Sequence[Place] = ()
 
     @property
     def emitters(self) -> Sequence[Emitter]:
@@ -137,9 +142,10 @@ def render_header(config: Config, content: HeaderContent) -> str:
         *(emitter.c_source.rstrip() + "\n" for emitter in _distinct(content.levels)),
         *(unit.c_source.rstrip() + "\n" for unit in (content.units.units if content.units else ())),
         _opcode(config),
-        ""
-        if content.targets is None
-        else targets.note_targets(content.targets, partial(opcode_name, config), config.instruction.type),
+        targets.note_targets(content.targets, partial(opcode_name, config), config.instruction.type)
+        if content.facts
+        else "",
+        _marking(config, content),
         *(_table(config, level, content) for level in content.levels),
         _operands(config, content),
         _description(config, content),
@@ -187,7 +193,7 @@ _Static_assert(SG_ABI == {RUNTIME_ABI}, "this header was generated for another v
 
 def _further(content: HeaderContent) -> list[str]:
     """The runtime's headers that only some VMs need."""
-    return [name for name, needed in (("facts", content.targets is not None), ("plan", content.units)) if needed]
+    return [name for name, needed in (("facts", content.facts), ("plan", content.units or content.places)) if needed]
 
 
 def _layouts(layouts: Sequence[Layout]) -> str:
@@ -325,18 +331,41 @@ static uint32_t sg_measure{level.suffix}(const void *trace, uint32_t length, sg_
 {_emit_loop(config, level, content)}"""
 
 
+def _marking(config: Config, content: HeaderContent) -> str:
+    """For a VM without units: where jumps arrive, memory must be right."""
+    if content.units or not content.places:
+        return ""
+    return render_marking(content.targets, partial(opcode_name, config), config.instruction.type)
+
+
+_MEET = "        sg_meet_last(as, plan->target[i] != 0);\n"
+
+
 def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
     """`sg_emit`: each micro-op by itself, or what the planner chooses."""
     instruction, read = config.instruction.type, f"(uint32_t)({config.instruction.opcode})"
     begin, arrive, again = "", "", ""
-    if content.targets is not None:
+    if content.facts:
         begin, arrive, again = targets.begin(instruction, read), targets.ARRIVE, targets.AGAIN
+    meet = _MEET if content.places else ""
     if content.units:
         names = [emitter.name for emitter in level.emitters]
         return render_tables(
-            content.units, names, partial(opcode_name, config), instruction, read, begin, arrive, again
+            content.units, names, partial(opcode_name, config), instruction, read, begin, meet, arrive, again
         )
     functions = "".join(f"    [{opcode_name(config, e.name)}] = {e.function},\n" for e in level.emitters)
+    plan = ""
+    if content.places:
+        plan = f"""\
+    sg_plan *const plan = sg_plan_begin(as, length);
+    if (plan == NULL) {{
+        return;
+    }}
+    for (uint32_t i = 0; i < length; i++) {{
+        const {instruction} *const instruction = &instructions[i];
+        sg_mark_targets(plan, instruction, {read});
+    }}
+"""
     return f"""\
 static void (*const sg_emitters{level.suffix}[])(sg_assembler *as, const {instruction} *instruction) = {{
 {functions}}};
@@ -344,9 +373,9 @@ static void (*const sg_emitters{level.suffix}[])(sg_assembler *as, const {instru
 static void sg_emit{level.suffix}(sg_assembler *as, const void *trace, uint32_t length)
 {{
     const {instruction} *const instructions = trace;
-{begin}    for (uint32_t i = 0; i < length;{"" if again else " i++"}) {{
+{begin}{plan}    for (uint32_t i = 0; i < length;{"" if again else " i++"}) {{
         const {instruction} *const instruction = &instructions[i];
-        sg_begin_micro_op(as, i);
+{meet}        sg_begin_micro_op(as, i);
 {arrive}        sg_emitters{level.suffix}[{read}](as, instruction);
 {f"{again}        i++;{chr(10)}" if again else ""}    }}
 }}
@@ -363,12 +392,14 @@ def _description(config: Config, content: HeaderContent) -> str:
     parts = "sg_parts, sizeof sg_parts / sizeof *sg_parts" if content.shared else "NULL, 0"
     instruction = config.instruction.type
     operands = "sg_operands" if any(content.operands.values()) else "NULL"
+    places = "sg_places" if content.places else "NULL"
     descriptions = "\n".join(
         f"""\
 static const sg_vm sg_vm_description{suffix} = {{
     SG_ABI, {cpu.constant}, sizeof({instruction}), sg_ops{suffix}, sizeof sg_ops{suffix} / sizeof *sg_ops{suffix},
     sg_opcode, {rodata}, {relocations}, {parts},
     sg_state_kinds, {len(content.state)}, sg_measure{suffix}, sg_emit{suffix}, {operands},
+    {places}, {len(content.places)},
 }};
 """
         for cpu, suffix in ((level.cpu, level.suffix) for level in content.levels)
@@ -376,10 +407,24 @@ static const sg_vm sg_vm_description{suffix} = {{
     all_of_them = ", ".join(f"&sg_vm_description{level.suffix}" for level in content.levels)
     return f"""\
 static const uint8_t sg_state_kinds[] = {{{kinds}}};
-
+{_places(content.places)}
 {descriptions}
 /* The VM for each level of x86-64, the lowest first. */
 static const sg_vm *const sg_vms[] = {{{all_of_them}}};
+"""
+
+
+def _places(places: Sequence[Place]) -> str:
+    if not places:
+        return ""
+    rows = "".join(
+        f"    {{{Register.named(place.register).number}, {place.size}, {place.offset}}}, /* {place.name} */\n"
+        for place in places
+    )
+    return f"""
+/* Places whose stores are put off: register, bytes, displacement. */
+static const sg_last_place sg_places[] = {{
+{rows}}};
 """
 
 

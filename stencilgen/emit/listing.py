@@ -9,8 +9,8 @@ A byte that is only known when a trace is assembled is shown as `··`.
 
 from collections.abc import Iterator
 
-from dasc import DropFrame, InstructionLine, LabelLine, Line, Stencil
-from dasc.syntax import format_instruction
+from dasc import DropFrame, InstructionLine, LabelLine, LastValue, Line, Stencil
+from dasc.syntax import format_instruction, format_line
 from x86_64 import AssemblyError, Instruction
 
 __all__ = ["render_listing"]
@@ -34,6 +34,8 @@ def _lines(lines: tuple[Line, ...]) -> Iterator[str]:
                 yield f"{'':<32}{label.name}:"
             case DropFrame():
                 yield f"{'':<34}drop frame"
+            case LastValue():
+                yield f"{'':<34}{format_line(line).removeprefix('| ')}"
             case InstructionLine(instruction):
                 code, others = _bytes(instruction)
                 text = format_instruction(instruction)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import zip_longest
 
 from dasc import NEXT, DropFrame, InstructionLine, LabelHole, LabelLine, Line
+from stencilgen.last import line_of
 from stencilgen.layout.blocks import reachable
 from stencilgen.layout.code import Back, Block, Branch, Code, End, Jump, Return, TailCall, Target, Unreachable
 from stencilgen.layout.liveness import ALL_FLAGS, Liveness
@@ -154,7 +155,8 @@ def _lines(
         if block.name in names:
             yield LabelLine(names[block.name])
         for instruction, live in zip(block.instructions, liveness.live_after(block.name), strict=True):
-            yield InstructionLine(instruction, flags_dead=not live & ALL_FLAGS and _is_constant_load(instruction))
+            flags_dead = not live & ALL_FLAGS and _is_constant_load(instruction)
+            yield line_of(InstructionLine(instruction, flags_dead))
         fall = Label(following.name) if following else end_of_part
         match block.end:
             case Return():

@@ -13,8 +13,9 @@ once more. So a piece of cold code that holds nothing of its own becomes a *shar
        jmp  NEXT                                                                      jmp  deallocate
 
 Which blocks: all that control can come to from one cold block without leaving the cold code, if nothing else comes into
-their midst and they are left for one place only. What they may hold: no JIT-time value, no slot of the frame (the return
-address moves rsp), no variable of the VM by its distance (it may be out of reach where the context is made).
+their midst and they are left for one place only. What they may hold: no JIT-time value, no last value (`[last]`), no slot of
+the frame (the return address moves rsp), no variable of the VM by its distance (it may be out of reach where the context is
+made).
 
 Why it is safe: `call` and `ret` change rsp, which nothing inside looks at, and memory below the frame, which nobody owns. A
 last call becomes a jump, so that its callee finds the stack as aligned as it was; before any other call rsp is moved by 8 more.
@@ -28,6 +29,7 @@ from dataclasses import replace
 
 from dasc import InstructionLine, LabelHole, Line, Stencil, references, write_stencil
 from dasc.model import is_identifier
+from stencilgen.last import is_write
 from stencilgen.layout.blocks import BOUNDARIES
 from stencilgen.layout.code import Back, Block, Branch, Code, End, Jump, Target, Unreachable
 from stencilgen.layout.liveness import ALL_FLAGS, Liveness
@@ -47,6 +49,7 @@ _RETURN = Back(Instruction("RET", ()))
 
 def share_cold(code: Code) -> tuple[Code, dict[str, tuple[Line, ...]]]:
     """Call what can be shared; and the shared parts' lines, by name."""
+    code = _writes_apart(code)
     liveness = Liveness(code)
     parts: dict[str, tuple[Line, ...]] = {}
     while (found := _next_part(code, liveness)) is not None:
@@ -59,6 +62,20 @@ def share_cold(code: Code) -> tuple[Code, dict[str, tuple[Line, ...]]]:
         kept = (call if block.name == entry else block for block in code.blocks if block.name not in region - {entry})
         code = replace(code, blocks=tuple(kept))
     return code, parts
+
+
+def _writes_apart(code: Code) -> Code:
+    """Cold blocks that end behind what a trace may write there of its last values; what follows can be shared."""
+    blocks: list[Block] = []
+    for block in code.blocks:
+        last = max((n for n, i in enumerate(block.instructions) if is_write(i)), default=-1) if block.cold else -1
+        if last < 0:
+            blocks.append(block)
+            continue
+        rest = f"{block.name}~rest"
+        blocks.append(replace(block, instructions=block.instructions[: last + 1], end=Jump(Label(rest))))
+        blocks.append(replace(block, name=rest, instructions=block.instructions[last + 1 :]))
+    return replace(code, blocks=tuple(blocks))
 
 
 def shared_part(address: Address) -> str | None:
@@ -132,7 +149,7 @@ def _is_shareable(block: Block) -> bool:
 def _is_own(instruction: Instruction) -> bool:
     """Whether the instruction does the same wherever it stands, and with rsp anywhere."""
     operands = list(references(instruction))
-    if any(isinstance(operand, Symbol | Label) for operand in operands):
+    if is_write(instruction) or any(isinstance(operand, Symbol | Label) for operand in operands):
         return False
     if any(
         isinstance(o, Memory) and (rsp in (o.base, o.index) or _begins_map(instruction, o))

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stencilgen.errors import Diagnostic, UserError
+from stencilgen.last import is_write
 from stencilgen.layout.code import Code
 from x86_64 import Control, Instruction, Memory, rbx, rsp
 
@@ -52,7 +53,9 @@ def _gathered(instructions: Sequence[Instruction]) -> tuple[Instruction, ...]:
     insert: int | None = None  # where the next part of a map goes: right behind the last call, or the part before
     begun = False
     for instruction in instructions:
-        if instruction.effects.control is Control.CALL or instruction.effects.control is Control.INDIRECT_CALL:
+        if is_write(instruction):  # no call in the end; its code comes behind the map
+            result.append(instruction)
+        elif instruction.effects.control is Control.CALL or instruction.effects.control is Control.INDIRECT_CALL:
             result.append(instruction)
             insert, begun = len(result), False
         elif instruction == _BEGIN:

@@ -135,7 +135,14 @@ def stencil_flags(
     flags.append(f"-DSG_HOLES={' '.join(f'SG_DECLARE_HOLE({name})' for name in config.holes)}")
     if config.facts is not None:
         flags += [f"-DSG_FACT_{name}={1 << number}u" for number, name in enumerate(config.facts.names)]
+    if config.last:
+        flags.append(f"-DSG_PLACES={' '.join(f'SG_PLACE({name}, {_PLACE}{name})' for name in config.last)}")
+        flags += [f"-D{_PLACE}{name}={table.place}" for name, table in config.last.items()]
     return flags + config.stencils.flags
+
+
+_PLACE = "SG_PLACE_"
+"""With a place's name after it, the macro that stands for its lvalue."""
 
 
 def compile_to_ir(config: Config, clang: Clang, source: Path, names: Sequence[str], cpu: Cpu | None = None) -> str:
@@ -197,10 +204,32 @@ def _run(config: Config, clang: Clang, source: Path, flags: list[str]) -> subpro
     result = subprocess.run(command, capture_output=True, text=True, cwd=config.directory, errors="replace")
     if result.returncode != 0:
         raise UserError(
-            [*_unknown_holes(config, result.stderr), *_unknown_facts(config, result.stderr)]
+            _wrong_places(config, result.stderr)
+            or [*_unknown_holes(config, result.stderr), *_unknown_facts(config, result.stderr)]
             or [Diagnostic(f"Clang rejects the stencils:\n{result.stderr.strip()}", file=source)]
         )
     return result
+
+
+def _wrong_places(config: Config, messages: str) -> list[Diagnostic]:
+    """What the user is to know when a place of [last] is no lvalue of C: Clang complains about stencil.h."""
+    found: dict[str, str] = {}
+    cause = ""
+    for line in messages.splitlines():
+        if error := re.search(r": error: (.*)$", line):
+            cause = error[1]
+        elif (macro := re.search(rf"note: expanded from macro '{_PLACE}(\w+)'", line)) and cause:
+            found.setdefault(macro[1], cause)
+    return [
+        Diagnostic(
+            f"[last] {name}: '{config.last[name].place}' is not a place that stencils can name: {why}",
+            "write it as in a stencil: a state parameter's member, such as frame->ip",
+            config.path,
+            config.line("last", name),
+        )
+        for name, why in found.items()
+        if name in config.last
+    ]
 
 
 def _unknown_holes(config: Config, messages: str) -> list[Diagnostic]:

@@ -8,6 +8,7 @@ from llvm_passes.derive import Variant
 from llvm_passes.fuse import Operands, exit_label
 from llvm_passes.sequence import micro_op
 from stencilgen.config import Config
+from stencilgen.last import stub_kind
 from stencilgen.units.choice import Choices, Costed, choose
 from stencilgen.units.cost import cost_of
 from stencilgen.units.table import Tables, Unit
@@ -64,20 +65,26 @@ def select_units(
     choices = choices_of(stencils, variants, registers)
     stencil_names = {stencil.name for stencil in stencils}
     used = tuple(built[name] for name in built if name in choices.used and name not in stencil_names)
-    labels = {
-        stencil.name: [config.holes[hole].value for hole in stencil.holes if config.holes[hole].kind == "label"]
-        for stencil in stencils
-    }
     tables = Tables(
-        units=[Unit(unit.name, unit.c_source, _exits(unit)) for unit in used],
+        units=[Unit(unit.name, unit.c_source, _exits(unit) | stub_kind(unit.stencil) << 6) for unit in used],
         choices=choices,
-        labels=labels,
-        sizes=_sizes(choices, built),
         operands={name: [config.holes[hole].value for hole, _ in found] for name, found in operands.items()},
+        labels=labels_of(config, stencils),
+        sizes=_sizes(choices, built, len(config.last)),
     )
     return Selection(used, tables, _statistics(stencils, variants, choices, used, gains))
 
 
+def labels_of(config: Config, stencils: Sequence["BuiltStencil"]) -> dict[str, list[str]]:
+    """By stencil, the C expressions of the positions that it may jump to."""
+    return {
+        stencil.name: [config.holes[hole].value for hole in stencil.holes if config.holes[hole].kind == "label"]
+        for stencil in stencils
+    }
+
+
+_WRITE_LAST = 18
+"""SG_MAX_WRITE_LAST of runtime/include/stencilgen/emit.h."""
 _EXIT_STUB = 7 + 3
 """SG_MAX_EXIT_STUB of runtime/include/stencilgen/emit.h, with its padding."""
 
@@ -90,16 +97,17 @@ def _costed(built: "BuiltStencil", variant: Variant) -> Costed:
     return Costed(variant.name, variant.parts, variant.kin, variant.kout, cost_of(built.stencil, built.max_hot))
 
 
-def _sizes(choices: Choices, built: Mapping[str, "BuiltStencil"]) -> dict[str, tuple[int, int, int]]:
+def _sizes(choices: Choices, built: Mapping[str, "BuiltStencil"], places: int) -> dict[str, tuple[int, int, int]]:
     """The most that any step takes, by the micro-op that it begins with."""
     sizes: dict[str, tuple[int, int, int]] = {}
+    stub = _EXIT_STUB + places * _WRITE_LAST
     for parts, matrix in choices.matrices.items():
         for step in (step for row in matrix for step in row if step):
             units = [built[name] for name in (step.before, step.unit, step.after) if name]
             hot, cold, frame = sizes.get(micro_op(parts[0]), (0, 0, 0))
             sizes[micro_op(parts[0])] = (
                 max(hot, sum(unit.max_hot for unit in units)),
-                max(cold, sum(unit.max_cold for unit in units) + (step.length - 1) * _EXIT_STUB),
+                max(cold, sum(unit.max_cold for unit in units) + (step.length - 1) * stub),
                 max(frame, *(unit.frame for unit in units)),
             )
     return sizes

@@ -11,7 +11,7 @@ from itertools import combinations
 from llvm_passes.sequence import micro_op, operands
 from stencilgen.units.choice import Choices, Step
 
-__all__ = ["Tables", "Unit", "operands_function", "render_tables"]
+__all__ = ["Tables", "Unit", "operands_function", "render_marking", "render_tables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Unit:
     name: str
     c_source: str
     exits: int
-    """Bit i: its micro-op i, which is not the last one, has side exits."""
+    """Bit i: its micro-op i, which is not the last one, has side exits. From bit 6 on, what their stubs write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,13 @@ def render_tables(
     instruction: str,
     read: str,
     begin: str = "",
+    meet: str = "",
     arrive: str = "",
     again: str = "",
 ) -> str:
     """C for the tables, and `sg_emit`. names: all stencils; opcode: a stencil's C constant; instruction: the C type of one;
-    read: the C expression of its opcode; begin, arrive, again: more to do first, before each unit, and after it.
+    read: the C expression of its opcode; begin, meet, arrive, again: more to do first, where two units meet, before each unit,
+    and after it.
     """
     order = [*names, *(unit.name for unit in tables.units)]
     numbers = {name: number for number, name in enumerate(order, start=1)} | {"": 0}
@@ -96,7 +98,7 @@ static const uint16_t sg_chosen[][{states * states}] = {{
     .instruction_size = sizeof({instruction}),
 }};
 
-{_marking(tables, opcode, instruction)}
+{render_marking(tables.labels, opcode, instruction)}
 static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
 {{
     const {instruction} *const instructions = trace;
@@ -113,7 +115,7 @@ static void sg_emit(sg_assembler *as, const void *trace, uint32_t length)
     for (uint32_t i = 0; i < length;) {{
         const {instruction} *const instruction = &instructions[i];
         const sg_step *const step = &sg_steps[plan->steps[i]];
-        sg_begin_micro_op(as, i);
+{meet}        sg_begin_micro_op(as, i);
 {arrive}        if (step->before != 0) {{
             sg_units[step->before](as, instruction);
         }}
@@ -300,9 +302,10 @@ def _row(index: str, values: Sequence[str]) -> str:
     return f"    [{index}] = {{{', '.join(values)}}},\n"
 
 
-def _marking(tables: Tables, opcode: Callable[[str], str], instruction: str) -> str:
+def render_marking(labels_of: Mapping[str, Sequence[str]], opcode: Callable[[str], str], instruction: str) -> str:
+    """`sg_mark_targets`: C for noting in a plan where a micro-op may jump to. labels_of: by stencil, the expressions."""
     cases: dict[tuple[str, ...], list[str]] = {}
-    for name, labels in tables.labels.items():
+    for name, labels in labels_of.items():
         if labels:
             cases.setdefault(tuple(labels), []).append(name)
     lines = []

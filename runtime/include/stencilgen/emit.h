@@ -31,6 +31,7 @@ enum {
     SG_MAX_DROP_FRAME = 7,
     SG_MAX_EXIT_STUB = 7, /* alignment comes on top; the runtime reserves that itself */
     SG_MAX_JUMP_LABEL = 5,
+    SG_MAX_WRITE_LAST = 18,
     SG_SLACK = 16,
 };
 
@@ -59,6 +60,15 @@ typedef struct sg_exit_record {
     struct sg_exit_record *next, **link; /* list of all exits linked to `target` */
 } sg_exit_record;
 
+/* What is known of a declared place where code is being emitted. */
+typedef struct sg_last_value {
+    uint64_t value;    /* what the micro-ops stored there last, if `known` */
+    uint64_t memory;   /* pending: what memory holds instead, if `memory_known` */
+    bool known;
+    bool pending;      /* memory lacks the value, or perhaps lacks it; else memory is right */
+    bool memory_known;
+} sg_last_value;
+
 typedef struct sg_assembler {
     uint8_t *hot, *cold;   /* cursors, in the writable view */
     intptr_t bias;         /* executable address = writable address + bias: hot, cold and constants alike */
@@ -84,6 +94,10 @@ typedef struct sg_assembler {
     bool failed;
     bool reaches_end; /* some jump goes to the trace's end */
     sg_facts *facts;  /* what is known of the VM's locations (facts.h); NULL until there is any */
+    uint32_t place_count;
+    const struct sg_last_place *places;
+    sg_last_value last[4]; /* SG_MAX_LAST */
+    uint32_t last_mode;    /* sg_last_mode */
 } sg_assembler;
 
 /* The VM's constant at this offset, as an lvalue: `&SG_RODATA(16)` is its address. Needs `as` in scope. */
@@ -322,6 +336,72 @@ static inline void sg_label32(sg_assembler *as, uint8_t *p, uint64_t target)
         sg_label_ahead(as, p, target);
     } else {
         sg_relative32(p, as->labels[target]);
+    }
+}
+
+/* ---- Declared places, whose stores are put off (last.c) ---- */
+
+uint8_t *sg_store_last(const sg_assembler *as, uint8_t *p, uint32_t place, bool sure);
+void sg_settle_last(sg_assembler *as, bool arrivals);
+
+/* Write a place's last value if memory lacks it; changes r10 and the flags. sure: memory holds what it held when the
+ * micro-op began, and was not written meanwhile. */
+static inline uint8_t *sg_write_last(const sg_assembler *as, uint8_t *p, uint32_t place, bool sure)
+{
+    return as->last[place].pending ? sg_store_last(as, p, place, sure) : p;
+}
+
+/* A place's value is this one from now on. Emits nothing, as the three below. */
+static inline uint8_t *sg_set_last(sg_assembler *as, uint8_t *p, uint32_t place, uint64_t value)
+{
+    sg_last_value *const last = &as->last[place];
+    if (!last->pending) {
+        last->memory = last->value;
+        last->memory_known = last->known;
+    }
+    last->memory_known &= as->last_mode != 2; /* SG_LAST_STORED */
+    last->value = value;
+    last->known = true;
+    last->pending = !last->memory_known || last->memory != value;
+    return p;
+}
+
+/* The code before wrote the last value. */
+static inline uint8_t *sg_last_written(sg_assembler *as, uint8_t *p, uint32_t place)
+{
+    as->last[place].pending = false;
+    return p;
+}
+
+/* The code before wrote it on some ways. */
+static inline uint8_t *sg_last_unsure(sg_assembler *as, uint8_t *p, uint32_t place)
+{
+    as->last[place].memory_known = false;
+    return p;
+}
+
+/* Memory holds the value, which nobody knows. */
+static inline uint8_t *sg_last_forget(sg_assembler *as, uint8_t *p, uint32_t place)
+{
+    as->last[place].pending = false;
+    as->last[place].known = false;
+    return p;
+}
+
+/* An exit stub after the code that writes all places. */
+static inline uint8_t *sg_writing_exit_stub(sg_assembler *as, uint8_t *p, bool sure)
+{
+    for (uint32_t i = 0; i < as->place_count; i++) {
+        p = sg_write_last(as, p, i, sure);
+    }
+    return sg_exit_stub(as, p);
+}
+
+/* Between two micro-ops. arrivals: jumps may come here, from where memory is right. */
+static inline void sg_meet_last(sg_assembler *as, bool arrivals)
+{
+    if (arrivals || as->last_mode != 0) {
+        sg_settle_last(as, arrivals);
     }
 }
 

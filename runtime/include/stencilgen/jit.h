@@ -28,7 +28,7 @@ extern "C" {
 
 /* Raised whenever a struct of this header or of emit.h changes; sg_jit_create refuses a VM for another
  * one. */
-enum { SG_ABI = 4 };
+enum { SG_ABI = 5 };
 enum { SG_MAX_OPERANDS = 8 };
 
 typedef struct sg_assembler sg_assembler;
@@ -73,6 +73,14 @@ typedef struct sg_part {
     sg_emit_function emit; /* of hot code only; without an instruction */
     uint32_t max_size;     /* bytes emitted at most */
 } sg_part;
+/* A place in the VM's memory whose stores are put off until somebody may look ([last] of stencilgen.toml). */
+typedef struct sg_last_place {
+    uint8_t base; /* the state register by which it is found, the hardware's number */
+    uint8_t size; /* 4 or 8 bytes */
+    int32_t displacement;
+} sg_last_place;
+
+enum { SG_MAX_LAST = 4 /* places of a VM */ };
 
 /* What a trace takes at most. */
 typedef struct sg_size {
@@ -112,6 +120,8 @@ typedef struct sg_vm {
     void (*emit)(sg_assembler *as, const void *trace, uint32_t length);
     /* The operands of a micro-op that profiles write down, at most SG_MAX_OPERANDS, and their number; NULL: none. */
     uint32_t (*operands)(const void *instruction, uint64_t *operands);
+    const sg_last_place *places; /* at most SG_MAX_LAST */
+    uint32_t place_count;
 } sg_vm;
 
 static inline void sg_measure_op(sg_size *size, const sg_op *op)
@@ -130,6 +140,13 @@ typedef enum sg_selection {
     SG_SELECT_RANDOM, /* any way, drawn from `seed` */
 } sg_selection;
 
+/* What becomes of a micro-op's store to a declared place; all but the first are for measurements. */
+typedef enum sg_last_mode {
+    SG_LAST_PUT_OFF, /* it is written where somebody may look, as shortly as possible */
+    SG_LAST_AT_ONCE, /* the micro-op writes it, as shortly as possible */
+    SG_LAST_STORED,  /* the micro-op writes it, whatever memory holds */
+} sg_last_mode;
+
 typedef struct sg_options {
     const void *near; /* the region lies within 1.75 GB of this VM code; NULL: of a runtime function */
     size_t size;      /* bytes of the region, reserved but not yet used; 0: 64 MB; at most 1 GB */
@@ -139,6 +156,7 @@ typedef struct sg_options {
     uint64_t seed;
     sg_cpu cpu; /* take code for this level at most; 0: the best that this machine has */
     bool no_facts; /* let nothing be known along a trace, to see what facts bring */
+    sg_last_mode last;
 } sg_options;
 
 /* The level of this machine: processor and operating system. */

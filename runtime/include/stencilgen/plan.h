@@ -28,7 +28,8 @@ enum {
 typedef struct sg_step {
     uint16_t before, unit, after;
     uint8_t length; /* in micro-ops */
-    uint8_t exits;  /* bit i: micro-op i of the unit, which is not its last one, has side exits */
+    uint8_t exits;  /* bit i: micro-op i of the unit, which is not its last one, has side exits; from bit 6 on, what their stubs
+                     * write of declared places: 0 nothing, 1 what memory lacks, 2 what it perhaps lacks */
 } sg_step;
 
 /* A longer sequence: what follows the sequence without its last micro-op (or, at first, its first micro-op).
@@ -80,10 +81,11 @@ static inline void sg_plan_target(sg_plan *plan, uint64_t position)
  * as->index is the position of the last micro-op. */
 static inline void sg_begin_unit(sg_assembler *as, const sg_step *step)
 {
+    const uint32_t writes = step->exits >> 6;
     for (uint32_t i = 0; i + 1 < step->length; i++) {
         if (step->exits >> i & 1) {
             as->labels[as->index + 1] = as->cold;
-            as->cold = sg_exit_stub(as, as->cold);
+            as->cold = writes != 0 ? sg_writing_exit_stub(as, as->cold, writes == 1) : sg_exit_stub(as, as->cold);
         }
         as->index++;
     }

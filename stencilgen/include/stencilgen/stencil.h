@@ -269,6 +269,28 @@ extern __attribute__((noreturn, cold, nothrow)) void sg_fact_is_false(const char
 extern STENCIL(__sg_continue);
 extern __attribute__((cold)) STENCIL(__sg_exit);
 
+/* SG_PLACES, SG_PLACE(name, place) for each place of [last] in stencilgen.toml, comes from the command line: places like
+ * `frame->ip` whose stores are put off. Stencils write `frame->ip = HOLE(const void *, operand);` as ever. What they store is known
+ * when a trace is assembled, so the trace remembers it, and stores it only where somebody may look: where control leaves, before
+ * calls. In return stencils access the place by its name only (no pointer to it is kept), nobody finds it by another way while a
+ * trace runs (no signal handler, no other thread), and [last] tells the truth about the functions in `blind` and `writers`. */
+#ifdef SG_PLACES
+#define SG_PLACE(name, place)                                                          \
+    static __attribute__((used)) const volatile void *__sg_place_##name(STENCIL_STATE) \
+    {                                                                                  \
+        return &(place);                                                               \
+    }                                                                                  \
+    static __attribute__((used)) unsigned long __sg_size_##name(STENCIL_STATE)         \
+    {                                                                                  \
+        return sizeof(place);                                                          \
+    }
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wunused-parameter"
+#pragma clang diagnostic ignored "-Wreturn-stack-address"
+SG_PLACES
+#pragma clang diagnostic pop
+#endif
+
 static inline __attribute__((always_inline)) __UINT64_TYPE__ __sg_bits_of_signed(__INT64_TYPE__ value)
 {
     return (__UINT64_TYPE__)value;

@@ -11,7 +11,8 @@ jump to save, and the copy is only longer:
 
 Why it is safe: where one block as a whole is what another one ends with, and both go on to the same place, the other may
 jump to it instead. Both are equally cold, so nothing hot comes to lie in cold code. Whether it pays is tried: the hot
-part must not have more jumps after it.
+part must not have more jumps after it. That every run of the result is a run of the original, around loops too, is shown by
+bisimulation (`tests/layout/test_tails.py`).
 """
 
 from dataclasses import replace

@@ -22,7 +22,8 @@ And what a register holds already is not put into it again (`drop_repeated`):
     mov  rax, W
     mov  [r12 + E], rax                mov  [r12 + E], rax
 
-A `ValueRule` rewrites one use. It is proved as `definition ; use` = `definition ; rewritten use`, all registers live.
+A `ValueRule` rewrites one use. It is proved as `definition ; use` = `definition ; rewritten use`, all registers live. That
+the analysis says where is proved by induction over whole stencils (`tests/peephole/test_flow_proofs.py`).
 """
 
 from collections import Counter

@@ -18,8 +18,7 @@ typedef struct sg_head {
     size_t first, count; /* its premises */
     int64_t origin;
     uint8_t *hot, *cold;
-    sg_exit_record *exits;
-    uint32_t last_exit;
+    uint32_t exit_count, last_exit;
     size_t fixup_count;
 } sg_head;
 
@@ -91,7 +90,7 @@ void sg_facts_head(sg_assembler *as, uint32_t position)
         .origin = facts->origin,
         .hot = as->hot,
         .cold = as->cold,
-        .exits = as->exits,
+        .exit_count = as->exit_count,
         .last_exit = as->last_exit,
         .fixup_count = as->fixup_count,
     };
@@ -140,7 +139,7 @@ uint32_t sg_facts_rewind(sg_assembler *as)
     facts->repeated++;
     as->hot = head.hot;
     as->cold = head.cold;
-    as->exits = head.exits;
+    as->exit_count = head.exit_count;
     as->last_exit = head.last_exit;
     as->fixup_count = head.fixup_count;
     memset(as->last, 0, sizeof as->last); /* where jumps arrive memory is right, and no last value known */

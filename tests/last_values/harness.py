@@ -153,7 +153,7 @@ def compile_vm(config: Config, workspace: Path, result: Build | None = None) -> 
     command = [
         *(str(zig / "zig"), "cc", "-shared", "-fPIC", "-target", "x86_64-linux-gnu", "-mcpu=x86_64", "-std=gnu11"),
         *("-O0", "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wl,-Bsymbolic"),
-        *("-DSG_STATE_NAMES=frame,sp,thread", "-DSG_DEBUG", f"-DEACH_STENCIL(X)={each}"),
+        *("-DSG_STATE_NAMES=frame,sp,thread", "-DSG_FACT_odd=1u", "-DSG_DEBUG", f"-DEACH_STENCIL(X)={each}"),
         *(flag for directory in directories for flag in ("-I", str(directory))),
         *map(str, [*config.sources, HERE / "vm.c", HERE / "harness.c", *sorted((runtime / "src").glob("*.c"))]),
         *("-o", str(library)),

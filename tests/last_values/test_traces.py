@@ -53,6 +53,28 @@ def test_random_linked_traces(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_loops_that_are_emitted_again(machine: Machine, mode: int) -> None:
+    """What was known of a cell at a loop's head turns out not to hold in each iteration, and emission goes back there."""
+    rng = random.Random(23)
+    names = ("SET_IP", "SET_LINE", "EXIT", "LOOK_RARELY", "MAKE_ANY", "EXIT_UNLESS_ODD_SET", "SET_BY_FACT", "SET_EXIT")
+    for number in range(300):
+        before = [machine.instruction("MAKE_ODD", rng.getrandbits(40), cell) for cell in range(4)]
+        loop = [
+            machine.instruction(name, 0x7F00_0000_1000 + rng.randrange(300), rng.randrange(4), len(before))
+            for name in (
+                *rng.choices(names, k=rng.randrange(2, 12)),
+                rng.choice(("JUMP_BACK", "SET_JUMP_BACK", "BRANCH")),
+            )
+        ]
+        after = [machine.instruction(name, 0x7F00_0000_1000 + rng.randrange(300)) for name in rng.choices(names, k=3)]
+        selection = rng.choice(SELECTIONS)
+        failure = machine.check(
+            [[*before, *loop, *after]], mode=mode, selection=selection, plan=number, seed=number * 50
+        )
+        assert failure is None, failure
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_every_order_of_two_micro_ops(machine: Machine, mode: int) -> None:
     """With a store before them, and somebody who looks after them."""
     rng = random.Random(22)

@@ -45,6 +45,23 @@ HOLE_AS(uint64_t, u64, imm, current->imm)
 HOLE_AS(uint32_t, u32, imm, current->imm)
 HOLE_AS(void *, p, imm, current->imm)
 
+#define QUESTION(type, name, ...)           \
+    type __sg_fact_##name(__VA_ARGS__);     \
+    type __sg_fact_##name(__VA_ARGS__)      \
+    {                                       \
+        return 0; /* nothing is known */    \
+    }
+QUESTION(bool, holds, int location, unsigned facts)
+QUESTION(bool, trust, int location, unsigned facts, bool predicate)
+
+#define EFFECT(name, ...)                   \
+    void __sg_effect_##name(__VA_ARGS__);   \
+    void __sg_effect_##name(__VA_ARGS__)    \
+    {                                       \
+    }
+EFFECT(learn, int location, unsigned facts)
+EFFECT(forget, int location)
+
 #define END(name, kind_, index_)                                                       \
     STENCIL name(STATE);                                                               \
     STENCIL name(STATE)                                                                \
@@ -118,6 +135,9 @@ static void start(Thread *thread, uint64_t seed)
 {
     random_state = seed;
     *thread = (Thread){.coins = draw() & draw(), .fuel = draw() % 10};
+    for (int i = 0; i < CELLS; i++) {
+        thread->cells[i] = draw() | (draw() & 1);
+    }
     for (int i = 0; i < FRAMES; i++) {
         thread->frames[i] = (Frame){
             .before = draw(),
@@ -141,7 +161,8 @@ static bool differ(Thread *a, Thread *b, const Outcome *x, const Outcome *y, cha
                  (unsigned long long)x->index, (unsigned long long)x->trace, (unsigned long long)x->value);
         return true;
     }
-    if (a->log != b->log || a->calls != b->calls || a->fuel != b->fuel || a->coins != b->coins) {
+    if (a->log != b->log || a->calls != b->calls || a->fuel != b->fuel || a->coins != b->coins ||
+        memcmp(a->cells, b->cells, sizeof a->cells) != 0) {
         snprintf(text, size, "the helpers saw something else (%llu calls, in the reference %llu)", (unsigned long long)b->calls,
                  (unsigned long long)a->calls);
         return true;

@@ -370,6 +370,43 @@ STENCIL(NEXT_FRAME_EXIT)
     CONTINUE();
 }
 
+/* ---- Facts, which make the head of a loop be emitted again ---- */
+
+#define CELL (OPARG & 3)
+
+STENCIL(MAKE_ODD)
+{
+    thread->cells[CELL] = HOLE(uint64_t, imm) | 1;
+    FORGET(CELL);
+    LEARN(CELL, odd);
+    CONTINUE();
+}
+
+STENCIL(MAKE_ANY)
+{
+    thread->cells[CELL] = HOLE(uint64_t, imm);
+    FORGET(CELL);
+    CONTINUE();
+}
+
+STENCIL(EXIT_UNLESS_ODD_SET)
+{
+    if (UNLIKELY(!HOLDS(CELL, odd, thread->cells[CELL] & 1)))
+        SIDE_EXIT();
+    LEARN(CELL, odd);
+    frame->ip = IP;
+    CONTINUE();
+}
+
+STENCIL(SET_BY_FACT)
+{
+    if (HOLDS(CELL, odd, thread->cells[CELL] & 1))
+        frame->line = LINE;
+    else
+        vm_look(thread, frame);
+    CONTINUE();
+}
+
 /* ---- Ways out ---- */
 
 STENCIL(JUMP_BACK)

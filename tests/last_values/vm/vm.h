@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum { FRAMES = 3, DEPTH = 96 };
+enum { FRAMES = 3, DEPTH = 96, CELLS = 4 };
 
 typedef struct Instruction {
     uint16_t opcode;
@@ -27,6 +27,7 @@ typedef struct Thread {
     uint64_t fuel;  /* how many more times this run may jump back */
     uint64_t log;   /* a digest of what helpers saw */
     uint64_t calls;
+    uint64_t cells[CELLS]; /* locations of which facts are known */
     Frame frames[FRAMES];
     uint64_t stack[DEPTH];
 } Thread;

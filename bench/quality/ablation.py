@@ -44,6 +44,7 @@ PASSES = {
     "versions": "code for values of 0, small ones and so on",
     "folding": "what is computed from holes is computed by the emit function",
     "hot/cold": "rare code goes apart",
+    "shared slow paths": "rare code that micro-ops have in common is called",
     "frame": "one frame for the whole trace",
     "direct calls": "of functions in reach",
     "short constants": "not always a movabs",
@@ -178,6 +179,13 @@ def _own_frames(config: Config) -> Iterator[Config]:
 
 
 @contextlib.contextmanager
+def _own_slow_paths(config: Config) -> Iterator[Config]:
+    """Every micro-op has all of its cold code in the trace."""
+    with patch("stencilgen.lowering.share_cold", lambda code: (code, {})):
+        yield config
+
+
+@contextlib.contextmanager
 def _replaced(name: str, function: str, config: Config) -> Iterator[Config]:
     """With another helper of emit functions in a helper's place."""
 
@@ -225,6 +233,7 @@ SWITCHES: Mapping[str, Switch] = {
     "versions": _one_version,
     "folding": functools.partial(_less_code, "fold"),
     "hot/cold": functools.partial(_less_code, "split"),
+    "shared slow paths": _own_slow_paths,
     "frame": _own_frames,
     "direct calls": functools.partial(_replaced, "sg_call", _CALL_THROUGH_SLOT),
     "short constants": functools.partial(_replaced, "sg_load", _MOVABS),

@@ -31,13 +31,19 @@ LARGEST_FRAME = 1 << 20
 def strip_frame(code: Code, *, file: str | None = None, line: int = 0) -> Code:
     """Remove every prologue and epilogue; the result's `frame` says how many bytes the stencil needs.
 
-    Raises UserError (at the stencil's file and line) for code that moves rsp in any other way.
+    Raises UserError (at the stencil's file and line) for code that moves rsp in any other way, or changes rbp.
     """
 
     def reject(why: str) -> UserError:
         remedy = "move the large, variable-sized or over-aligned local into a function of the VM"
         return UserError([Diagnostic(f"stencil {code.name}: {why}", remedy, file, line)])
 
+    if (culprit := _change_of_rbp(code)) is not None:
+        what = f"stencil {code.name}: changes rbp, by which every trace finds its frame: {culprit}"
+        remedy = (
+            'let the compiler choose registers ("r") in inline assembly, and keep rbp out of it and of its clobbers'
+        )
+        raise UserError([Diagnostic(what, remedy, file, line)])
     by_name = {block.name: block for block in code.blocks}
     depth_at: dict[str, int] = {code.blocks[0].name: 0}
     stripped: dict[str, Block] = {}
@@ -77,6 +83,18 @@ def strip_frame(code: Code, *, file: str | None = None, line: int = 0) -> Code:
     if frame > LARGEST_FRAME:
         raise reject(f"needs {frame:,} bytes of stack; a trace can have {LARGEST_FRAME:,}")
     return replace(code, blocks=tuple(stripped[block.name] for block in code.blocks), frame=frame)
+
+
+_FRAME_POINTER = Instruction("MOV", (rbp, rsp))
+"""How LLVM begins a frame whose size it does not know, or that it has to align."""
+
+
+def _change_of_rbp(code: Code) -> Instruction | None:
+    """The first instruction that changes rbp; a frame pointer has a refusal of its own."""
+    instructions = [instruction for block in code.blocks for instruction in block.instructions]
+    if _FRAME_POINTER in instructions:
+        return None
+    return next((i for i in instructions if any(register.whole == rbp for register in i.effects.writes)), None)
 
 
 def _leaves(end: End) -> bool:

@@ -80,8 +80,12 @@ def test_a_frame_that_only_the_cold_part_makes(code: Make) -> None:
         ("pushq %rax\n callq slow\n popq %r12\n jmp __sg_continue", "keeps a value on the stack"),
         ("pushq %rcx\n callq slow\n popq %rax\n retq", "keeps a value on the stack"),
         ("pushq %rdi\n callq slow\n addq $8, %rsp\n jmp __sg_continue", "keeps a value on the stack"),
-        ("pushq %rbp\n xorl %ebp, %ebp\n popq %rbp\n retq", "keeps a value on the stack"),
-        ("pushq %rbp\n xorl %ebp, %ebp\n popq %rbp\n jmp slow", "keeps a value on the stack"),
+        (
+            "pushq %rbp\n xorl %ebp, %ebp\n popq %rbp\n retq",
+            "changes rbp, by which every trace finds its frame: xor ebp",
+        ),
+        ("pushq %rbp\n popq %rbp\n jmp slow", "changes rbp, by which every trace finds its frame: pop rbp"),
+        ("movb $1, %bpl\n jmp __sg_continue", "changes rbp, by which every trace finds its frame: mov bpl, 1"),
         (
             "subq $2000008, %rsp\n callq slow\n addq $2000008, %rsp\n jmp __sg_continue",
             "needs 2,000,008 bytes of stack",
@@ -93,3 +97,9 @@ def test_anything_else_that_moves_the_stack_is_refused(code: Make, assembly: str
         strip_frame(code(f"S:\n {assembly}\n"), file="stencils.c", line=12)
     assert words in str(caught.value)
     assert str(caught.value).startswith("stencils.c:12: stencil S: ")
+
+
+def test_rbp_may_be_read(code: Make) -> None:
+    """It is the shim's frame pointer; a walk up the stack begins there."""
+    before = code("S:\n movq %rbp, %rax\n movq 8(%rbp), %rdi\n jmp __sg_continue\n")
+    assert strip_frame(before) == before

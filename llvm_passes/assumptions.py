@@ -31,9 +31,9 @@ from llvm_passes.instructions import global_address
 from llvm_passes.knowledge import Knowledge
 from llvm_passes.layout import Layout
 from llvm_passes.spread import JitValues, jit_values
-from llvm_passes.text import NAME
+from llvm_passes.text import LOCAL, NAME
 
-__all__ = ["Assumptions", "asks_facts", "has_assumptions", "take_assumptions"]
+__all__ = ["Assumptions", "asks_facts", "has_assumptions", "hoisted", "take_assumptions"]
 
 _ASSUME = re.compile(
     rf"^  (?:(?:tail|notail) )?call void @llvm\.assume\(i1 (?:noundef )?(true|%({NAME}))\)(?: \[ (.*?) \])?"
@@ -83,6 +83,48 @@ def take_assumptions(text: str, layout: Layout) -> Assumptions:
     for index in behind_branches:
         body.delete(index)
     return Assumptions(tuple(promises), rest, body.text())
+
+
+def hoisted(text: str, prefix: str) -> tuple[str, list[str]]:
+    """A function's text without what it assumes of holes in its first block, and the lines that say it elsewhere: at the start
+    of the function that it becomes a part of, where it is promised as well. `prefix` makes their names different.
+    """
+    if not has_assumptions(text):
+        return text, []
+    body = Body(text)
+    values = jit_values(body, Layout({}), global_address, Knowledge())
+    needed: set[int] = set()
+    taken: list[int] = []
+    for index, line in enumerate(body.lines):
+        if _TERMINATOR.match(line):
+            break
+        match = _ASSUME.match(line)
+        promises = list(_promised(match, values)) if match else []
+        if match and promises and not any(promise is None or asks_facts(promise) for promise in promises):
+            needed |= _slice(body, index)
+            taken.append(index)
+
+    def renamed(name: str) -> str | None:
+        if name not in body.definitions:
+            return None  # a type
+        return f'%"{prefix}{name[1:]}' if name[0] == '"' else f"%{prefix}{name}"
+
+    lines = [body.replace(body.lines[index], renamed) for index in sorted(needed)]
+    for index in taken:
+        body.delete(index)
+    return body.text(), lines
+
+
+def _slice(body: Body, index: int) -> set[int]:
+    """The line and all that it is computed from."""
+    found, pending = {index}, [index]
+    while pending:
+        for name in LOCAL.findall(body.lines[pending.pop()]):
+            line = body.definitions.get(name)
+            if line is not None and line not in found:
+                found.add(line)
+                pending.append(line)
+    return found
 
 
 def asks_facts(expression: JitExpr) -> bool:

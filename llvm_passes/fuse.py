@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from llvm_passes.assumptions import hoisted
 from llvm_passes.holes import CONTINUE, EXIT, HOLE_PREFIX, LABEL_PREFIX, QUESTION_PREFIX, split_name
 from llvm_passes.layout import integer_bits
 from llvm_passes.sequence import micro_op, operands
@@ -68,7 +69,8 @@ def fused(
     functions: the stencils' texts; declarations: the lines `declare …`, by name; holes: which of them are operands.
     """
     needed: dict[str, str] = {}
-    texts = []
+    texts: list[str] = []
+    promised: list[str] = []
     names = hole_names(parts, holes)
     read: dict[str, dict[str, None]] = {}  # by the name of an operand, the functions that read it
     for number, part in enumerate(parts):
@@ -98,14 +100,18 @@ def fused(
             header = re.sub(r"^define (?:dso_local )?", "define internal ", header)
             header = re.sub(r" (#\d+)?( \{)$", r" \1 alwaysinline\2", header)
             body = _QUESTION.sub(r"  \1 = or i1 false, false", body)
-        texts.append(f"{header}\n{_BOUNDARY.sub(renamed, body)}")
+        text = f"{header}\n{_BOUNDARY.sub(renamed, body)}"
+        if number:
+            text, lines = hoisted(text, f"sg.part{number}.")
+            promised += lines
+        texts.append(text)
     widths = {
         names[number][hole]: bits
         for number, part in enumerate(parts)
         for hole, bits in holes.get(micro_op(part), ())
         if hole in names[number]
     }
-    texts[0] = _different(texts[0], read, widths, {**declarations, **needed})
+    texts[0] = _different(_at_start(texts[0], promised), read, widths, {**declarations, **needed})
     return "\n".join([*needed.values(), *texts])
 
 
@@ -138,6 +144,11 @@ def _different(
                     result = f"%{_ASSUME}{len(lines)}"
                     lines.append(f"  {result} = icmp ne {type_} {value}, {other_value}")
                     lines.append(f"  call void @llvm.assume(i1 {result})")
+    return _at_start(text, lines)
+
+
+def _at_start(text: str, lines: Iterable[str]) -> str:
+    """The function with these lines before all others."""
     place = _FIRST.search(text)
     assert place is not None
     return text[: place.end()] + "".join(f"{line}\n" for line in lines) + text[place.end() :]

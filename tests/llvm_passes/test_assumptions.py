@@ -2,8 +2,10 @@
 
 import pytest
 
-from llvm_passes.codegen import Decision
-from tests.llvm_passes.conftest import compile_c, instructions
+from llvm_passes.codegen import CompileOptions, Decision, compile_functions, derive
+from llvm_passes.derive import DeriveRequest
+from llvm_passes.module import split_module
+from tests.llvm_passes.conftest import compile_c, instructions, to_ir
 
 STENCILS = """
 STENCIL(SMALL) { __builtin_assume(OPARG < 8); thread->counter = OPARG; CONTINUE(); }
@@ -119,3 +121,16 @@ def test_assumptions_leave_no_code(name, expected):
 
 def test_an_assumption_about_a_pointer_makes_no_base_of_it():
     assert "#APP" not in compile_c(STENCILS)["ALIGNED_BUILTIN"].assembly
+
+
+def test_what_any_part_of_a_fused_unit_assumes_is_promised_by_the_unit():
+    sequences = (("AFTER_GUARD", "SMALL", "ALIGNED"), ("COMPARED", "COMPARED"))
+    module, derived = derive(split_module(to_ir(STENCILS)), DeriveRequest("", sequences, None))
+    names = [variant.name for variant in derived.variants]
+    compiled = compile_functions(module, names, CompileOptions())
+    assert [sorted(map(str, compiled[name].promises)) for name in names] == [
+        ["(icmp.eq1 (and64 pointer__2 15) 0)", "(icmp.ult1 oparg__1 8)"],
+        ["(icmp.ult1 oparg other)", "(icmp.ult1 oparg__1 other__1)"],
+    ]
+    bounds = {str(symbol.expression): symbol.high for symbol in compiled[names[0]].symbols.values()}
+    assert bounds["oparg__1"] == 7

@@ -44,6 +44,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from dasc.check import is_expression
 from llvm_passes.ranges import Promise
 from stencilgen.errors import Diagnostic, UserError
 from stencilgen.toolchain.cpu import CPUS, Cpu, CpuName
@@ -60,9 +61,9 @@ Expression = Annotated[str, Field(min_length=1), AfterValidator(lambda text: _on
 
 def _one_line(text: str) -> str:
     """Generated lines end in comments, so an expression may neither span lines nor hold a comment."""
-    if re.search(r"[\n\r]|//|/\*", text):
-        raise ValueError("a C expression on one line and without comments is needed")
-    return text
+    if not is_expression(text.strip()):
+        raise ValueError("a C expression on one line is needed, without comments and `;`, and its brackets in pairs")
+    return text.strip()
 
 
 class _Table(BaseModel):

@@ -219,6 +219,8 @@ def test_states_that_differ(project: Project, tmp_path: Path) -> None:
         ('value = "instruction->target", kind', 'value = "a /* b */", kind', 10, "without comments"),
         ('value = "instruction->target", kind', 'value = "a // b", kind', 10, "without comments"),
         ('value = "instruction->target", kind', 'value = "a +\\nb", kind', 10, "on one line"),
+        ('value = "instruction->target", kind', 'value = "(((", kind', 10, "brackets in pairs"),
+        ('value = "instruction->target", kind', 'value = "1; f()", kind', 10, "without comments and `;`"),
         ('target = { value = "instruction->target", kind = "label" }', "target = 5", 10, "has to be a table"),
         ("target = {", '"größe" = {', 10, "'größe' is not an ASCII name of C's"),
         ('header = "vm.h"', 'header = "vm.h"\nnames = "{} + 1"', 6, "instruction.names"),

@@ -217,7 +217,10 @@ class _Reader:
             register, factor = (right, left) if _NUMBER.match(left) else (left, right)
             if not _NUMBER.match(factor) or not self.is_register(register) or sign < 0:
                 self.fail("expected register*scale", offset, text)
-            return Register.named(register) * int(factor, 0)
+            try:
+                return Register.named(register) * int(factor, 0)
+            except OperandError as error:
+                self.fail(str(error), offset, text)
         if sign < 0:
             self.fail("only numbers can be subtracted", offset, text)
         if self.is_register(plain):
@@ -282,7 +285,10 @@ class _Reader:
             return result
         if not isinstance(result, Register | Memory):
             self.fail("only registers and memory can be masked", offset, text)
-        return Masked(result, mask, zeroing)
+        try:
+            return Masked(result, mask, zeroing)
+        except OperandError as error:
+            self.fail(str(error), offset, text)
 
     def plain(self, text: str, offset: int) -> Operand:
         place = self.place(text, offset)

@@ -35,6 +35,11 @@ REFUSED = {
         8,
         "returns twice",
     ),
+    "a hole that is too wide": (
+        "STENCIL(S)\n{\n    thread->count = (int)HOLE(__int128, oparg);\n    CONTINUE();\n}\n",
+        6,
+        "HOLE(__int128, oparg): a hole has 64 bits at most",
+    ),
     "an end that is no tail call": (
         "STENCIL(S)\n{\n    thread->count = __sg_continue(frame, sp, thread);\n    CONTINUE();\n}\n",
         6,

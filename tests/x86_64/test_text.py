@@ -213,7 +213,9 @@ def test_att_errors_say_where(line: str, column: int, token: str, message: str) 
         ("add dword [rax], rcx", 1, "add", "no such form"),
         ("add [rax], 5", 1, "add", "ambiguous"),
         ("add rax, rcx + 5", 10, "rcx + 5", "memory is written"),
+        ("add rax, rcx*5", 10, "rcx*5", "scale 5 of rcx"),
         ("vaddps zmm0{k9}, zmm1, zmm2", 12, "{k9}", "unknown decoration"),
+        ("vaddps zmm0{k0}, zmm1, zmm2", 8, "zmm0{k0}", "k0 cannot be a mask"),
     ],
 )
 def test_intel_errors_say_where(line: str, column: int, token: str, message: str) -> None:

@@ -42,6 +42,7 @@
 #define HOLE(type, name)                            \
     ({                                              \
         SG_DECLARE_HERE_(name)                      \
+        _Static_assert(sizeof(type) <= 8, "HOLE(" #type ", " #name "): a hole has 64 bits at most"); \
         (type) _Generic((type)0,                    \
             _Bool: __sg_hole_b_##name,              \
             char: __sg_hole_i8_##name,              \

@@ -157,11 +157,12 @@ def _measured(benchmark: Benchmark, options: Options, load: str, report: Report,
 
 
 def write_report(found: results.Results, path: Path) -> None:
-    """The Markdown file, and its plots in the folder `plots` beside it."""
+    """The Markdown file, and its plots in the folder `plots` beside it, where no others stay."""
     folder = path.parent / "plots"
     folder.mkdir(parents=True, exist_ok=True)
-    for plot in (plot for measured in found.measured for plot in measured.report.plots):
-        plots.draw(plot, folder)
+    drawn = {plots.draw(plot, folder) for measured in found.measured for plot in measured.report.plots}
+    for old in set(folder.glob("*.svg")) - drawn:
+        old.unlink()
     path.write_text(markdown.render(found, folder.name), encoding="utf-8")
 
 

@@ -18,7 +18,12 @@ from bench.baseline.build import Baseline, Stencil, build
 from bench.baseline.flavours import BEST, FLAVOURS, Flavour
 from bench.baseline.minipy import minipy_vm
 
-__all__ = ["BEST", "FLAVOURS", "PAGES", "Baseline", "Flavour", "Stencil", "build", "minipy_vm"]
+__all__ = ["BEST", "FLAVOURS", "PAGES", "Baseline", "Flavour", "Stencil", "build", "minipy_vm", "paged"]
 
 PAGES = Path(__file__).resolve().parent / "pages" / "pages.c"
 """A runtime in the place of stencilgen's, which keeps each trace in pages of its own, as CPython's JIT does: what that costs."""
+
+
+def paged(copied: Baseline) -> str:
+    """The header for `PAGES`."""
+    return copied.header.replace('#include "copy_and_patch.h"', '#include "paged.h"')

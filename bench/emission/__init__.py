@@ -148,7 +148,7 @@ def _peers(vm: Vm, missing: list[NotMeasured]) -> dict[str, Peer]:
         copied = baseline.build(config, baseline.FLAVOURS[flavour])
         peers[name] = direct(vm, name, copied.header, [copied.include])
         if flavour == "O3":
-            peers[PAGED] = direct(vm, PAGED, copied.header, [copied.include], runtime=[baseline.PAGES])
+            peers[PAGED] = direct(vm, PAGED, baseline.paged(copied), [copied.include], runtime=[baseline.PAGES])
     try:
         peers["DynASM"] = through_dynasm(vm, "dynasm")
     except DynasmError as error:
@@ -272,11 +272,10 @@ def _size_table(rows: Sequence[tuple[Cell, ...]]) -> Table:
 
 
 def _plots(results: Mapping[tuple[str, str, str], Samples]) -> Iterator[Plot]:
-    names = [
-        name for name in dict.fromkeys(name for name, _, _ in results) if "shuffled" in name or name == "hot ADD_1"
-    ]
-    series = []
-    for name in names:
+    """One picture of one stencil again and again, one of the most different ones."""
+    shuffled = [name for name, _, _ in results if "shuffled" in name]
+    for file, name in (("emission-hot", "hot ADD_1"), ("emission-shuffled", shuffled[-1] if shuffled else "")):
+        series = []
         for peer in FAST:
             found = [
                 (float(length.replace(",", "")), samples.nanoseconds.median)
@@ -284,6 +283,8 @@ def _plots(results: Mapping[tuple[str, str, str], Samples]) -> Iterator[Plot]:
                 if (other, by) == (name, peer)
             ]
             if found:
-                series.append(Series(f"{peer}, {name}", tuple(x for x, _ in found), tuple(y for _, y in found)))
-    if series:
-        yield Plot("emission", "emission", "micro-ops in a trace", "ns per micro-op", tuple(series), "lines", "xy")
+                series.append(Series(peer, tuple(x for x, _ in found), tuple(y for _, y in found)))
+        if series:
+            yield Plot(
+                file, f"Emission: {name}", "micro-ops in a trace", "ns per micro-op", tuple(series), "lines", "xy"
+            )

@@ -74,7 +74,7 @@ def _ours(folder: Path) -> Path:
 
 def _paged(folder: Path) -> Path:
     copied = baseline.build(vm.configuration(), baseline.FLAVOURS["O3"])
-    return _program(folder, copied.header, [baseline.PAGES], ["-DPAGED", "-I", str(copied.include)])
+    return _program(folder, baseline.paged(copied), [baseline.PAGES], ["-DPAGED", "-I", str(copied.include)])
 
 
 def _program(folder: Path, header: str, runtime: Sequence[Path], more: Sequence[str]) -> Path:

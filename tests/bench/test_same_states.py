@@ -40,7 +40,7 @@ def libraries() -> dict[str, Library]:
     }
     flags = ["-I", str(copied["O3"].include)]
     return {
-        "paged": machine.library(copied["O3"].header, runtime=[baseline.PAGES], flags=flags),
+        "paged": machine.library(baseline.paged(copied["O3"]), runtime=[baseline.PAGES], flags=flags),
         **{n: machine.library(b.header) for n, b in {"stencilgen": plain, **ways}.items()},
         **{n: machine.library(b.header, flags=["-I", str(b.include)]) for n, b in copied.items()},
     }

@@ -13,7 +13,8 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include <stencilgen/emit.h>
+#include "paged.h"
+
 #include <stencilgen/jit.h>
 
 #include <errno.h>
@@ -23,7 +24,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { PAGE = 4096, STATE = 4, SHIM_EXIT = 14, PADDING = 3 };
+enum { PAGE = 4096, STATE = 4, JUMP_OUT = 14 };
 
 struct sg_fixup {
     uint8_t *field;
@@ -34,8 +35,7 @@ struct sg_code {
     sg_jit *jit;
     uint8_t *pages;
     size_t size; /* whole pages */
-    uint32_t hot_size, cold, cold_size, length, exit_count;
-    sg_exit_record *exits;
+    uint32_t hot_size, cold, cold_size, length;
     uint8_t **labels, **cold_labels; /* length + 1 each */
 };
 
@@ -50,7 +50,7 @@ struct sg_jit {
 /* ---- Entering and leaving: the state's integers in preserve_none's registers ---- */
 
 typedef struct raw_exit {
-    uint64_t value, exit; /* bit 63 set: the exit's number */
+    uint64_t value, exit; /* bit 63 set: a side exit; the micro-op's position */
 } raw_exit;
 
 raw_exit cp_enter(const void *entry, uint64_t *state);
@@ -70,7 +70,7 @@ __asm__(".text\n"
         ".size cp_enter, . - cp_enter\n"
         ".globl cp_leave\n"
         ".type cp_leave, @function\n"
-        "cp_leave:\n" /* r10d: the exit's number; at rsp the address in cp_enter, above it that of the state */
+        "cp_leave:\n" /* r10d: the micro-op's position; at rsp the address in cp_enter, above it that of the state */
         "    mov 8(%rsp), %rbx\n"
         "    mov %r12, (%rbx)\n    mov %r13, 8(%rbx)\n    mov %r14, 16(%rbx)\n    mov %r15, 24(%rbx)\n"
         "    bts $63, %r10\n"
@@ -87,8 +87,7 @@ sg_outcome sg_enter_code(const sg_jit *jit, const sg_code *code, uint64_t *state
         return (sg_outcome){.kind = SG_RETURNED, .value = raw.value};
     }
     memcpy(state, registers, jit->vm->state_count * sizeof *state);
-    const sg_exit_record *const exit = (const sg_exit_record *)((uint8_t *)code->exits + (uint32_t)raw.exit);
-    return (sg_outcome){.kind = SG_EXITED, .index = exit->index, .code = exit->code};
+    return (sg_outcome){.kind = SG_EXITED, .index = (uint32_t)raw.exit, .code = (sg_code *)code};
 }
 
 /* ---- What emit functions call ---- */
@@ -107,11 +106,6 @@ void sg_fail(sg_assembler *as, const char *format, ...)
 void sg_fail_reach(sg_assembler *as, uintptr_t address)
 {
     sg_fail(as, "micro-op %" PRIu32 ": 0x%" PRIxPTR " is out of reach", as->index, address);
-}
-
-void sg_fail_exits(sg_assembler *as)
-{
-    sg_fail(as, "micro-op %" PRIu32 " has two exit stubs", as->index);
 }
 
 const void *sg_literal64(sg_assembler *as, uint64_t value)
@@ -234,17 +228,13 @@ static sg_code *failed(sg_code *code, sg_error *error, const char *what)
 static void begin(sg_jit *jit, sg_code *code, const sg_size *size, const void *trace, sg_error *error)
 {
     sg_assembler *const as = &jit->as;
-    uint8_t *const leave = code->pages + size->hot + SG_MAX_EXIT_STUB + PADDING;
-    as->hot = as->base = code->pages;
-    as->cold = leave + SHIM_EXIT;
-    as->hot_limit = leave;
-    as->exit_routine = leave;
-    as->records = (uint8_t *)code->exits;
-    as->exits = code->exits;
+    uint8_t *const out = code->pages + size->hot + CP_EXIT_STUB;
+    as->hot = code->pages;
+    as->cold = out + JUMP_OUT;
+    as->hot_limit = out;
     as->labels = code->labels;
     as->cold_labels = code->cold_labels;
     as->length = code->length;
-    as->last_exit = 0;
     as->fixup_count = 0;
     as->trace = trace;
     as->error = error;
@@ -252,8 +242,8 @@ static void begin(sg_jit *jit, sg_code *code, const sg_size *size, const void *t
     as->reaches_end = code->length == 0;
     jit->first_slot = jit->end_of_slots = (uint64_t *)(void *)(code->pages + code->size);
     const uint64_t address = (uintptr_t)&cp_leave;
-    memcpy(leave, "\xFF\x25\0\0\0\0", 6); /* jmp [rip] */
-    memcpy(leave + 6, &address, sizeof address);
+    memcpy(out, "\xFF\x25\0\0\0\0", 6); /* jmp [rip] */
+    memcpy(out + 6, &address, sizeof address);
     code->cold = (uint32_t)(as->cold - code->pages);
 }
 
@@ -265,14 +255,10 @@ static void finish(sg_jit *jit, sg_code *code)
         (const uint8_t *)as->trace + (length - 1) * jit->vm->instruction_size)];
     sg_begin_micro_op(as, length);
     if (last == NULL || (last->flags & SG_ENDS) == 0 || as->reaches_end) {
-        as->hot = sg_exit_stub(as, as->hot);
+        as->hot = cp_exit_stub(as, as->hot);
     }
     for (size_t i = 0; i < as->fixup_count; i++) {
         sg_relative32(as->fixups[i].field, code->labels[as->fixups[i].target]);
-    }
-    code->exit_count = (uint32_t)(as->exits - code->exits);
-    for (sg_exit_record *exit = code->exits; exit < as->exits; exit++) {
-        exit->code = code;
     }
     code->hot_size = (uint32_t)(as->hot - code->pages);
     code->cold_size = (uint32_t)(as->cold - (code->pages + code->cold));
@@ -286,7 +272,7 @@ sg_code *sg_compile_trace(sg_jit *jit, const void *trace, size_t length, sg_erro
         errno = EINVAL;
         return failed(NULL, error, "a micro-op has no stencil");
     }
-    const size_t record = sizeof(sg_code) + (length + 1) * (2 * sizeof(uint8_t *) + sizeof(sg_exit_record));
+    const size_t record = sizeof(sg_code) + (length + 1) * 2 * sizeof(uint8_t *);
     sg_code *const code = malloc(record);
     if (code == NULL) {
         return failed(NULL, error, "a trace's record");
@@ -294,9 +280,8 @@ sg_code *sg_compile_trace(sg_jit *jit, const void *trace, size_t length, sg_erro
     *code = (sg_code){.jit = jit, .length = (uint32_t)length};
     code->labels = (uint8_t **)(code + 1);
     code->cold_labels = code->labels + length + 1;
-    code->exits = (sg_exit_record *)(code->cold_labels + length + 1);
     /* max_cold holds the slots of the offset table too (bench/baseline/emit.py) */
-    const size_t most = size.hot + size.cold + length * PADDING + 2 * SG_SLACK + SG_MAX_EXIT_STUB + PADDING + SHIM_EXIT;
+    const size_t most = size.hot + CP_EXIT_STUB + JUMP_OUT + size.cold + SG_SLACK;
     code->size = (most + PAGE - 1) & ~(size_t)(PAGE - 1);
     void *const pages = mmap(NULL, code->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED) {
@@ -329,7 +314,6 @@ sg_info sg_code_info(const sg_code *code)
         .hot_size = code->hot_size,
         .cold_size = code->cold_size,
         .length = code->length,
-        .exit_count = code->exit_count,
     };
 }
 

@@ -161,7 +161,10 @@ class Run:
 
 
 class Library:
-    """The machine compiled with one generated header and one runtime."""
+    """The machine compiled with one generated header and one runtime.
+
+    Workloads by their names; `NAME+ip` has a SET_IP before each micro-op that may call, and a digit after it is sg_options.last.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path

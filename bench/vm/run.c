@@ -5,6 +5,7 @@
 #include "jit_stencils.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 typedef struct Run {
@@ -13,6 +14,8 @@ typedef struct Run {
     sg_jit *jit;
     sg_code *code;
     sg_exit exit; /* the last one */
+    Workload dense;     /* what `workload` is, if there is more in its trace than its author wrote */
+    Instruction *trace; /* that trace, or NULL */
 } Run;
 
 /* How an entry ended, and what it left. */
@@ -21,26 +24,85 @@ typedef struct Result {
     uint32_t exit_index, depth; /* the micro-op that exited; entries on the operand stack */
 } Result;
 
+/* Whether a micro-op may call: who is called may look at the instruction pointer, or stop there. */
+static bool may_call(uint16_t opcode)
+{
+    switch (opcode) {
+    case OP_STORE_FAST:
+    case OP_POP_TOP:
+    case OP_ADD_FLOAT:
+    case OP_SUB_FLOAT:
+    case OP_MUL_FLOAT:
+    case OP_DIV_FLOAT:
+    case OP_DIV_FLOAT_INT:
+    case OP_SQRT_FLOAT:
+    case OP_LIST_GET:
+    case OP_LIST_SET:
+    case OP_UNPACK_LIST_2:
+    case OP_UNPACK_LIST_3:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The workload with a SET_IP before each micro-op that may call, as a compiler from bytecode makes them. */
+static bool make_dense(Run *run)
+{
+    const Workload *const workload = run->workload;
+    uint32_t *const place = calloc(workload->length, sizeof *place);
+    run->trace = calloc(2 * (size_t)workload->length, sizeof *run->trace);
+    if (place == NULL || run->trace == NULL) {
+        free(place);
+        return false;
+    }
+    uint32_t length = 0;
+    for (uint32_t i = 0; i < workload->length; i++) {
+        const Instruction *const instruction = &workload->trace[i];
+        place[i] = length;
+        if (may_call(instruction->opcode)) {
+            run->trace[length++] = (Instruction){.opcode = OP_SET_IP, .pointer = bytecode + i % sizeof bytecode};
+        }
+        run->trace[length] = *instruction;
+        if (instruction->opcode == OP_JUMP_TO_TOP) {
+            run->trace[length].target = place[instruction->target];
+        }
+        length++;
+    }
+    free(place);
+    run->dense = *workload;
+    run->dense.trace = run->trace;
+    run->dense.length = length;
+    run->workload = &run->dense;
+    return true;
+}
+
 static Run *run_failed(Run *run)
 {
     sg_jit_free(run->jit);
+    free(run->trace);
     free(run);
     return NULL;
 }
 
-/* NULL: error->text says why. */
-Run *run_new(const char *name, sg_error *error)
+/* A workload by its name; `name+ip`: with many more SET_IPs. A digit after it is the sg_last_mode. NULL: error->text says why. */
+Run *run_new(const char *words, sg_error *error)
 {
+    char name[32] = "";
+    const size_t length = strcspn(words, "+012");
+    memcpy(name, words, length < sizeof name ? length : 0);
+    const char *const rest = words + length + (words[length] == '+' ? 3 : 0);
     Run *const run = calloc(1, sizeof *run);
     if (run == NULL) {
         abort();
     }
     *error = (sg_error){.text = "there is no such workload"};
     run->workload = find_workload(name);
-    if (run->workload == NULL) {
+    if (run->workload == NULL || (words[length] == '+' && !make_dense(run))) {
         return run_failed(run);
     }
-    run->jit = sg_jit_new(&(sg_options){.near = (const void *)&float_consume}, error);
+    const sg_last_mode mode = *rest == '\0' ? SG_LAST_PUT_OFF : (sg_last_mode)(*rest - '0');
+    run->jit = sg_jit_new(&(sg_options){.near = (const void *)&float_consume, .last = mode}, error);
     if (run->jit == NULL) {
         return run_failed(run);
     }
@@ -56,6 +118,7 @@ void run_free(Run *run)
 {
     machine_free(run->machine);
     sg_jit_free(run->jit);
+    free(run->trace);
     free(run);
 }
 

@@ -49,6 +49,21 @@ def test_sieve_crosses_out_every_third(library: Library) -> None:
     assert run.result().exit_index == 6  # the loop's condition
 
 
+@pytest.mark.parametrize("name", machine.NAMES)
+def test_a_trace_leaves_the_same_whenever_it_stores_the_instruction_pointer(library: Library, name: str) -> None:
+    """With many more such stores too. Putting them off shortens the hot code where there are many."""
+    for more in ("", "+ip"):
+        runs = [library.run(f"{name}{more}{mode}") for mode in range(3)]
+        for run in runs:
+            run.time(1)
+        assert len({run.result() for run in runs}) == 1
+        put_off, at_once, stored = (run.info().hot_size for run in runs)
+        assert put_off <= at_once <= stored
+        assert not more or put_off < stored
+        for seed in range(200):
+            assert len({run.disturbed(seed) for run in runs}) == 1, seed
+
+
 def test_fannkuch_reverses(library: Library) -> None:
     run = library.run("fannkuch")
     before = items(local(run, 0))

@@ -82,3 +82,14 @@ def test_a_map_without_a_call_or_a_place_is_refused(code: Callable[[str], Code],
         gathered(code, text)
     (diagnostic,) = refused.value.diagnostics
     assert (str(diagnostic.file), diagnostic.line) == ("stencils.c", 7)
+
+
+def test_a_write_of_a_last_value_is_no_call(code: Callable[[str], Code]) -> None:
+    """It comes behind the map, so that the map is at the call's return address."""
+    text = "callq allocate\ncallq __sg_write_last_0\nnopl (%rbx)\nnopl 8(%rsp)\nretq"
+    assert gathered(code, text) == [
+        "call extern allocate",
+        "nop dword [rbx]",
+        "nop dword [rsp+8]",
+        "call extern __sg_write_last_0",
+    ]

@@ -90,9 +90,13 @@ def _next(laid: Laid, at: _At) -> tuple[_Event, tuple[_At, ...]]:
                     return ("if", opposite), (following, taken)
                 return ("if", instruction.mnemonic), (taken, following)
             case ((Control.JUMP | Control.INDIRECT_JUMP), operands) if outer:  # a part's last call
-                return ("run", Instruction("CALL", operands)), (_At(tuple(outer)),)
+                instruction, following = Instruction("CALL", operands), _At(tuple(outer))
             case ((Control.RETURN | Control.JUMP | Control.INDIRECT_JUMP), _):
                 return ("run", instruction), ()
+        if instruction == NO_RETURN:
+            return ("run", instruction), ()
+        if outer and _uses_rsp(instruction):
+            return ("run with another rsp", instruction), ()
         return ("run", instruction), (following,)
     return ("leave", "forever"), ()
 

@@ -23,6 +23,7 @@ from llvm_passes.text import NAME
 
 _SWITCH = re.compile(rf"^  switch i(\d+) %({NAME}), label %{NAME} \[$")
 _CASE = re.compile(rf"^    i\d+ (-?\d+), label %({NAME})$")
+_WEIGHTS = re.compile(r", !prof !\d+")
 _LABEL = re.compile(rf"^({NAME}):")
 
 
@@ -85,7 +86,7 @@ def _drop_cases(body: Body, values: JitValues, knowledge: Knowledge) -> None:
             continue
         expression = values.expressions.get(switch[2])
         excluded = knowledge.excluded.get(expression, frozenset()) if expression is not None else frozenset()
-        position = index + 1
+        position, count = index + 1, edges
         while case := _CASE.match(body.lines[position]):
             if int(case[1]) % (1 << int(switch[1])) in excluded:
                 edge = f"sg.edge.{edges}"
@@ -94,6 +95,8 @@ def _drop_cases(body: Body, values: JitValues, knowledge: Knowledge) -> None:
                 _move_edge(body, block, case[2], edge)
                 body.lines[-1] = f"{edge}:\n  br label %{case[2]}\n{body.lines[-1]}"
             position += 1
+        if edges > count:  # weights are one for each case
+            body.lines[position] = _WEIGHTS.sub("", body.lines[position])
 
 
 def _move_edge(body: Body, source: str, target: str, edge: str) -> None:

@@ -38,7 +38,9 @@ __all__ = ["Assumptions", "asks_facts", "has_assumptions", "hoisted", "take_assu
 _ASSUME = re.compile(
     rf"^  (?:(?:tail|notail) )?call void @llvm\.assume\(i1 (?:noundef )?(true|%({NAME}))\)(?: \[ (.*?) \])?"
 )
-_BUNDLE = re.compile(rf'"(\w+)"\((?:ptr %({NAME})(?:, i64 (\d+))?)?[^)]*\)')
+_BUNDLE = re.compile(r'"([\w.]+)"\(([^)]*)\)')
+_ALIGNED = re.compile(rf"ptr %({NAME}), i64 (\d+)$")
+_NOT_NULL = re.compile(rf"ptr %({NAME})$")
 _TERMINATOR = re.compile(r"^  (?:br|switch|indirectbr|ret|unreachable)\b")
 
 
@@ -138,9 +140,12 @@ def _promised(assume: re.Match[str], values: JitValues) -> Iterator[JitExpr | No
     """All that one call assumes; None for what is not about JIT-time values."""
     if assume[2]:
         yield values.expressions.get(assume[2])
-    for kind, pointer, alignment in _BUNDLE.findall(assume[3] or ""):
-        value = values.expressions.get(pointer)
-        if value is None or kind not in ("align", "nonnull"):
+    for kind, operands in _BUNDLE.findall(assume[3] or ""):
+        match = (
+            {"align": _ALIGNED, "nonnull": _NOT_NULL}[kind].match(operands) if kind in ("align", "nonnull") else None
+        )
+        value = values.expressions.get(match[1]) if match else None
+        if match is None or value is None:
             yield None
             continue
         zero = Const(64, 0)
@@ -148,7 +153,7 @@ def _promised(assume: re.Match[str], values: JitValues) -> Iterator[JitExpr | No
             if kind == "nonnull":
                 yield operation("icmp.ne", 1, value, zero)
             else:
-                low = operation("and", 64, value, Const(64, int(alignment or 1) - 1))
+                low = operation("and", 64, value, Const(64, int(match[2]) - 1))
                 yield operation("icmp.eq", 1, low, zero)
         except ExpressionTooLarge:
             yield None

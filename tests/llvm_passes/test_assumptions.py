@@ -2,8 +2,10 @@
 
 import pytest
 
+from llvm_passes.assumptions import take_assumptions
 from llvm_passes.codegen import CompileOptions, Decision, compile_functions, derive
 from llvm_passes.derive import DeriveRequest
+from llvm_passes.layout import Layout
 from llvm_passes.module import split_module
 from tests.llvm_passes.conftest import compile_c, instructions, to_ir
 
@@ -121,6 +123,33 @@ def test_assumptions_leave_no_code(name, expected):
 
 def test_an_assumption_about_a_pointer_makes_no_base_of_it():
     assert "#APP" not in compile_c(STENCILS)["ALIGNED_BUILTIN"].assembly
+
+
+BUNDLES = """define void @f(ptr %m) {
+entry:
+  %h = call ptr @__sg_hole_h()
+  call void @llvm.assume(i1 true) [ BUNDLE ]
+  ret void
+}"""
+
+
+@pytest.mark.parametrize(
+    ("bundle", "promised"),
+    [
+        ('"align"(ptr %h, i64 16)', ["(icmp.eq1 (and64 h 15) 0)"]),
+        ('"nonnull"(ptr %h)', ["(icmp.ne1 h 0)"]),
+        ('"nonnull"(ptr %h), "align"(ptr %h, i64 8)', ["(icmp.ne1 h 0)", "(icmp.eq1 (and64 h 7) 0)"]),
+        ('"align"(ptr %h, i64 16, i64 4)', []),
+        ('"align"(ptr %h, i64 %n)', []),
+        ('"align"(ptr %m, i64 16)', []),
+        ('"dereferenceable"(ptr %h, i64 16)', []),
+        ('"align"(ptr %h, i64 8), "align"(ptr %m, i64 8)', []),
+    ],
+)
+def test_what_an_operand_bundle_promises(bundle, promised):
+    taken = take_assumptions(BUNDLES.replace("BUNDLE", bundle), Layout({}))
+    assert [str(promise) for promise in taken.promises] == promised
+    assert ("@llvm.assume" in taken.text) == (not promised)
 
 
 def test_what_any_part_of_a_fused_unit_assumes_is_promised_by_the_unit():

@@ -6,7 +6,7 @@ sources stands beside it.
 
 import statistics
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -94,6 +94,7 @@ def _programs(options: Options) -> tuple[Table, list[Timing]]:
     """minipy's traces, as its programs have them."""
     rows: list[tuple[Cell, ...]] = []
     timings = []
+    sums: Counter[str] = Counter()
     chosen = [name for name in names() if options.wants(name)]
     with tempfile.TemporaryDirectory(prefix="bench-size-") as folder:
         for name in chosen[:4] if options.quick else chosen:
@@ -103,5 +104,8 @@ def _programs(options: Options) -> tuple[Table, list[Timing]]:
             ours, theirs = ((side["hot_bytes"] / count, side["cold_bytes"] / count) for side in sides)
             rows.append((name, sides[0]["traces_compiled"], count, *_beside(ours, theirs)))
             timings.append(Timing(f"size/minipy {name}/hot", (float(sides[0]["hot_bytes"]),), "byte"))
+            sums.update({part: sides[0][f"{part}_bytes"] for part in ("hot", "cold")})
+            sums[COPY_AND_PATCH] += sides[1]["hot_bytes"] + sides[1]["cold_bytes"]
     columns = (Column("program"), Column("traces"), Column("micro-ops"), *_SIDES)
-    return Table("minipy's traces, bytes per micro-op", columns, tuple(rows), (_NOTE,)), timings
+    whole = f"In all {sums['hot']:,} bytes are hot and {sums['cold']:,} cold; {COPY_AND_PATCH} has {sums[COPY_AND_PATCH]:,}."
+    return Table("minipy's traces, bytes per micro-op", columns, tuple(rows), (_NOTE, whole)), timings

@@ -59,11 +59,6 @@ def _place(config: Config, module: Module, facts: Facts, name: str, table: LastT
                     "correct its name, or remove it",
                 )
     parameter, offset = located
-    if config.stack is not None and facts.state[parameter].name == config.stack.pointer:
-        return (
-            f"[last] {name}: '{table.place}' is found by the stack pointer, which counts entries in registers out",
-            "name a member of what another state parameter points to",
-        )
     integers = [number for number, state in enumerate(facts.state) if state.kind == "i"]
     register = STATE_INTEGERS[integers.index(parameter)].name
     writers = None if table.writers is None else frozenset(table.writers)

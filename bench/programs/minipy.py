@@ -5,6 +5,7 @@ import importlib.util
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,19 +56,19 @@ def image(job: Job, folder: Path) -> Path:
     return path
 
 
-def statistics(vm: Path, job: Job, folder: Path) -> dict[str, int]:
+def statistics(vm: Path, job: Job, folder: Path, flags: Sequence[str] = ()) -> dict[str, int]:
     """What the JIT did, by the names of `--stats-json`."""
-    return dict(json.loads(_written(vm, "--stats-json", job, folder)))
+    return dict(json.loads(_written(vm, "--stats-json", job, folder, flags)))
 
 
-def traces(vm: Path, job: Job, folder: Path) -> list[dict[str, Any]]:
+def traces(vm: Path, job: Job, folder: Path, flags: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Every trace, as `--traces` writes it."""
-    return [json.loads(line) for line in _written(vm, "--traces", job, folder).splitlines()]
+    return [json.loads(line) for line in _written(vm, "--traces", job, folder, flags).splitlines()]
 
 
-def _written(vm: Path, option: str, job: Job, folder: Path) -> str:
+def _written(vm: Path, option: str, job: Job, folder: Path, flags: Sequence[str]) -> str:
     with tempfile.NamedTemporaryFile(dir=folder) as file:
-        ended = run_process([vm, "--jit=on", f"{option}={file.name}", image(job, folder)])
+        ended = run_process([vm, "--jit=on", *flags, f"{option}={file.name}", image(job, folder)])
         if ended.status:
             raise UserError(f"minipy cannot run {job}:\n{ended.errors}")
         return Path(file.name).read_text(encoding="utf-8")

@@ -1,14 +1,31 @@
 """How good is the machine code? Bytes, instructions and time beside copy-and-patch, and what is left to LLVM's limit."""
 
+import traceback
+
 from bench.frame.report import Options, Report
 from bench.quality import ablation, hand_written, last_values, programs
 
 __all__ = ["run"]
 
+PARTS = {
+    "hand-written traces": hand_written.run,
+    "minipy's programs": programs.run,
+    "ablation": ablation.run,
+    "putting stores off": last_values.run,
+}
+
 
 def run(options: Options) -> Report:
-    """Hand-written traces, minipy's programs, what each rule and pass buys, and what putting stores off does."""
-    reports = [hand_written.run(options), programs.run(options), ablation.run(options), last_values.run(options)]
+    """Hand-written traces, minipy's programs, and what each rule and pass buys, and what putting stores off
+    does. What fails in one does not lose the others.
+    """
+    reports = []
+    for name, part in PARTS.items():
+        try:
+            reports.append(part(options))
+        except Exception as error:  # it is told, with all that is known, and the run has failed
+            traceback.print_exc()
+            reports.append(Report(differences=(f"{name} did not run to the end: {type(error).__name__}: {error}",)))
     return Report(
         tables=tuple(table for report in reports for table in report.tables),
         timings=tuple(timing for report in reports for timing in report.timings),

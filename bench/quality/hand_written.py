@@ -148,7 +148,8 @@ def _ratios(measured: Sizes, times: Times, workloads: list[str], found: Mapping[
     )
     notes = (
         "caching N: so many entries of the operand stack in registers; N-grams: superstencils of up to N micro-ops, at most "
-        f"{SEQUENCES}, by a profile of these traces.",
+        f"{SEQUENCES} unless the row says otherwise, by a profile of these traces; by operands: told apart by which locals they "
+        "name.",
         f"{CACHED}: variants for each number of entries in registers, as CPython 3.15 writes them by hand, here derived.",
         "Hot bytes of copy-and-patch are those of the same blocks (bench/baseline/split.py).",
     )

@@ -40,12 +40,18 @@ JsonTrace = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Vm:
-    """A VM with its code made in one way. hot: of traces, where they do not say it themselves; units: beside the stencils."""
+    """A VM with its code made in one way. hot: of traces, where they do not say it themselves; units: beside the stencils;
+    flags: how it is run.
+    """
 
     name: str
     path: Path
     hot: Callable[[Sequence[JsonTrace]], int] | None = None
     units: int = 0
+    flags: tuple[str, ...] = ()
+
+    def command(self, job: Job, folder: Path) -> list[str | Path]:
+        return [self.path, "--jit=on", *self.flags, minipy.image(job, folder)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,8 @@ def _vms(programs: Sequence[str], folder: Path, options: Options) -> list[_Vm]:
         return sum(hot[op["op"]] for trace in traces for op in trace["ops"])
 
     vms = [_Vm(OWN, vm_with(plain.header)), _Vm(BASELINE, minipy_vm(), hot_of)]
+    if config.facts is not None:
+        vms.append(_Vm(f"{OWN}, no facts", vms[0].path, flags=("--no-facts",)))
     ways = () if options.quick else SLOT_WAYS
     profile = _profile(vms[0].path, programs, plain, folder)
     for way in ways:
@@ -128,15 +136,15 @@ def _profile(vm: Path, programs: Sequence[str], plain: Build, folder: Path) -> s
 def _measure(vms: Sequence[_Vm], program: str, folder: Path, options: Options) -> dict[str, _Measured]:
     tell(f"{program}, in {len(vms)} VMs")
     job = Job(program, full_size(program))  # a short run is mostly start-up
-    traces = {vm.name: minipy.traces(vm.path, job, folder) for vm in vms}
+    traces = {vm.name: minipy.traces(vm.path, job, folder, vm.flags) for vm in vms}
     shapes = [[[op["op"] for op in trace["ops"]] for trace in found] for found in traces.values()]
     if any(shape != shapes[0] for shape in shapes):
         raise UserError(f"{program}: the traces are not the same in all VMs")
-    tasks = {vm.name: functools.partial(_seconds, vm.path, job, folder) for vm in vms}
+    tasks = {vm.name: functools.partial(_seconds, vm, job, folder) for vm in vms}
     times = interleave(tasks, 2 if options.quick else ROUNDS, warmups=1)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # counts, which a busy machine does not change
         repeats = 1 if options.quick else REPEATS
-        counts = list(pool.map(lambda vm: _instructions(vm.path, program, folder, repeats), vms))
+        counts = list(pool.map(lambda vm: _instructions(vm, program, folder, repeats), vms))
     return {
         vm.name: _Measured(
             micro_ops=sum(map(len, shapes[0])),
@@ -144,37 +152,36 @@ def _measure(vms: Sequence[_Vm], program: str, folder: Path, options: Options) -
             total=sum(trace["hot_bytes"] + trace["cold_bytes"] for trace in traces[vm.name]),
             instructions=executed,
             times=times[vm.name],
-            emission=_emission(vm.path, job, folder, 1 if options.quick else 5),
+            emission=_emission(vm, job, folder, 1 if options.quick else 5),
         )
         for vm, executed in zip(vms, counts, strict=True)
     }
 
 
-def _seconds(vm: Path, job: Job, folder: Path) -> float:
-    ended = run_process([vm, "--jit=on", minipy.image(job, folder)])
+def _seconds(vm: _Vm, job: Job, folder: Path) -> float:
+    ended = run_process(vm.command(job, folder))
     if ended.status:
-        raise UserError(f"{vm} cannot run {job}:\n{ended.errors}")
+        raise UserError(f"{vm.name} cannot run {job}:\n{ended.errors}")
     return ended.processor
 
 
-def _emission(vm: Path, job: Job, folder: Path, runs: int) -> float:
+def _emission(vm: _Vm, job: Job, folder: Path, runs: int) -> float:
     """Nanoseconds per micro-op that emitting the program's traces takes, each once, in a new process."""
-    found = [minipy.statistics(vm, job, folder) for _ in range(runs)]
+    found = [minipy.statistics(vm.path, job, folder, vm.flags) for _ in range(runs)]
     return statistics.median(one["emission_ns"] / max(one["micro_ops_emitted"], 1) for one in found)
 
 
-def _instructions(vm: Path, program: str, folder: Path, repeats: int) -> int | None:
+def _instructions(vm: _Vm, program: str, folder: Path, repeats: int) -> int | None:
     """Of a short run, without what starting the process takes."""
     if isinstance(counter(), NotMeasured):
         return None
     jobs = (Job(program, SHORT[program], repeats), EMPTY)
-    counted, start = (instructions([vm, "--jit=on", minipy.image(job, folder)])[0] for job in jobs)
+    counted, start = (instructions(vm.command(job, folder))[0] for job in jobs)
     return counted - start
 
 
 def _differences(vms: Sequence[_Vm], program: str, folder: Path) -> list[str]:
-    image = minipy.image(Job(program, SHORT[program]), folder)
-    outputs = {vm.name: run_process([vm.path, "--jit=on", image]).output for vm in vms}
+    outputs = {vm.name: run_process(vm.command(Job(program, SHORT[program]), folder)).output for vm in vms}
     return [f"{program}: {name} prints something else" for name, text in outputs.items() if text != outputs[OWN]]
 
 

@@ -10,7 +10,7 @@ from bench.baseline.cached import build_cached
 from bench.baseline.split import hot_bytes
 from bench.frame.report import Options
 from bench.frame.symbols import symbol_bytes
-from bench.quality.ways import BOTH, SEQUENCES, STACK_WAYS, Way, build_way, profile_of
+from bench.quality.ways import EVERYTHING, SEQUENCES, STACK_WAYS, Way, build_way, profile_of
 from bench.vm import Library, Run
 from bench.vm.counts import Counted, available, count
 from stencilgen.config import StackTable
@@ -20,7 +20,7 @@ from stencilgen.units.profile import Trace
 __all__ = ["BASELINE", "BEST", "CACHED", "LIMIT", "LLVM", "LLVM_0", "OWN", "PEERS", "Measured", "Variant", "variants"]
 
 OWN, BASELINE, CACHED = "stencilgen", "copy-and-patch", "copy-and-patch, caching 3"
-BEST = f"{OWN}, {BOTH.name}"
+BEST = f"{OWN}, {EVERYTHING.name}"
 LLVM_0, LLVM, LIMIT = "LLVM -O0", "LLVM -O3", "LLVM -O3, no alias"
 PEERS = {"CPython 3.14's flags": "O3", "CPython 3.15's flags": "Os", "3.14's, separate stores": "O3-separate"}
 """Further ways of compiling for copy-and-patch, beside the best one."""
@@ -90,7 +90,7 @@ def _own(workloads: list[str], options: Options) -> list[Variant]:
     traces = [(1, [(op.name, op.operands) for op in machine.trace(vm, name)]) for name in machine.NAMES]
     profile = profile_of(traces, plain, OPERANDS)
     found = [Variant(OWN, dict.fromkeys(workloads, machine.library(plain.header)))]
-    for way in (Way(3), BOTH) if options.quick else STACK_WAYS:
+    for way in (Way(3), EVERYTHING) if options.quick else STACK_WAYS:
         from_nothing = not options.quick and way.count == SEQUENCES
         start = time.perf_counter()
         built = build_way(config, way, stack=STACK.pointer, operands=OPERANDS, profile=profile, cache=not from_nothing)

@@ -17,7 +17,7 @@ from stencilgen.pipeline import Build, build
 from stencilgen.units.building import Superstencils
 from stencilgen.units.profile import Trace, write_profile
 
-__all__ = ["BOTH", "SLOT_WAYS", "STACK_WAYS", "Way", "build_way", "profile_of"]
+__all__ = ["BOTH", "EVERYTHING", "SLOT_WAYS", "STACK_WAYS", "Way", "build_way", "profile_of"]
 
 BUILD = Path(__file__).resolve().parent / "build"
 SEQUENCES = 40
@@ -45,12 +45,13 @@ class Way:
 
 
 BOTH = Way(3, 4)
+EVERYTHING = Way(3, 4, operands=True)
 STACK_WAYS = (
     *(Way(registers=registers) for registers in (1, 2, 3)),
     *(Way(longest=longest) for longest in (2, 3, 4)),
     *(Way(3, longest) for longest in (2, 3)),
     BOTH,
-    Way(3, 4, operands=True),
+    EVERYTHING,
     *(Way(3, 4, count=count) for count in (10, 20, 80)),
 )
 """Of a stack machine."""
@@ -63,7 +64,13 @@ SLOT_WAYS = (
 
 
 def build_way(
-    config: Config, way: Way, *, stack: str = "", operands: Sequence[str] = (), profile: str, cache: bool = True
+    config: Config,
+    way: Way,
+    *,
+    stack: str = "",
+    operands: Sequence[str] = (),
+    profile: str,
+    cache: bool = True,
 ) -> Build:
     """Build a configuration in this way. stack: its stack pointer; operands: holes that number places; cache: use what was
     built before for this way, or for one that only differs in the count.

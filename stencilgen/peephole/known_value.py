@@ -36,7 +36,7 @@ from stencilgen.layout.code import Block, Code
 from stencilgen.layout.liveness import ALL_FLAGS, Liveness, parts, usage_of
 from x86_64 import Instruction, Register
 
-__all__ = ["ValueRule", "definitions", "drop_repeated", "drop_where_held", "holds_at_start", "propagate"]
+__all__ = ["ValueRule", "drop_repeated", "propagate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def _first(
 ) -> tuple[ValueRule, Code, Liveness] | None:
     """The first definition that can go, with the code without it. Remembers in `refused` what cannot."""
     for rule in rules:
-        for definition in definitions(code, rule.heads):
+        for definition in _definitions(code, rule.heads):
             if (rule.name, definition) in refused:
                 continue
             changed = _rewritten(code, liveness, rule, definition)
@@ -79,8 +79,7 @@ def _first(
     return None
 
 
-def definitions(code: Code, heads: frozenset[str]) -> Iterator[Instruction]:
-    """Each instruction, once, that puts a value into a register and does nothing else."""
+def _definitions(code: Code, heads: frozenset[str]) -> Iterator[Instruction]:
     seen = set[Instruction]()
     for block in code.blocks:
         for instruction in block.instructions:
@@ -97,7 +96,7 @@ def definitions(code: Code, heads: frozenset[str]) -> Iterator[Instruction]:
 def _rewritten(code: Code, liveness: Liveness, rule: ValueRule, definition: Instruction) -> Code | None:
     """The code with every use of the definition rewritten; None if one cannot be, or there is none."""
     held = usage_of(definition).changes & ~ALL_FLAGS
-    holds = holds_at_start(code, liveness, definition)
+    holds = _holds_at_start(code, liveness, definition)
     blocks, uses = list[Block](), 0
     for block in code.blocks:
         known, instructions = holds[block.name], list(block.instructions)
@@ -116,28 +115,23 @@ def _rewritten(code: Code, liveness: Liveness, rule: ValueRule, definition: Inst
 
 def drop_repeated(code: Code, heads: frozenset[str], fired: Counter[str], name: str) -> Code:
     """Remove every definition (with one of these mnemonics) of a value that its register holds already."""
-    for definition in definitions(code, heads):
-        if sum(block.instructions.count(definition) for block in code.blocks) >= 2:
-            code, count = drop_where_held(code, definition)
-            fired[name] += count
+    for definition in _definitions(code, heads):
+        if sum(block.instructions.count(definition) for block in code.blocks) < 2:
+            continue
+        liveness = Liveness(code)
+        holds = _holds_at_start(code, liveness, definition)
+        blocks = []
+        for block in code.blocks:
+            known, kept = holds[block.name], list[Instruction]()
+            for instruction, usage in zip(block.instructions, liveness.usages[block.name], strict=True):
+                if instruction == definition and known:
+                    fired[name] += 1
+                    continue
+                kept.append(instruction)
+                known = instruction == definition or (known and not _changes(usage.changes, definition))
+            blocks.append(replace(block, instructions=tuple(kept)))
+        code = replace(code, blocks=tuple(blocks))
     return code
-
-
-def drop_where_held(code: Code, definition: Instruction) -> tuple[Code, int]:
-    """Remove a definition wherever its register holds the value already; and how often that was."""
-    liveness = Liveness(code)
-    holds = holds_at_start(code, liveness, definition)
-    blocks, count = [], 0
-    for block in code.blocks:
-        known, kept = holds[block.name], list[Instruction]()
-        for instruction, usage in zip(block.instructions, liveness.usages[block.name], strict=True):
-            if instruction == definition and known:
-                count += 1
-                continue
-            kept.append(instruction)
-            known = instruction == definition or (known and not _changes(usage.changes, definition))
-        blocks.append(replace(block, instructions=tuple(kept)))
-    return replace(code, blocks=tuple(blocks)), count
 
 
 def _changes(changed: int, definition: Instruction) -> bool:
@@ -146,7 +140,7 @@ def _changes(changed: int, definition: Instruction) -> bool:
     return bool(changed & (usage.changes | usage.reads))
 
 
-def holds_at_start(code: Code, liveness: Liveness, definition: Instruction) -> Mapping[str, bool]:
+def _holds_at_start(code: Code, liveness: Liveness, definition: Instruction) -> Mapping[str, bool]:
     """Per block: does the register hold the definition's value there, on whatever way control came?"""
     ends: dict[str, bool | None] = {}  # what is at the block's end, None: what is at its start
     for block in code.blocks:

@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ def find_compiler() -> Compiler:
 
 def link(compiler: Compiler, sources: Sequence[Path], output: Path, flags: Sequence[str], *, directory: Path) -> None:
     """Compile and link C sources; UserError holds the compiler's own messages. `output` appears only when complete."""
-    partial = output.with_name(f".{output.name}.{os.getpid()}")
+    partial = output.with_name(f".{output.name}.{os.getpid()}.{threading.get_ident()}")
     command = [*compiler.command, *compiler.flags, "-std=gnu11", *map(str, sources), "-o", str(partial), *flags]
     try:
         result = subprocess.run(command, capture_output=True, text=True, cwd=directory, errors="replace")

@@ -14,7 +14,7 @@ from bench import baseline, whole_trace
 from bench import vm as machine
 from bench.baseline.cached import build_cached
 from bench.quality.variants import OPERANDS, STACK
-from bench.quality.ways import BOTH, Way, build_way, profile_of
+from bench.quality.ways import BOTH, EVERYTHING, Way, build_way, profile_of
 from bench.vm import Library
 from stencilgen.config import load_config
 from stencilgen.pipeline import build
@@ -36,7 +36,7 @@ def libraries() -> dict[str, Library]:
     profile = profile_of(traces, plain, OPERANDS)
     ways = {
         way.name: build_way(config, way, stack=STACK.pointer, operands=OPERANDS, profile=profile)
-        for way in (Way(2), Way(longest=4), BOTH, Way(3, 4, operands=True))
+        for way in (Way(2), BOTH, EVERYTHING)
     }
     flags = ["-I", str(copied["O3"].include)]
     return {

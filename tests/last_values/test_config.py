@@ -34,7 +34,6 @@ def copy(tmp_path: Path, old: str, new: str) -> str:
             'ip = { place = "frame->next->ip" }',
             r"\[last\] ip: 'frame->next->ip' is not a member of what a state parameter",
         ),
-        ('ip = { place = "sp[-1]" }', r"\[last\] ip: 'sp\[-1\]' is found by the stack pointer"),
         ('ip = { place = "sp" }', r"\[last\] ip: 'sp' is not a member of what a state parameter"),
         ('ip = { place = "*frame" }', r"\[last\] ip: '\*frame' is not an integer or pointer of 32 or 64 bits"),
         (

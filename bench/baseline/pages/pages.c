@@ -201,6 +201,13 @@ sg_statistics sg_jit_statistics(const sg_jit *jit)
     return jit->statistics;
 }
 
+const void *sg_jit_part(const sg_jit *jit, uint32_t index)
+{
+    (void)jit;
+    (void)index;
+    return NULL; /* copied stencils share no code */
+}
+
 /* ---- Traces ---- */
 
 void sg_free(sg_code *code)

@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from llvm_passes.fold import function_spans
+from llvm_passes.effects import quiet
+from llvm_passes.fold import function_spans, layout_of
 from llvm_passes.fuse import Operands, fused, without_assumptions
 from llvm_passes.holes import CONTINUE
 from llvm_passes.layout import Layout
@@ -74,7 +75,8 @@ def derive(request: DeriveRequest) -> Derived:
     """All units of the request. Raises backend.LlvmError."""
     from llvm_passes import backend
 
-    text = _with_fused(backend.name_values(request.text), request.sequences, request.operands)
+    text = quiet(backend.name_values(request.text))
+    text = _with_fused(text, request.sequences, request.operands)
     functions = {name: text[start:end] for start, end, name in function_spans(text)}
     layout = Layout({match[1]: match[0] for match in re.finditer(rf"^%({NAME}) = type .*$", text, re.M)})
     attributes = {match[1]: match[2].strip() for match in re.finditer(r"^attributes (#\d+) = \{(.*)\}$", text, re.M)}
@@ -112,11 +114,12 @@ def _with_fused(text: str, sequences: Iterable[tuple[str, ...]], operands: Opera
     if not longer:
         return text
     functions = {name: text[start:end] for start, end, name in function_spans(text)}
+    layout = layout_of(text)
     lines = re.finditer(rf"^declare [^\n]*?@({NAME})\([^\n]*$", text, re.M)
     declarations = {unquote(match[1]): match[0] for match in lines}
     added: dict[str, None] = {}
     for parts in longer:
-        for piece in re.split(r"\n(?=define )", fused(_base(parts), parts, functions, declarations, operands)):
+        for piece in re.split(r"\n(?=define )", fused(_base(parts), parts, functions, declarations, operands, layout)):
             lines_of_piece = piece.split("\n")
             while lines_of_piece and lines_of_piece[0].startswith("declare "):
                 added.setdefault(lines_of_piece.pop(0))

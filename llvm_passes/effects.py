@@ -34,6 +34,7 @@ __all__ = [
     "condition_of_effects",
     "effects_of",
     "mentions_facts",
+    "quiet",
     "trusted",
     "unknown_operands",
     "without_facts",
@@ -223,6 +224,16 @@ def unknown_operands(text: str, layout: Layout) -> Iterator[tuple[str, str]]:
             arguments = arguments[:1]
         if any(_value(type_text, token, values, layout) is None for type_text, token in arguments):
             yield line, (match[1] if match else found[2])
+
+
+_DECLARED = re.compile(rf"^(declare [^\n]*@{EFFECT_PREFIX}\w+\([^\n]*?\))[^)\n]*$", re.M)
+
+
+def quiet(text: str) -> str:
+    """A module's text in which effects are declared to touch no memory of the program's, for LLVM's passes over several
+    micro-ops. To Clang they are functions like any other.
+    """
+    return _DECLARED.sub(r"\1 nounwind willreturn nomerge memory(inaccessiblemem: readwrite)", text)
 
 
 # ---- Code without them ----

@@ -22,7 +22,7 @@ from llvm_passes.arms import move_into_arms
 from llvm_passes.body import Body
 from llvm_passes.decisions import left_over
 from llvm_passes.expression import JitExpr
-from llvm_passes.holes import HOLE_PREFIX
+from llvm_passes.holes import HOLE_PREFIX, QUESTION_PREFIX
 from llvm_passes.instructions import global_address
 from llvm_passes.knowledge import Knowledge
 from llvm_passes.layout import Layout
@@ -101,7 +101,7 @@ def fold_into(
         text = ir_text[start:end]
         if names is not None and name not in names:
             continue
-        if f"@{HOLE_PREFIX}" in text or f"@{SYMBOL_PREFIX}" in text:
+        if any(f"@{prefix}" in text for prefix in (HOLE_PREFIX, SYMBOL_PREFIX, QUESTION_PREFIX)):
             if name not in tables:
                 tables[name] = SymbolTable(name, options.knowledge)
             pieces += [ir_text[position:start], fold_function(text, layout, tables[name], options.expressions)]

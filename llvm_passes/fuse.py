@@ -5,8 +5,7 @@
 The key idea: `CONTINUE()` is a tail call with the whole machine state, so the next micro-op's body can take its place, and
 LLVM's inliner does just that. Everything else only needs names that tell the parts apart: the holes of part j read
 another instruction (`oparg__1`), and the exits of all parts but the last are labels of their own, since an exit tells
-which micro-op was left. Questions about facts are about the time before the unit: what its first parts say comes after them
-in the emit function, so the later parts find nothing known, and look at the values.
+which micro-op was left; and what the parts know of values is worked out from what was known before the first (`between`).
 
 Where the sequence says that two parts' operands are equal (`sequence`), both read the same hole, so LLVM sees that the second
 part's slot is the first one's. Of different operands it is told that they differ: then their slots are different memory.
@@ -16,10 +15,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from llvm_passes.assumptions import hoisted
-from llvm_passes.holes import CONTINUE, EXIT, HOLE_PREFIX, LABEL_PREFIX, QUESTION_PREFIX, split_name
-from llvm_passes.layout import integer_bits
+from llvm_passes.between import answered, readers_of, said_by
+from llvm_passes.effects import Effect
+from llvm_passes.expression import Hole
+from llvm_passes.holes import CONTINUE, EXIT, HOLE_PREFIX, LABEL_PREFIX, split_name
+from llvm_passes.layout import Layout, integer_bits
 from llvm_passes.sequence import micro_op, operands
 from llvm_passes.text import NAME
 
@@ -31,7 +34,6 @@ Operands = Mapping[str, Sequence[tuple[str, int]]]
 EXIT_LABEL = "exit__"
 """What the label holes are called that stand for exits of a fused function's parts."""
 
-_QUESTION = re.compile(rf"^  (%{NAME}) = [^@\n]*@{QUESTION_PREFIX}(?:holds|is_constant)\(.*$", re.M)
 _BOUNDARY = re.compile(rf"@({CONTINUE}|{EXIT}|{LABEL_PREFIX}\w+|{HOLE_PREFIX}\w+)\(")
 
 
@@ -63,16 +65,26 @@ def fused(
     functions: Mapping[str, str],
     declarations: Mapping[str, str],
     holes: Operands,
+    layout: Layout,
 ) -> str:
     """The function `name` and those that are to be inlined into it, with the declarations that they need beyond `declarations`.
 
-    functions: the stencils' texts; declarations: the lines `declare …`, by name; holes: which of them are operands.
+    functions: the stencils' texts; declarations: the lines `declare …`, by name; holes: which of them are operands; layout: of
+    the module.
     """
     needed: dict[str, str] = {}
     texts: list[str] = []
     promised: list[str] = []
     names = hole_names(parts, holes)
     read: dict[str, dict[str, None]] = {}  # by the name of an operand, the functions that read it
+    widths = {
+        names[number][hole]: bits
+        for number, part in enumerate(parts)
+        for hole, bits in holes.get(micro_op(part), ())
+        if hole in names[number]
+    }
+    said: tuple[Effect, ...] | None = ()
+    readers: dict[Hole, str] = {}
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
 
@@ -99,20 +111,22 @@ def fused(
         if number:
             header = re.sub(r"^define (?:dso_local )?", "define internal ", header)
             header = re.sub(r" (#\d+)?( \{)$", r" \1 alwaysinline\2", header)
-            body = _QUESTION.sub(r"  \1 = or i1 false, false", body)
         text = f"{header}\n{_BOUNDARY.sub(renamed, body)}"
+        readers.update(readers_of(text))
         if number:
             text, lines = hoisted(text, f"sg.part{number}.")
             promised += lines
+            text = answered(text, said, layout, readers, widths)
         texts.append(text)
-    widths = {
-        names[number][hole]: bits
-        for number, part in enumerate(parts)
-        for hole, bits in holes.get(micro_op(part), ())
-        if hole in names[number]
-    }
+        more = said_by(functions[micro_op(part)], layout, partial(_name, names, number))
+        said = None if said is None or more is None else (*said, *more)
     texts[0] = _different(_at_start(texts[0], promised), read, widths, {**declarations, **needed})
     return "\n".join([*needed.values(), *texts])
+
+
+def _name(names: Sequence[Mapping[str, str]], number: int, hole: str) -> str:
+    """What a hole of part `number` is called in the fused function."""
+    return names[number].get(hole) or part_hole(hole, number)
 
 
 _ASSUME = "sg.differ"

@@ -32,6 +32,7 @@ from llvm_passes.effects import (
 )
 from llvm_passes.expression import Const, ExpressionTooLarge, JitExpr, Operation, operation
 from llvm_passes.fold import FoldOptions, fold_into, function_spans, layout_of, with_declarations
+from llvm_passes.holes import QUESTION_PREFIX
 from llvm_passes.knowledge import Knowledge
 from llvm_passes.layout import Layout
 from llvm_passes.leftovers import has_decided, has_leftovers, has_memory_base
@@ -146,6 +147,8 @@ def _level(text: str, versions: dict[str, Version], expressions: bool) -> Level:
     folded = str(module)
     for start, end, name in function_spans(folded):
         versions[name].folded = folded[start:end]
+        if f"@{QUESTION_PREFIX}" in folded[start:end]:
+            raise backend.LlvmError(f"{versions[name].family.name}: a question about facts is too large to ask in C")
         versions[name].symbols = tables[name].symbols
     return Level(module, folded, versions)
 

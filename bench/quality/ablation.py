@@ -50,6 +50,7 @@ PASSES = {
     "short constants": "not always a movabs",
     "short operands": "immediates and displacements of the fewest bytes",
     "last values": "stores of where the program is are put off",
+    "facts": "what micro-ops have found out of slots is not tested again (minipy only)",
 }
 """What is switched off beside peephole rules, and what it does."""
 
@@ -160,6 +161,12 @@ def _stored_at_once(config: Config) -> contextlib.AbstractContextManager[Config]
     return contextlib.nullcontext(config.model_copy(update={"last": {}}))
 
 
+def _no_facts(config: Config) -> contextlib.nullcontext[Config]:
+    flags = [*config.stencils.flags, "-DSG_NO_FACTS"]
+    stencils = config.stencils.model_copy(update={"flags": flags})
+    return contextlib.nullcontext(config.model_copy(update={"stencils": stencils}))
+
+
 def _one_version(config: Config) -> contextlib.nullcontext[Config]:
     limited = config.versions.model_copy(update={"limit": 1})
     return contextlib.nullcontext(config.model_copy(update={"versions": limited}))
@@ -239,4 +246,5 @@ SWITCHES: Mapping[str, Switch] = {
     "short constants": functools.partial(_replaced, "sg_load", _MOVABS),
     "short operands": _widest,
     "last values": _stored_at_once,
+    "facts": _no_facts,
 }

@@ -15,18 +15,21 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined",
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What kind of VM: with reference counts checked, with sanitizers, with the threaded interpreter."""
+    """What kind of VM: with reference counts checked, with sanitizers, with the threaded interpreter, with facts tested."""
 
     check: bool = False
     sanitize: bool = False
     threaded: bool = False
+    verify: bool = False
 
     @property
     def name(self) -> str:
-        names = [
-            name for name, on in (("check", self.check), ("sanitize", self.sanitize), ("threaded", self.threaded)) if on
-        ]
-        return "-".join(["vm", *names])
+        return "-".join(["vm", *(name for name in ("check", "sanitize", "threaded", "verify") if getattr(self, name))])
+
+    @property
+    def stencils(self) -> str:
+        """The name of the kind of stencils that it needs."""
+        return "-".join(["stencils", *(name for name in ("check", "verify") if getattr(self, name))])
 
 
 def cache_directory() -> Path:
@@ -89,7 +92,8 @@ def _build(variant: Variant, folder: Path, program: Path) -> None:
     stencils = config.stencils.model_copy(update={"flags": [*config.stencils.flags, *checks]})
     built = build(
         config.model_copy(update={"stencils": stencils}),
-        directory=folder / ("stencils-check" if variant.check else "stencils"),
+        directory=folder / variant.stencils,
+        verify=variant.verify,
     )
     compiler = find_compiler()
     if variant.threaded and not os.environ.get("CC") and (zig := ziglang()):  # a Clang: it knows musttail

@@ -45,6 +45,11 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         type=_positive,
         help="each guard fails on demand, once, the N-th time it is reached",
     )
+    facts = parser.add_mutually_exclusive_group()
+    facts.add_argument("--no-facts", action="store_true", help="let micro-ops of a trace tell each other nothing")
+    facts.add_argument(
+        "--verify-facts", action="store_true", help="test what they tell each other, stop if it is false"
+    )
     parser.add_argument("--sanitize", action="store_true", help="build the VM with ASan and UBSan")
     parser.add_argument("--dump", action="store_true", help="print every trace to stderr")
     return parser.parse_args(given)
@@ -53,7 +58,11 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 def vm_options(options: argparse.Namespace) -> list[str]:
     """The options as the VM takes them."""
     found = [f"--jit={options.jit}", f"--interpreter={options.interpreter}"]
-    found += [flag for flag in ("--stats", "--dump", "--check-refcounts") if vars(options)[flag[2:].replace("-", "_")]]
+    found += [
+        flag
+        for flag in ("--stats", "--dump", "--check-refcounts", "--no-facts")
+        if vars(options)[flag[2:].replace("-", "_")]
+    ]
     found += [
         f"{flag}={value}"
         for flag in ("--stats-json", "--traces", "--stress-exits", "--stress-each")
@@ -82,7 +91,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"{options.file}:{error.line}: {error.what}\n  → {error.remedy}", file=sys.stderr)
         return 2
     try:
-        variant = Variant(options.check_refcounts, options.sanitize, options.interpreter == "threaded")
+        threaded = options.interpreter == "threaded"
+        variant = Variant(options.check_refcounts, options.sanitize, threaded, options.verify_facts)
         vm = build_vm(variant)
     except UserError as error:
         print(f"minipy: {error}", file=sys.stderr)

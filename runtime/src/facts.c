@@ -17,9 +17,7 @@ typedef struct sg_head {
     uint32_t position;
     size_t first, count; /* its premises */
     int64_t origin;
-    uint8_t *hot, *cold;
-    uint32_t exit_count, last_exit;
-    size_t fixup_count;
+    sg_assembler as;
 } sg_head;
 
 /* A trace may emit loops again so often; then it takes nothing for known at heads. */
@@ -88,11 +86,7 @@ void sg_facts_head(sg_assembler *as, uint32_t position)
         .position = position,
         .first = facts->premise_count,
         .origin = facts->origin,
-        .hot = as->hot,
-        .cold = as->cold,
-        .exit_count = as->exit_count,
-        .last_exit = as->last_exit,
-        .fixup_count = as->fixup_count,
+        .as = *as,
     };
     for (uint64_t place = facts->begin; place < facts->end; place++) {
         const sg_fact *const fact = &facts->of[place];
@@ -137,12 +131,12 @@ uint32_t sg_facts_rewind(sg_assembler *as)
     facts->premise_count = head.first;
     facts->again = 0;
     facts->repeated++;
-    as->hot = head.hot;
-    as->cold = head.cold;
-    as->exit_count = head.exit_count;
-    as->last_exit = head.last_exit;
-    as->fixup_count = head.fixup_count;
-    memset(as->last, 0, sizeof as->last); /* where jumps arrive memory is right, and no last value known */
+    const sg_assembler now = *as;
+    *as = head.as;
+    as->fixups = now.fixups; /* the table may have grown */
+    as->fixup_capacity = now.fixup_capacity;
+    as->failed = now.failed;
+    as->reaches_end |= now.reaches_end;
     sg_forget_all(as);
     facts->origin = head.origin;
     for (size_t i = head.first; i < head.first + head.count; i++) {

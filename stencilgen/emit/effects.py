@@ -1,13 +1,14 @@
 """What a version of a stencil says about facts → calls of the runtime's macros, at the end of its emit function.
 
     Effect("forget", (sext32 d))                      ⇒    SG_FORGET(instruction->d)
+    and then Effect("learn", ((sext32 d), 2))         ⇒    SG_KNOW(instruction->d, 2)
     Effect("learn_constant", (sext32 d), operand)     ⇒    SG_LEARN_CONSTANT(instruction->d, instruction->operand)
 
 The key idea: questions are about the table as the micro-op found it. So what depends on one is asked before the first
 change, and the answer kept by the runtime meanwhile.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from llvm_passes.effects import Effect
 from llvm_passes.expression import QUESTIONS, Const, JitExpr, Operation, walk
@@ -22,6 +23,7 @@ MOST_ANSWERS = 8
 # by kind of effect: the runtime's macro, and for each operand whether it is a (l)ocation, a set of (f)acts or a (v)alue
 _MACROS = {
     "learn": ("SG_LEARN", "lf"),
+    "know": ("SG_KNOW", "lf"),
     "learn_constant": ("SG_LEARN_CONSTANT", "lv"),
     "unlearn": ("SG_UNLEARN", "lf"),
     "forget": ("SG_FORGET", "l"),
@@ -32,6 +34,24 @@ _MACROS = {
     "forget_all": ("SG_FORGET_ALL", ""),
     "shift": ("SG_SHIFT", "l"),
 }
+
+
+def _joined(effects: Iterable[Effect]) -> list[Effect]:
+    """The same in fewer steps: several facts of a location at once, and what is known of a new value in place of the old."""
+    joined: list[Effect] = []
+    for effect in effects:
+        last = joined[-1] if joined else None
+        if effect.kind == "learn" and last and last.operands[:1] == effect.operands[:1]:
+            location, facts = effect.operands
+            assert isinstance(facts, Const)
+            if last.kind == "forget":
+                joined[-1] = Effect("know", effect.operands)
+                continue
+            if last.kind in ("learn", "know") and isinstance(last.operands[1], Const):
+                joined[-1] = Effect(last.kind, (location, Const(facts.bits, facts.value | last.operands[1].value)))
+                continue
+        joined.append(effect)
+    return joined
 
 
 def effect_texts(
@@ -51,7 +71,7 @@ def effect_texts(
         return f"{'(int64_t)' if kind == 'l' else ''}SG_ANSWER({asked.index(text)})"
 
     def calls() -> Iterator[str]:
-        for effect in effects:
+        for effect in _joined(effects):
             macro, kinds = _MACROS[effect.kind]
             yield f"{macro}({', '.join(map(operand, kinds, effect.operands))})"
 

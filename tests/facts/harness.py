@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,11 @@ class FactsVM:
                 self.exits[name] = self.exits.get(name, 0) + count
         return None if result == 0 else f"{text.value.decode()}\n{self.show(trace)}"
 
+    def profile(self, trace: Sequence[Instruction], path: Path) -> None:
+        """Compile a trace in a context that appends to this profile."""
+        memory = (Instruction * len(trace))(*trace)
+        assert self.library.facts_profile(memory, len(trace), str(path).encode())
+
     def emitted(self, *trace: Instruction, facts: bool = True) -> list[int]:
         """Bytes of hot code for each micro-op of a trace, which runs as it should."""
         failure = self.check(trace, facts=facts)
@@ -107,7 +113,7 @@ class FactsVM:
         )
 
 
-def build_quietly(config: Config, **options: bool) -> Build:
+def build_quietly(config: Config, **options: Any) -> Build:
     """Build without the warning that COUNT_ODD has more questions than there may be versions: it is meant to."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VersionWarning)
@@ -145,6 +151,8 @@ def compile_vm(config: Config, workspace: Path, result: Build | None = None) -> 
         *(ctypes.c_void_p, ctypes.c_uint32, ctypes.c_bool, ctypes.c_uint64, ctypes.c_uint32),
         *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t),
     ]
+    loaded.facts_profile.restype = ctypes.c_bool
+    loaded.facts_profile.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p]
     loaded.facts_allocations.restype = ctypes.c_uint64
     return FactsVM(result, loaded, tuple(names))
 

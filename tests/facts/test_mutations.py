@@ -14,6 +14,7 @@ from tests.facts.harness import HERE, FactsVM, compile_vm, random_trace
 
 MUTATIONS = {
     "a value that was written is still known": ("SG_FORGET(", "(void)("),
+    "the facts of a new value add to those of the old one": ("SG_KNOW(", "SG_LEARN("),
     "a fact that was lost is still known": ("SG_UNLEARN(", "SG_LEARN("),
     "a fact that was lost everywhere is still known": ("SG_UNLEARN_EVERYWHERE(", "(void)("),
     "what a call changes is still known": ("SG_FORGET_FROM(", "(void)("),

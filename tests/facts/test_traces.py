@@ -1,8 +1,12 @@
 """A trace ends in the same state whatever is known along it, and knows what it should."""
 
 import random
+from pathlib import Path
 
-from tests.facts.harness import OPS, FactsVM, random_trace
+import pytest
+
+from stencilgen.config import load_config
+from tests.facts.harness import HERE, OPS, FactsVM, compile_vm, random_trace
 
 TRACES, RUNS, LONGEST = 6000, 6, 40
 
@@ -47,6 +51,25 @@ def test_every_order_of_three_micro_ops(vm: FactsVM) -> None:
                 ]
                 failure = vm.check(trace, seed=rng.getrandbits(30), runs=6)
                 assert failure is None, failure
+
+
+@pytest.mark.parametrize(
+    ("what", "table"),
+    [
+        ("what is computed from holes is left to run time", "[code]\nfold = false"),
+        ("versions", "[versions]\nlimit = 1"),
+    ],
+)
+def test_without(what: str, table: str, tmp_path: Path) -> None:
+    """Facts are asked and told all the same; with one version, known or not is tested at run time."""
+    for name in ("vm.h", "vm.c", "stencils.c"):
+        (tmp_path / name).write_text((HERE / name).read_text())
+    (tmp_path / "stencilgen.toml").write_text(f"{(HERE / 'stencilgen.toml').read_text()}\n{table}\n")
+    vm = compile_vm(load_config(tmp_path), tmp_path)
+    rng = random.Random(9)
+    for number in range(TRACES // 4):
+        failure = vm.check(random_trace(rng, vm, rng.randrange(0, LONGEST)), seed=number * 10, runs=RUNS)
+        assert failure is None, f"without {what}, trace {number}: {failure}"
 
 
 def test_nothing_is_allocated_for_a_trace(vm: FactsVM) -> None:

@@ -81,3 +81,17 @@ def test_a_table_that_is_wrong(tmp_path: Path, facts: str, words: str) -> None:
     text = complaint(tmp_path, facts=facts)
     assert words in text
     assert "stencilgen.toml:8" in text or "stencilgen.toml:9" in text
+
+
+def test_a_flag_compiles_stencils_as_if_they_did_not_ask(tmp_path: Path) -> None:
+    """As the copy-and-patch baseline does, and whoever wants to know what facts cost and bring."""
+    ask = "STENCIL(GO)\n{\n    const int a = HOLE(int16_t, a);\n    if (!HOLDS(a, odd, slots[a] & 1)) SIDE_EXIT();\n"
+    (tmp_path / "vm.h").write_text(VM_H)
+    (tmp_path / "stencils.c").write_text(f"{HEAD}{ask}    LEARN(a, odd);\n    CONTINUE();\n}}\n")
+    config = CONFIG.format(facts='[facts]\nnames = ["odd"]')
+    headers = []
+    for flags in ("", 'flags = ["-DSG_NO_FACTS"]\n'):
+        (tmp_path / "stencilgen.toml").write_text(config.replace("[instruction]", f"{flags}[instruction]"))
+        headers.append(build(load_config(tmp_path), cache=False).header)
+    assert [header.count("SG_HOLDS(") for header in headers] == [1, 0]
+    assert "SG_LEARN(" not in headers[1]

@@ -33,6 +33,8 @@ MODES: dict[str, tuple[str, ...]] = {
     "threaded": ("--jit", "off", "--interpreter", "threaded"),
     "on": ("--jit", "on"),
     "always": ("--jit", "always"),
+    "no facts": ("--jit", "always", "--no-facts"),
+    "verified": ("--jit", "always", "--verify-facts"),
 }
 
 
@@ -117,7 +119,7 @@ def run_minipy_raw(file: Path, *options: str, seconds: int = SECONDS) -> tuple[s
     """stdout, the whole stderr, and the status."""
     main = minipy_main()
     build: Any = sys.modules["build"]
-    wanted = ("--check-refcounts" in options, "--sanitize" in options, "threaded" in options)
+    wanted = tuple(option in options for option in ("--check-refcounts", "--sanitize", "threaded", "--verify-facts"))
     build.build_vm(build.Variant(*wanted))  # the child then finds it without asking whether it is up to date
 
     def action() -> int:
@@ -227,7 +229,7 @@ def differences(expected: Outcome, got: Outcome) -> str:
 
 def modes(number: int, long: bool) -> list[tuple[str, ...]]:
     """Every mode; in CI for each test just two: `always`, and by turns one of the others."""
-    names = list(MODES) if long else ["always", ("switch", "threaded", "on")[number % 3]]
+    names = list(MODES) if long else ["always", ("switch", "threaded", "on", "verified")[number % 4]]
     return [MODES[name] for name in names]
 
 

@@ -166,7 +166,8 @@ int run_program(Thread *thread, const Options *options)
     sg_error error;
     jit.options = options;
     jit.thread = thread;
-    jit.jit = options->jit == JIT_OFF ? NULL : sg_jit_new(&(sg_options){.near = (const void *)&binary}, &error);
+    const sg_options wanted = {.near = (const void *)&binary, .no_facts = options->no_facts};
+    jit.jit = options->jit == JIT_OFF ? NULL : sg_jit_new(&wanted, &error);
     if (options->jit != JIT_OFF && jit.jit == NULL) {
         fprintf(stderr, "minipy-vm: %s\n", error.text);
         return 1;

@@ -10,6 +10,7 @@ typedef struct Options {
     JitMode jit;
     Interpreter *interpreter;
     bool check, dump, print_statistics;
+    bool no_facts;         /* micro-ops tell each other nothing */
     bool statistics;       /* count */
     FILE *statistics_file; /* or NULL */
     FILE *traces;          /* or NULL: count each micro-op */

@@ -8,9 +8,10 @@
 #define STENCIL_STATE Value *slots, Thread *thread
 #include <stencilgen/stencil.h>
 
+#include "facts.h"
+
 #include <math.h>
 
-#define SLOT(name) slots[HOLE(int16_t, name)]
 #define GUARD(condition)      \
     if (UNLIKELY(!(condition))) \
         SIDE_EXIT()
@@ -23,13 +24,52 @@
 
 /* ---- Guards ---- */
 
-TRACE_STENCIL(GUARD_INT, GUARD(is_int(SLOT(a)));)
-TRACE_STENCIL(GUARD_FLOAT, GUARD(is_float(SLOT(a)));)
-TRACE_STENCIL(GUARD_KIND, GUARD(is_kind(SLOT(a), HOLE(uint32_t, operand)));)
-TRACE_STENCIL(GUARD_IS, GUARD(SLOT(a) == HOLE(uint64_t, operand));)
+#define IS_OBJECT_OF(kind_) (HOLDS(AT(a), object, is_object(SLOT(a))) && to_object(SLOT(a))->kind == (kind_))
+
+STENCIL(GUARD_INT)
+{
+    GUARD(HOLDS(AT(a), integer, is_int(SLOT(a))));
+    LEARN(AT(a), integer);
+    LEARN(AT(a), plain);
+    CONTINUE();
+}
+
+STENCIL(GUARD_FLOAT)
+{
+    GUARD(HOLDS(AT(a), real, is_float(SLOT(a))));
+    LEARN(AT(a), real);
+    LEARN(AT(a), object);
+    CONTINUE();
+}
+
+STENCIL(GUARD_KIND)
+{
+    GUARD(IS_OBJECT_OF(HOLE(uint32_t, operand)));
+    LEARN(AT(a), object);
+    CONTINUE();
+}
+
+STENCIL(GUARD_IS)
+{
+    GUARD(SLOT(a) == HOLE(uint64_t, operand));
+    if (is_object(HOLE(uint64_t, operand))) {
+        LEARN(AT(a), object);
+    } else {
+        LEARN(AT(a), plain);
+    }
+    CONTINUE();
+}
+
 TRACE_STENCIL(GUARD_IS_NOT, GUARD(SLOT(a) != HOLE(uint64_t, operand));)
-TRACE_STENCIL(GUARD_BOOL, GUARD(is_bool(SLOT(a)));)
-TRACE_STENCIL(GUARD_CLASS, GUARD(is_kind(SLOT(a), KIND_INSTANCE) && ((Instance *)SLOT(a))->class == HOLE(void *, pointer));)
+TRACE_STENCIL(GUARD_BOOL, GUARD(is_bool(SLOT(a))); LEARN(AT(a), plain);)
+
+STENCIL(GUARD_CLASS)
+{
+    GUARD(IS_OBJECT_OF(KIND_INSTANCE) && ((Instance *)SLOT(a))->class == HOLE(void *, pointer));
+    LEARN(AT(a), object);
+    CONTINUE();
+}
+
 TRACE_STENCIL(GUARD_TRUE, GUARD(truthy(SLOT(a)));)
 TRACE_STENCIL(GUARD_FALSE, GUARD(!truthy(SLOT(a)));)
 TRACE_STENCIL(GUARD_SAME, GUARD(SLOT(a) == SLOT(b));)
@@ -38,15 +78,24 @@ TRACE_STENCIL(GUARD_NOT_SAME, GUARD(SLOT(a) != SLOT(b));)
 /* Any comparison of anything; operand: which, d: the result that keeps to the trace. */
 STENCIL(GUARD_COMPARE)
 {
-    const Value a = operand(slots, thread, HOLE(int16_t, a)), b = operand(slots, thread, HOLE(int16_t, b));
+    const Value a = operand(slots, thread, AT(a)), b = operand(slots, thread, AT(b));
     GUARD(compare(thread, HOLE(uint8_t, operand), a, b) == HOLE(int16_t, d));
     CONTINUE();
 }
 
 /* ---- Plain values ---- */
 
-TRACE_STENCIL(SET_VALUE, SLOT(d) = HOLE(uint64_t, operand);)
-TRACE_STENCIL(COPY_PLAIN, SLOT(d) = SLOT(a);)
+STENCIL(SET_VALUE)
+{
+    SLOT(d) = HOLE(uint64_t, operand);
+    NOW_PLAIN(AT(d));
+    if (is_int(HOLE(uint64_t, operand))) {
+        LEARN(AT(d), integer);
+    }
+    CONTINUE();
+}
+
+TRACE_STENCIL(COPY_PLAIN, SLOT(d) = SLOT(a); COPY_FACTS(AT(d), AT(a)); LEARN(AT(d), plain);)
 
 /* ---- Ints. A constant is in the instruction as it is in a slot, tagged, or for MUL and shifts as it is. ---- */
 
@@ -56,6 +105,7 @@ TRACE_STENCIL(COPY_PLAIN, SLOT(d) = SLOT(a);)
         int64_t result;                                               \
         GUARD(!function((int64_t)(left), (int64_t)(right), &result)); \
         SLOT(d) = (Value)result;                                      \
+        NOW_INTEGER(AT(d));                                           \
         CONTINUE();                                                   \
     }
 
@@ -68,6 +118,7 @@ STENCIL(SUB_INT)
     int64_t result;
     GUARD(!__builtin_sub_overflow((int64_t)SLOT(a), (int64_t)SLOT(b), &result));
     SLOT(d) = (Value)result | 1;
+    NOW_INTEGER(AT(d));
     CONTINUE();
 }
 
@@ -76,6 +127,7 @@ STENCIL(MUL_INT)
     int64_t result;
     GUARD(!__builtin_mul_overflow((int64_t)SLOT(a) - 1, to_int(SLOT(b)), &result));
     SLOT(d) = (Value)result | 1;
+    NOW_INTEGER(AT(d));
     CONTINUE();
 }
 
@@ -84,20 +136,22 @@ STENCIL(MUL_INT_CONST)
     int64_t result;
     GUARD(!__builtin_mul_overflow((int64_t)SLOT(a) - 1, HOLE(int64_t, operand), &result));
     SLOT(d) = (Value)result | 1;
+    NOW_INTEGER(AT(d));
     CONTINUE();
 }
 
-TRACE_STENCIL(AND_INT, SLOT(d) = SLOT(a) & SLOT(b);)
-TRACE_STENCIL(OR_INT, SLOT(d) = SLOT(a) | SLOT(b);)
-TRACE_STENCIL(XOR_INT, SLOT(d) = (SLOT(a) ^ SLOT(b)) | 1;)
-TRACE_STENCIL(AND_INT_CONST, SLOT(d) = SLOT(a) & HOLE(uint64_t, operand);)
-TRACE_STENCIL(RSHIFT_INT_CONST, SLOT(d) = (uint64_t)((int64_t)SLOT(a) >> (HOLE(uint8_t, operand) & 63)) | 1;)
+TRACE_STENCIL(AND_INT, SLOT(d) = SLOT(a) & SLOT(b); NOW_INTEGER(AT(d));)
+TRACE_STENCIL(OR_INT, SLOT(d) = SLOT(a) | SLOT(b); NOW_INTEGER(AT(d));)
+TRACE_STENCIL(XOR_INT, SLOT(d) = (SLOT(a) ^ SLOT(b)) | 1; NOW_INTEGER(AT(d));)
+TRACE_STENCIL(AND_INT_CONST, SLOT(d) = SLOT(a) & HOLE(uint64_t, operand); NOW_INTEGER(AT(d));)
+TRACE_STENCIL(RSHIFT_INT_CONST, SLOT(d) = (uint64_t)((int64_t)SLOT(a) >> (HOLE(uint8_t, operand) & 63)) | 1; NOW_INTEGER(AT(d));)
 
 STENCIL(ABS_INT)
 {
     const Value a = SLOT(a);
     GUARD((int64_t)a != INT64_MIN + 1); /* the smallest tagged int: its opposite is not one */
     SLOT(d) = (int64_t)a < 0 ? 2 - a : a;
+    NOW_INTEGER(AT(d));
     CONTINUE();
 }
 
@@ -109,6 +163,7 @@ STENCIL(ABS_INT)
         GUARD(b > 0);                                        \
         const int64_t quotient = a / b;                      \
         SLOT(d) = from_int(quotient - (quotient * b > a));   \
+        NOW_INTEGER(AT(d));                                  \
         CONTINUE();                                          \
     }                                                        \
     STENCIL(MOD_##name)                                      \
@@ -117,6 +172,7 @@ STENCIL(ABS_INT)
         GUARD(b > 0);                                        \
         const int64_t rest = a % b;                          \
         SLOT(d) = from_int(rest < 0 ? rest + b : rest);      \
+        NOW_INTEGER(AT(d));                                  \
         CONTINUE();                                          \
     }
 
@@ -126,8 +182,8 @@ FLOOR(INT_CONST, HOLE(int64_t, operand))
 #define INTEGER_TESTS(name, symbol, text)                                                                   \
     TRACE_STENCIL(GUARD_##name##_INT, GUARD((int64_t)SLOT(a) symbol (int64_t)SLOT(b));)                     \
     TRACE_STENCIL(GUARD_##name##_INT_CONST, GUARD((int64_t)SLOT(a) symbol HOLE(int64_t, operand));)         \
-    TRACE_STENCIL(name##_INT, SLOT(d) = from_bool((int64_t)SLOT(a) symbol (int64_t)SLOT(b));)               \
-    TRACE_STENCIL(name##_INT_CONST, SLOT(d) = from_bool((int64_t)SLOT(a) symbol HOLE(int64_t, operand));)
+    TRACE_STENCIL(name##_INT, SLOT(d) = from_bool((int64_t)SLOT(a) symbol (int64_t)SLOT(b)); NOW_PLAIN(AT(d));) \
+    TRACE_STENCIL(name##_INT_CONST, SLOT(d) = from_bool((int64_t)SLOT(a) symbol HOLE(int64_t, operand)); NOW_PLAIN(AT(d));)
 
 COMPARISONS(INTEGER_TESTS)
 
@@ -150,7 +206,7 @@ COMPARISONS(INTEGER_TESTS)
 #define RIGHT_KI (double)to_int(SLOT(b))
 
 #define RESULT_NEW(value) SLOT(d) = new_float(thread, value)
-#define RESULT_REUSE(value) put_float(thread, &SLOT(d), value)
+#define RESULT_REUSE(value) put_float(thread, &SLOT(d), value, HOLDS(AT(d), unique, is_unique(SLOT(d))))
 #define NONZERO_ADD(x)
 #define NONZERO_SUB(x)
 #define NONZERO_MUL(x)
@@ -162,6 +218,7 @@ COMPARISONS(INTEGER_TESTS)
         const double left = LEFT_##form, right = RIGHT_##form;                                   \
         NONZERO_##name(right)                                                                    \
         RESULT_##kind(left op right);                                                            \
+        NOW_UNIQUE(AT(d));                                                                       \
         CONTINUE();                                                                              \
     }
 #define FLOAT_STENCILS(name, op, form, roles) FLOAT_STENCIL(name, op, form, NEW) FLOAT_STENCIL(name, op, form, REUSE)
@@ -174,12 +231,14 @@ FLOAT_OPERATORS(FLOAT_OPERATOR)
     {                                                             \
         GUARD(condition);                                         \
         RESULT_NEW(value);                                        \
+        NOW_UNIQUE(AT(d));                                        \
         CONTINUE();                                               \
     }                                                             \
     STENCIL(name##_REUSE)                                         \
     {                                                             \
         GUARD(condition);                                         \
         RESULT_REUSE(value);                                      \
+        NOW_UNIQUE(AT(d));                                        \
         CONTINUE();                                               \
     }
 
@@ -200,6 +259,7 @@ STENCIL(INT_FLOAT)
     const double number = to_float(SLOT(a));
     GUARD(number > -0x1p62 && number < 0x1p62);
     SLOT(d) = from_int((int64_t)number);
+    NOW_INTEGER(AT(d));
     CONTINUE();
 }
 
@@ -216,7 +276,7 @@ FLOAT_TESTS(FLOAT_TESTS_)
 
 /* ---- Lists and tuples ---- */
 
-#define STORE_ANY(value) put(thread, &SLOT(d), value)
+#define STORE_ANY(value) PUT(value)
 #define STORE_PLAIN(value) SLOT(d) = (value)
 
 #define ITEM(name, type, index, store)                          \
@@ -226,6 +286,7 @@ FLOAT_TESTS(FLOAT_TESTS_)
         const uint64_t position = (uint64_t)(index);            \
         GUARD(position < sequence->length);                     \
         store(retain(sequence->items[position]));               \
+        NOW_ANYTHING(AT(d));                                    \
         CONTINUE();                                             \
     }
 
@@ -244,7 +305,12 @@ ITEM(GET_TUPLE_CONST_PLAIN, Tuple, HOLE(int64_t, operand), STORE_PLAIN)
         List *const list = to_list(SLOT(a));                             \
         const uint64_t position = (uint64_t)(index);                     \
         GUARD(position < list->length);                                  \
-        put(thread, &list->items[position], retain(SLOT(d)));            \
+        const Value value = SLOT(d);                                     \
+        if (IS_COUNTED(d, value)) {                                      \
+            retain_object(to_object(value));                             \
+        }                                                                \
+        put(thread, &list->items[position], value);                      \
+        SHARED(d);                                                       \
         CONTINUE();                                                      \
     }                                                                    \
     STENCIL(name##_TAKE) /* d is read no more: exchange */               \
@@ -255,14 +321,15 @@ ITEM(GET_TUPLE_CONST_PLAIN, Tuple, HOLE(int64_t, operand), STORE_PLAIN)
         const Value old = list->items[position];                         \
         list->items[position] = SLOT(d);                                 \
         SLOT(d) = old;                                                   \
+        NOW_ANYTHING(AT(d));                                             \
         CONTINUE();                                                      \
     }
 
 SET(SET_LIST, to_int(SLOT(b)))
 SET(SET_LIST_CONST, HOLE(int64_t, operand))
 
-TRACE_STENCIL(LENGTH_LIST, SLOT(d) = from_int((int64_t)to_list(SLOT(a))->length);)
-TRACE_STENCIL(APPEND_LIST, list_append(to_list(SLOT(a)), retain(operand(slots, thread, HOLE(int16_t, b))));)
+TRACE_STENCIL(LENGTH_LIST, SLOT(d) = from_int((int64_t)to_list(SLOT(a))->length); NOW_INTEGER(AT(d));)
+TRACE_STENCIL(APPEND_LIST, list_append(to_list(SLOT(a)), retain(operand(slots, thread, AT(b)))); SHARED(b);)
 
 STENCIL(FOR_RANGE_INT)
 {
@@ -271,6 +338,9 @@ STENCIL(FOR_RANGE_INT)
     range[1] -= 2;
     SLOT(d) = range[0];
     range[0] += range[2] - 1;
+    NOW_INTEGER(AT(a));
+    NOW_INTEGER(AT(a) + 1);
+    NOW_INTEGER(AT(d));
     CONTINUE();
 }
 
@@ -283,6 +353,8 @@ STENCIL(FOR_RANGE_INT)
         GUARD(position < sequence->length);                           \
         iteration[1] += 2;                                            \
         store(retain(sequence->items[position]));                     \
+        NOW_INTEGER(AT(a) + 1);                                       \
+        NOW_ANYTHING(AT(d));                                          \
         CONTINUE();                                                   \
     }
 
@@ -305,6 +377,7 @@ EXHAUSTED(TUPLE, Tuple)
         const Value value = ((const Instance *)SLOT(a))->attributes[HOLE(uint16_t, b)]; \
         GUARD(value != EMPTY);                                                        \
         store(retain(value));                                                         \
+        NOW_ANYTHING(AT(d));                                                          \
         CONTINUE();                                                                   \
     }
 
@@ -314,7 +387,15 @@ LOAD_SLOT_(LOAD_SLOT_PLAIN, STORE_PLAIN)
 /* a.place(d) = b */
 STENCIL(STORE_SLOT)
 {
-    const Value value = retain(operand(slots, thread, HOLE(int16_t, b)));
+    const Value value = operand(slots, thread, AT(b));
+    if (AT(b) < 0) {
+        retain(value);
+    } else {
+        if (IS_COUNTED(b, value)) {
+            retain_object(to_object(value));
+        }
+        SHARED(b);
+    }
     put(thread, &((Instance *)SLOT(a))->attributes[HOLE(uint16_t, d)], value);
     CONTINUE();
 }
@@ -325,6 +406,7 @@ STENCIL(STORE_SLOT_TAKE)
     const Value old = *attribute;
     *attribute = SLOT(b);
     SLOT(b) = old;
+    NOW_ANYTHING(AT(b));
     CONTINUE();
 }
 
@@ -333,7 +415,8 @@ STENCIL(LOAD_MEMBER)
 {
     Object *const object = HOLE(Object *, pointer);
     retain_object(object);
-    put(thread, &SLOT(d), from_object(object));
+    PUT(from_object(object));
+    NOW_OBJECT(AT(d));
     CONTINUE();
 }
 
@@ -351,10 +434,11 @@ STENCIL(PUSH_CALL)
     call->result = HOLE(int32_t, result);
     thread->call = call;
     slots += HOLE(uint16_t, d);
+    SHIFT_LOCATIONS(HOLE(uint16_t, d));
     CONTINUE();
 }
 
-TRACE_STENCIL(POP_CALL, thread->call--; slots -= HOLE(uint16_t, d);)
+TRACE_STENCIL(POP_CALL, thread->call--; slots -= HOLE(uint16_t, d); SHIFT_LOCATIONS(-HOLE(uint16_t, d));)
 
 /* Whether the function that returns was called from where it was when the trace was recorded. */
 STENCIL(GUARD_BACK)
@@ -368,6 +452,7 @@ STENCIL(ARRANGE_CALL)
 {
     Plan plan;
     GUARD(plan_call(thread, &SLOT(d), HOLE(uint16_t, b), HOLE(bool, operand), &plan));
+    FORGET_FROM(AT(d));
     CONTINUE();
 }
 

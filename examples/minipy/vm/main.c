@@ -49,6 +49,8 @@ int main(int argc, char **argv)
             options.traces = must_open(option + 9);
         } else if (strcmp(option, "--check-refcounts") == 0) {
             options.check = true;
+        } else if (strcmp(option, "--no-facts") == 0) {
+            options.no_facts = true;
         } else if (strcmp(option, "--dump") == 0) {
             options.dump = true;
         } else if (strncmp(option, "--stress-exits=", 15) == 0) {

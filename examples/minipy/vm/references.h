@@ -56,6 +56,16 @@ INLINE void put(Thread *thread, Value *slot, Value value)
     release(thread, old);
 }
 
+/* The same over a slot of which is known whether it has a count. */
+INLINE void put_over(Thread *thread, Value *slot, Value value, bool is_counted)
+{
+    const Value old = *slot;
+    *slot = value;
+    if (is_counted) {
+        release_object(thread, to_object(old));
+    }
+}
+
 INLINE Value new_float(Thread *thread, double number)
 {
     Float *box = thread->free_floats;
@@ -68,11 +78,16 @@ INLINE Value new_float(Thread *thread, double number)
     return from_object(box);
 }
 
+INLINE bool is_unique(Value value)
+{
+    return to_object(value)->references == 1;
+}
+
 /* Store a float over a float: in its box, when the slot is all that has it. */
-INLINE void put_float(Thread *thread, Value *slot, double number)
+INLINE void put_float(Thread *thread, Value *slot, double number, bool is_alone)
 {
     Float *const box = (Float *)*slot;
-    if (LIKELY_(box->object.references == 1)) {
+    if (LIKELY_(is_alone)) {
         box->number = number;
     } else {
         box->object.references--;
@@ -85,7 +100,7 @@ INLINE void put_any_float(Thread *thread, Value *slot, double number)
 {
     const Value old = *slot;
     if (is_object(old) && to_object(old)->kind == KIND_FLOAT) {
-        put_float(thread, slot, number);
+        put_float(thread, slot, number, is_unique(old));
     } else {
         *slot = new_float(thread, number);
         release(thread, old);

@@ -11,9 +11,9 @@
 #define STENCIL_STATE Value *slots, Thread *thread
 #include <stencilgen/stencil.h>
 #endif
+#include "facts.h"
 
-#define SLOT(name) slots[HOLE(int16_t, name)]
-#define READ(name) operand(slots, thread, HOLE(int16_t, name))
+#define READ(name) operand(slots, thread, AT(name))
 #define OR_EXIT(done)     \
     if (UNLIKELY(!(done))) \
         SIDE_EXIT()
@@ -22,7 +22,18 @@
 
 STENCIL(MOVE)
 {
-    put(thread, &SLOT(d), retain(READ(a)));
+    const Value value = READ(a);
+    if (AT(a) < 0) {
+        PUT(retain(value));
+        NOW_ANYTHING(AT(d));
+    } else {
+        if (HOLDS(AT(a), object, is_object(value))) {
+            retain_object(to_object(value));
+        }
+        PUT(value);
+        SHARED(a);
+        COPY_FACTS(AT(d), AT(a));
+    }
     CONTINUE();
 }
 
@@ -32,12 +43,14 @@ STENCIL(TAKE)
     const Value value = SLOT(a);
     SLOT(a) = SLOT(d);
     SLOT(d) = value;
+    EXCHANGE_FACTS(AT(d), AT(a));
     CONTINUE();
 }
 
 STENCIL(CLEAR)
 {
-    put(thread, &SLOT(d), EMPTY);
+    PUT(EMPTY);
+    NOW_PLAIN(AT(d));
     CONTINUE();
 }
 
@@ -67,13 +80,16 @@ STENCIL(LOAD_GLOBAL)
         fail(thread, "NameError", "name '%s' is not defined", HOLE(const char *, pointer));
         SIDE_EXIT();
     }
-    put(thread, &SLOT(d), retain(value));
+    PUT(retain(value));
+    NOW_ANYTHING(AT(d));
+    UNLEARN_EVERYWHERE(unique); /* it may be the value of any slot of the module */
     CONTINUE();
 }
 
 STENCIL(STORE_GLOBAL)
 {
     put(thread, &thread->globals[HOLE(uint16_t, b)], retain(READ(a)));
+    FORGET_ALL(); /* it may be any slot of the module */
     CONTINUE();
 }
 
@@ -95,6 +111,9 @@ STENCIL(STORE_GLOBAL)
         } else {                                                                                          \
             OR_EXIT(binary(thread, OPERATOR_##name, HOLE(uint8_t, operand), &SLOT(d), a, b));             \
         }                                                                                                 \
+        NOW_ANYTHING(AT(d));                                                                              \
+        SHARED(a);                                                                                        \
+        SHARED(b);                                                                                        \
         CONTINUE();                                                                                       \
     }
 
@@ -111,6 +130,9 @@ ARITHMETIC(MUL, *)
         } else {                                                                              \
             OR_EXIT(binary(thread, OPERATOR_##name, HOLE(uint8_t, operand), &SLOT(d), a, b)); \
         }                                                                                     \
+        NOW_ANYTHING(AT(d));                                                                  \
+        SHARED(a);                                                                            \
+        SHARED(b);                                                                            \
         CONTINUE();                                                                           \
     }
 
@@ -126,6 +148,9 @@ STENCIL(DIV)
     } else {
         OR_EXIT(binary(thread, OPERATOR_DIV, HOLE(uint8_t, operand), &SLOT(d), a, b));
     }
+    NOW_ANYTHING(AT(d));
+    SHARED(a);
+    SHARED(b);
     CONTINUE();
 }
 
@@ -133,6 +158,9 @@ STENCIL(DIV)
     STENCIL(name)                                                                                       \
     {                                                                                                   \
         OR_EXIT(binary(thread, OPERATOR_##name, HOLE(uint8_t, operand), &SLOT(d), READ(a), READ(b)));   \
+        NOW_ANYTHING(AT(d));                                                                            \
+        SHARED(a);                                                                                      \
+        SHARED(b);                                                                                      \
         CONTINUE();                                                                                     \
     }
 
@@ -146,6 +174,8 @@ BINARY(RSHIFT)
     STENCIL(name)                                                    \
     {                                                                \
         OR_EXIT(unary(thread, UNARY_##name, &SLOT(d), READ(a)));     \
+        NOW_ANYTHING(AT(d));                                         \
+        SHARED(a);                                                   \
         CONTINUE();                                                  \
     }
 
@@ -156,6 +186,7 @@ UNARY(INVERT)
 STENCIL(NOT)
 {
     put(thread, &SLOT(d), from_bool(!truthy(READ(a))));
+    NOW_PLAIN(AT(d));
     CONTINUE();
 }
 
@@ -178,6 +209,7 @@ STENCIL(NOT)
     {                                                  \
         TEST(name, symbol, result)                     \
         put(thread, &SLOT(d), from_bool(result));      \
+        NOW_PLAIN(AT(d));                              \
         CONTINUE();                                    \
     }                                                  \
     STENCIL(BRANCH_##name)                             \
@@ -193,12 +225,14 @@ COMPARISONS(COMPARISON)
 STENCIL(IS)
 {
     put(thread, &SLOT(d), from_bool(READ(a) == READ(b)));
+    NOW_PLAIN(AT(d));
     CONTINUE();
 }
 
 STENCIL(IS_NOT)
 {
     put(thread, &SLOT(d), from_bool(READ(a) != READ(b)));
+    NOW_PLAIN(AT(d));
     CONTINUE();
 }
 
@@ -207,6 +241,7 @@ STENCIL(IN)
     const int result = contains(thread, READ(a), READ(b));
     OR_EXIT(result >= 0);
     put(thread, &SLOT(d), from_bool(result));
+    NOW_PLAIN(AT(d));
     CONTINUE();
 }
 
@@ -215,6 +250,7 @@ STENCIL(NOT_IN)
     const int result = contains(thread, READ(a), READ(b));
     OR_EXIT(result >= 0);
     put(thread, &SLOT(d), from_bool(!result));
+    NOW_PLAIN(AT(d));
     CONTINUE();
 }
 
@@ -240,21 +276,32 @@ STENCIL(JUMP)
 
 /* ---- Lists, tuples, iteration ---- */
 
+/* They take their items out of their slots; `d` may be one of those. */
 STENCIL(BUILD_LIST)
 {
     put(thread, &SLOT(d), build_list(&SLOT(a), HOLE(uint16_t, b)));
+    FORGET_FROM(AT(a));
+    NOW_OBJECT(AT(d));
     CONTINUE();
 }
 
 STENCIL(BUILD_TUPLE)
 {
     put(thread, &SLOT(d), build_tuple(&SLOT(a), HOLE(uint16_t, b)));
+    FORGET_FROM(AT(a));
+    NOW_OBJECT(AT(d));
     CONTINUE();
 }
 
 STENCIL(UNPACK)
 {
     OR_EXIT(unpack(thread, &SLOT(d), READ(a), HOLE(uint16_t, b)));
+    NOW_ANYTHING(AT(d));
+    NOW_ANYTHING(AT(d) + 1);
+    NOW_ANYTHING(AT(d) + 2);
+    if (HOLE(uint16_t, b) > 3) {
+        FORGET_FROM(AT(d));
+    }
     CONTINUE();
 }
 
@@ -266,6 +313,7 @@ STENCIL(GET_ITEM)
     } else {
         OR_EXIT(get_item(thread, &SLOT(d), a, b));
     }
+    NOW_ANYTHING(AT(d));
     CONTINUE();
 }
 
@@ -278,6 +326,7 @@ STENCIL(SET_ITEM)
     } else {
         OR_EXIT(set_item(thread, a, b, value));
     }
+    SHARED(d);
     CONTINUE();
 }
 
@@ -297,6 +346,7 @@ STENCIL(APPEND)
     const Value a = READ(a);
     if (LIKELY(is_kind(a, KIND_LIST))) {
         list_append(to_list(a), retain(READ(b)));
+        SHARED(b);
         JUMP(target);
     }
     CONTINUE();
@@ -306,6 +356,9 @@ STENCIL(APPEND)
 STENCIL(PREPARE_RANGE)
 {
     OR_EXIT(prepare_range(thread, &SLOT(a)));
+    NOW_INTEGER(AT(a));
+    NOW_INTEGER(AT(a) + 1);
+    NOW_INTEGER(AT(a) + 2);
     CONTINUE();
 }
 
@@ -317,6 +370,9 @@ STENCIL(FOR_RANGE)
     range[1] -= from_int(1) - from_int(0);
     put(thread, &SLOT(d), range[0]);
     range[0] += range[2] - from_int(0);
+    NOW_INTEGER(AT(a));
+    NOW_INTEGER(AT(a) + 1);
+    NOW_INTEGER(AT(d));
     CONTINUE();
 }
 
@@ -324,6 +380,8 @@ STENCIL(FOR_RANGE)
 STENCIL(PREPARE_ITERATION)
 {
     OR_EXIT(prepare_iteration(thread, &SLOT(a)));
+    NOW_OBJECT(AT(a));
+    NOW_INTEGER(AT(a) + 1);
     CONTINUE();
 }
 
@@ -331,6 +389,8 @@ STENCIL(FOR_ITEM)
 {
     if (UNLIKELY(!next_item(&SLOT(a), &SLOT(d), thread)))
         JUMP(target);
+    NOW_INTEGER(AT(a) + 1);
+    NOW_ANYTHING(AT(d));
     CONTINUE();
 }
 
@@ -339,6 +399,8 @@ STENCIL(FOR_ITEM)
 STENCIL(LOAD_ATTRIBUTE)
 {
     OR_EXIT(load_attribute(thread, &SLOT(d), READ(a), HOLE(uint64_t, operand)));
+    NOW_ANYTHING(AT(d));
+    SHARED(a);
     CONTINUE();
 }
 
@@ -346,6 +408,7 @@ STENCIL(LOAD_ATTRIBUTE)
 STENCIL(STORE_ATTRIBUTE)
 {
     OR_EXIT(store_attribute(thread, READ(a), HOLE(uint64_t, operand), READ(b)));
+    SHARED(b);
     CONTINUE();
 }
 
@@ -353,12 +416,18 @@ STENCIL(STORE_ATTRIBUTE)
 STENCIL(LOAD_METHOD)
 {
     OR_EXIT(load_method(thread, &SLOT(d), READ(a), HOLE(uint64_t, operand)));
+    NOW_ANYTHING(AT(d));
+    NOW_ANYTHING(AT(d) + 1);
+    SHARED(a);
     CONTINUE();
 }
 
 STENCIL(BUILTIN)
 {
     OR_EXIT(builtin(thread, &SLOT(d), READ(a), READ(b), HOLE(uint64_t, operand)));
+    NOW_ANYTHING(AT(d));
+    SHARED(a);
+    SHARED(b);
     CONTINUE();
 }
 
@@ -372,12 +441,14 @@ STENCIL(PRINT)
 STENCIL(MAKE_FUNCTION)
 {
     make_function(thread, &SLOT(d), &SLOT(a), HOLE(uint16_t, b), HOLE(uint64_t, operand));
+    FORGET_ALL();
     CONTINUE();
 }
 
 STENCIL(MAKE_CLASS)
 {
     OR_EXIT(make_class(thread, &SLOT(d), &SLOT(a), HOLE(uint64_t, operand)));
+    FORGET_ALL();
     CONTINUE();
 }
 

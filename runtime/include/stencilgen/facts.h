@@ -103,6 +103,7 @@ static inline void sg_facts_arrive(sg_assembler *as, uint32_t position)
 #define SG_ASK(number, value) (as->facts->answers[number] = (value))
 #define SG_ANSWER(number) (as->facts->answers[number])
 #define SG_LEARN(location, facts) sg_learn(as, location, facts)
+#define SG_KNOW(location, facts) sg_know(as, location, facts)
 #define SG_LEARN_CONSTANT(location, value) sg_learn_constant(as, location, value)
 #define SG_UNLEARN(location, facts) sg_unlearn(as, location, facts)
 #define SG_FORGET(location) sg_forget(as, location)
@@ -161,6 +162,15 @@ static inline void sg_learn(const sg_assembler *as, int64_t location, uint32_t f
     sg_fact *const fact = sg_fact_for(as, location);
     if (fact != NULL) {
         fact->known |= facts;
+    }
+}
+
+/* These facts, and no others. */
+static inline void sg_know(const sg_assembler *as, int64_t location, uint32_t facts)
+{
+    sg_fact *const fact = sg_fact_for(as, location);
+    if (fact != NULL) {
+        fact->known = facts;
     }
 }
 

@@ -197,7 +197,24 @@ SG_HOLES
  * UNLEARN_EVERYWHERE(fact), FORGET_FROM(location), FORGET_ALL()      at all locations, at this and all above, everything
  * SHIFT_LOCATIONS(amount)            what was location amount + i is location i from now on
  *
- * `stencilgen build --verify` makes code that trusts no table: it tests what is known, and stops the program where it is false. */
+ * `stencilgen build --verify` makes code that trusts no table: it tests what is known, and stops the program where it is false.
+ * With the flag -DSG_NO_FACTS stencils are compiled as if they did not ask. */
+#ifdef SG_NO_FACTS /* nothing is known, and nobody listens */
+#define HOLDS(location, fact, predicate) ((_Bool)(predicate))
+#define IS_CONSTANT(location) 0
+#define CONSTANT(location) ((__UINT64_TYPE__)0)
+#define VALUE_AT(location, value) (value)
+#define LEARN(location, fact) ((void)0)
+#define LEARN_CONSTANT(location, value) ((void)0)
+#define UNLEARN(location, fact) ((void)0)
+#define FORGET(location) ((void)0)
+#define COPY_FACTS(to, from) ((void)0)
+#define EXCHANGE_FACTS(one, other) ((void)0)
+#define UNLEARN_EVERYWHERE(fact) ((void)0)
+#define FORGET_FROM(location) ((void)0)
+#define FORGET_ALL() ((void)0)
+#define SHIFT_LOCATIONS(amount) ((void)0)
+#else
 #define HOLDS(location, fact, predicate)                                   \
     ({                                                                     \
         const int sg_at = (location);                                      \
@@ -266,6 +283,7 @@ extern __attribute__((noreturn, cold, nothrow)) void sg_fact_is_false(const char
 #define SG_TRUSTED_(location, facts, predicate, name) __sg_fact_trust(location, facts, predicate)
 #define SG_CONSTANT_(location, value) (__typeof__(value))__sg_fact_constant(location)
 #endif
+#endif /* SG_NO_FACTS */
 
 extern STENCIL(__sg_continue);
 extern __attribute__((cold)) STENCIL(__sg_exit);

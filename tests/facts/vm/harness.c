@@ -193,3 +193,13 @@ uint64_t facts_allocations(void)
 {
     return sg_jit_statistics(contexts[1]).allocations;
 }
+
+/* Compile a trace in a context that writes a profile. */
+bool facts_profile(const Instruction *trace, uint32_t length, const char *path);
+bool facts_profile(const Instruction *trace, uint32_t length, const char *path)
+{
+    sg_jit *const jit = sg_jit_new(&(sg_options){.profile = path, .size = 1 << 20}, NULL);
+    const bool done = jit != NULL && sg_compile(jit, trace, length, NULL) != NULL;
+    sg_jit_free(jit);
+    return done;
+}

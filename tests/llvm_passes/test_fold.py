@@ -227,6 +227,8 @@ entry:
   br label %next
 next:
   %y = phi i64 [ %w, %entry ]
+  %q = getelementptr i8, ptr %p, i64 8
+  store i64 %y, ptr %q
   %z = add i64 %y, -8
   %t = trunc i64 %z to i32
   store i32 %t, ptr %p

@@ -400,22 +400,26 @@ static void reverse(List *list)
     }
 }
 
+/* How many arguments a method takes, and what Python says when it gets others: before and after their number. */
+static const struct {
+    uint64_t least, most;
+    const char *before, *after;
+} list_methods[] = {
+    [METHOD_append] = {1, 1, "list.append() takes exactly one argument (", " given)"},
+    [METHOD_extend] = {1, 1, "list.extend() takes exactly one argument (", " given)"},
+    [METHOD_reverse] = {0, 0, "list.reverse() takes no arguments (", " given)"},
+    [METHOD_copy] = {0, 0, "list.copy() takes no arguments (", " given)"},
+    [METHOD_insert] = {2, 2, "insert expected 2 arguments, got ", ""},
+    [METHOD_pop] = {0, 1, "pop expected at most 1 argument, got ", ""},
+};
+
 bool call_list_method(Thread *thread, Value *base, uint64_t arguments)
 {
-    static const struct {
-        const char *name;
-        uint64_t arguments;
-    } methods[] = {
-#define METHOD(name, arguments) [METHOD_##name] = {#name, arguments},
-        LIST_METHODS(METHOD)
-#undef METHOD
-    };
     const uint64_t which = ((const Builtin *)base[0])->method;
     List *const list = to_list(base[1]);
-    if (arguments != methods[which].arguments && !(which == METHOD_pop && arguments == 1)) {
-        return fail(thread, "TypeError", "list.%s() takes %llu argument%s (%llu given)", methods[which].name,
-                    (unsigned long long)methods[which].arguments, methods[which].arguments == 1 ? "" : "s",
-                    (unsigned long long)arguments);
+    if (arguments < list_methods[which].least || arguments > list_methods[which].most) {
+        return fail(thread, "TypeError", "%s%llu%s", list_methods[which].before, (unsigned long long)arguments,
+                    list_methods[which].after);
     }
     switch ((ListMethod)which) {
     case METHOD_append: list_append(list, retain(base[2])); break;

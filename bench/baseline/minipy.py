@@ -65,6 +65,7 @@ def vm_with(header: str) -> Path:
         link(compiler, list(compiled), program, ["-lm"], directory=MINIPY)
         forget_old(common.parent, keep=4)
         forget_old(folder.parent)
+    os.utime(folder)
     return program
 
 

@@ -29,6 +29,8 @@ from stencilgen.errors import UserError
 __all__ = ["run"]
 
 LENGTHS = (10, 100, 1_000, 10_000)
+SMALLEST = 300
+"""Stencils of the smaller VM from templates."""
 KINDS = ("LOAD_0", "ADD_1", "GUARD_2", "INDEX_3", "LOG_4", "SELECT_5", "SPILL_6")
 """One stencil of each kind that the templates have."""
 COPIED = {"copy-and-patch": baseline.BEST, "copy-and-patch, movabs": "O3"}
@@ -111,7 +113,7 @@ _NOTES = (
 
 
 def _machines(options: Options) -> Iterator[Vm]:
-    yield vms.template(300)
+    yield vms.template(SMALLEST if not options.quick else SMALLEST // 5)
     if not options.quick:
         yield vms.template(1000)
     yield vms.minipy()
@@ -131,7 +133,7 @@ def _workloads(vm: Vm, options: Options) -> Iterator[Workload]:
     trace = vms.shuffled(vm, total, options.seed)
     for length in lengths:
         yield Workload(f"shuffled {count:,}", trace, (length,) * (total // length))
-    if count == 300:
+    if count <= SMALLEST:
         for length in lengths:
             yield Workload("hot ADD_1", vms.of_one("ADD_1", total, options.seed), (length,) * (total // length))
         for kind in KINDS:

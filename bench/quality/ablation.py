@@ -5,10 +5,11 @@ Only the code generator is changed, in this process: the traces, and what they d
 
 import contextlib
 import functools
+import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -75,9 +76,10 @@ def run(options: Options) -> Report:
 def _table(what: str, switches: Mapping[str, Switch], measure: Callable[[Switch], Figures]) -> Table:
     whole = measure(contextlib.nullcontext)
     more: dict[str, list[Cell]] = {}
-    for name, switch in switches.items():
-        cells = zip(measure(switch), whole, strict=True)
-        more[name] = [None if a is None or b is None else a - b for a, b in cells]
+    # in children, since what is switched off is the process's; they have what LLVM made for the whole from their parent
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool:
+        for name, figures in zip(switches, pool.map(measure, switches.values()), strict=True):
+            more[name] = [None if a is None or b is None else a - b for a, b in zip(figures, whole, strict=True)]
     order = sorted(more, key=lambda name: (name.startswith("rule"), -_number(more[name][0])))
     columns = (
         Column("without"),
@@ -135,7 +137,9 @@ def _programs(programs: Sequence[str], folder: Path, switch: Switch) -> Figures:
         functools.partial(minipy.traces, vm, Job(name, SHORT[name]), folder) for name in programs
     ]
     counted = [Job(name, SHORT[name]) for name in COUNTED if name in programs]
-    if not isinstance(counter(), NotMeasured):
+    if isinstance(switch, functools.partial) and switch.func is _without and len(switch.args[0]) == 1:
+        counted = []  # of a single rule bytes say enough
+    if counted and not isinstance(counter(), NotMeasured):
         tasks += [functools.partial(instructions, [vm, "--jit=on", minipy.image(job, folder)]) for job in counted]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # sizes and counts: a busy machine does not change them
         found = list(pool.map(lambda task: task(), tasks))

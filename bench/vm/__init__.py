@@ -13,6 +13,7 @@ functions of stencilgen/jit.h runs the same machine on the same traces, and what
 
 import ctypes
 import hashlib
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -211,10 +212,11 @@ def library(header: str, runtime: Sequence[Path] | None = None, flags: Sequence[
         options = ["-O2", "-fPIC", "-shared", "-Wl,-Bsymbolic", *(f for path in includes for f in ("-I", str(path)))]
         link(find_compiler(), [*SOURCES, *sources], output, [*options, *flags], directory=HERE)
         forget_old(folder.parent)
+    os.utime(folder)
     return Library(output)
 
 
-def forget_old(folder: Path, keep: int = 40) -> None:
-    """Remove all but the newest things in a folder of built ones."""
+def forget_old(folder: Path, keep: int = 100) -> None:
+    """Remove all but the newest things in a folder of built ones; who uses one again makes it new (`os.utime`)."""
     for old in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)[keep:]:
         shutil.rmtree(old, ignore_errors=True)

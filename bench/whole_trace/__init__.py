@@ -9,6 +9,7 @@ A workload of bench/vm becomes a library with the same harness. LLVM at -O0 is w
 
 import functools
 import hashlib
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ def build(vm: VM, name: str, *, level: int, no_alias: bool = False) -> Compiled:
     folder = BUILD / hashlib.sha256(f"{level} {text}".encode()).hexdigest()[:20]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "trace.ll").write_text(text)
+    os.utime(folder)
     machine.forget_old(BUILD)
     ended = subprocess.run(
         [sys.executable, "-m", "bench.whole_trace.compile", str(level)],

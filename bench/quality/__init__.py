@@ -3,7 +3,7 @@
 import traceback
 
 from bench.frame.report import Options, Report
-from bench.quality import ablation, hand_written, last_values, programs
+from bench.quality import ablation, hand_written, last_values, programs, registers
 
 __all__ = ["run"]
 
@@ -12,12 +12,13 @@ PARTS = {
     "minipy's programs": programs.run,
     "ablation": ablation.run,
     "putting stores off": last_values.run,
+    "rbp": registers.run,
 }
 
 
 def run(options: Options) -> Report:
-    """Hand-written traces, minipy's programs, and what each rule and pass buys, and what putting stores off
-    does. What fails in one does not lose the others.
+    """Hand-written traces, minipy's programs, and what each rule and pass buys, what putting stores off does,
+    and what rbp would. What fails in one does not lose the others.
     """
     reports = []
     for name, part in PARTS.items():

@@ -9,10 +9,11 @@ from bench import baseline
 from bench import vm as machine
 from bench.baseline.cached import build_cached
 from bench.baseline.split import hot_bytes
-from bench.quality import ablation
+from bench.quality import ablation, registers
 from bench.quality.classify import classify
 from bench.quality.variants import STACK
 from bench.quality.ways import profile_of
+from stencilgen.config import load_config
 from stencilgen.pipeline import build
 from stencilgen.units.profile import Trace
 
@@ -94,3 +95,12 @@ def test_what_is_switched_off_makes_code_longer_and_changes_nothing_else() -> No
             for seed in range(20):
                 assert runs[0].disturbed(seed) == runs[1].disturbed(seed), f"{workload} without {name}, seed {seed}"
         assert longer > 0 or name in ("versions", "facts"), name  # these stencils have none that pay
+
+
+def test_what_rbp_would_bring_is_counted_on_code_that_uses_it() -> None:
+    config = load_config(registers.MACHINES["wide_vm"])
+    before, after = registers.count(build(config, cache=False).stencils), registers.count(registers.with_rbp(config))
+    assert before.stencils == after.stencils
+    assert before.users == 0 < after.users < after.stencils / 2
+    assert after.hot < before.hot
+    assert registers.count(build(config, cache=False).stencils) == before  # and nothing is left of that LLVM

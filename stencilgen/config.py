@@ -277,9 +277,6 @@ def _check_target(config: Config, path: Path, text: str) -> Iterator[Diagnostic]
     if march and "target" in config.model_fields_set:
         line = _line_of(text, ("stencils", "flags"))
         yield Diagnostic(f"the flag {march[0]}, but [target] says what to build for", "remove it", path, line)
-    if config.stack and len(config.cpus) > 1:
-        what = "with [stack] there can be one level of x86-64 only"
-        yield Diagnostic(what, "name one in target.cpus", path, _line_of(text, ("target", "cpus")))
 
 
 def _check_operands(config: Config, path: Path, text: str) -> Iterator[Diagnostic]:

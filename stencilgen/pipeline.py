@@ -47,6 +47,7 @@ from stencilgen.toolchain.clang import (
 )
 from stencilgen.toolchain.cpu import Cpu, CpuName
 from stencilgen.toolchain.header import examine_header
+from stencilgen.twins import without_twins
 from stencilgen.unit import Unit, unit_of
 from stencilgen.units.building import Superstencils, Workshop, build_selection
 from stencilgen.units.derivation import operands_of
@@ -116,16 +117,27 @@ def build(
         facts, stencils = lowest.facts, lowest.stencils
         for level in levels[1:]:
             _require_alike(config, level, lowest)
-        compile_more = partial(_compile_more, config, lowest.places, jobs, progress)
-        shop = Workshop(config, lowest.module, facts, lowest.keys, store, jobs, compile_more)
-        selection, unit_keys = build_selection(shop, stencils, superstencils)
+        shops = [
+            Workshop(
+                config,
+                level.module,
+                level.facts,
+                level.keys,
+                store,
+                jobs,
+                partial(_compile_more, config, level.places, jobs, progress),
+                level.suffix,
+            )
+            for level in levels
+        ]
+        selection, unit_keys = build_selection(shops, [level.stencils for level in levels], superstencils)
         keys = [key for level in levels for key in level.keys.values()]
         store.save([*keys, *unit_keys] if only is None else None)
         _warn_of_limits(config, stencils)
         structures = layouts(facts.structures, visible.result(), config.directory)
 
     chosen = selection.units if selection else ()
-    higher = _without_twins(levels)
+    higher = without_twins([level.stencils for level in levels])
     by_level = {level.cpu.name: built for level, built in zip(levels, (stencils, *higher), strict=True)}
     everything = (*stencils, *(s for level in higher for s in level if s.emitter != s.name), *chosen)
     constants = pool(merged(item for stencil in everything for item in stencil.constants.items()))
@@ -286,7 +298,7 @@ def build_level(
     sources = read_sources(config, clang, cpu, jobs, only)
     progress("compile C", 1, 1)
     facts, keys = sources.facts, sources.keys
-    suffix = "" if cpu == config.cpus[0] else cpu.suffix
+    suffix = _suffix(config, cpu)
     missing = [name for name in facts.stencils if keys[name] not in store]
     require_sound(sources.module, config, missing)
     require_hidden(sources.module, missing, sources.places)
@@ -309,20 +321,6 @@ def _require_alike(config: Config, level: Sources, lowest: Sources) -> None:
             file=config.path,
             line=config.line("target", "cpus"),
         )
-
-
-def _without_twins(levels: Sequence[BuiltLevel]) -> list[tuple[BuiltStencil, ...]]:
-    """The stencils of all levels but the lowest; one that is the same for a level below is that level's."""
-    known = {stencil.name: [stencil] for stencil in levels[0].stencils}
-
-    def kept(stencil: BuiltStencil) -> BuiltStencil:
-        for other in known[stencil.name]:
-            if re.sub(rf"\b(emit_)?{stencil.emitter}\b", rf"\1{other.emitter}", stencil.c_source) == other.c_source:
-                return other
-        known[stencil.name].append(stencil)
-        return stencil
-
-    return [tuple(map(kept, level.stencils)) for level in levels[1:]]
 
 
 def _emitter(stencil: BuiltStencil) -> Emitter:
@@ -393,12 +391,18 @@ def _line_of_stencil(source: Path, name: str) -> int:
     return 0
 
 
+def _suffix(config: Config, cpu: Cpu) -> str:
+    """Of the emit functions' names for a level of x86-64: none for the lowest."""
+    return "" if cpu == config.cpus[0] else cpu.suffix
+
+
 def stencil_keys(config: Config, cpu: Cpu, module: Module, facts: Facts, places: Sequence[Place]) -> dict[str, str]:
     """For each stencil a digest of all that its emit function is made from: code, state, configuration, LLVM, ourselves."""
     kinds = "".join(parameter.kind for parameter in facts.state)
     holes = config.model_dump_json(include={"holes", "instruction", "versions", "code", "facts"})
+    level = f"{cpu.name} {_suffix(config, cpu)}"
     common = _digest(
-        VERSION, str(RUNTIME_ABI), _own_code(), version("llvmlite"), cpu.name, kinds, holes, *map(_described, places)
+        VERSION, str(RUNTIME_ABI), _own_code(), version("llvmlite"), level, kinds, holes, *map(_described, places)
     )
     return {name: _digest(common, module.fingerprint(name)) for name in facts.stencils}
 

@@ -91,16 +91,11 @@ def build_cached(config: Config, flavour: Flavour) -> Cached:
     costed = [Costed(v.name, v.parts, v.kin, v.kout, _cost(hot[v.name])) for v in variants.values()]
     choices = choose(costed, stack.registers, tolerance=0)
     used = [name for name in choices.used if name not in facts.stencils]
-    sizes: dict[str, tuple[int, int, int]] = {}
-    for (name, *_), matrix in ((key, matrix) for key, matrix in choices.matrices.items() if key):
-        steps = [step for row in matrix for step in row if step]
-        emitted = [[copied.emitters[n] for n in (s.before, s.unit, s.after) if n] for s in steps]
-        most_hot = max(sum(emitter.max_hot for emitter in emitters) for emitters in emitted)
-        most_cold = max(sum(emitter.max_cold for emitter in emitters) for emitters in emitted)
-        sizes[name] = (most_hot, most_cold, 0)
+    room = {name: (emitter.max_hot, emitter.max_cold, 0) for name, emitter in copied.emitters.items()}
     labels = {name: labels_of(copied.stencils[name].code, config) for name in facts.stencils}
-    units = [Unit(name, copied.emitters[name].c_source, 0) for name in used]
-    header = render(config, facts, copied, Tables(units, choices, labels, sizes))
+    units = [Unit(name, {"": copied.emitters[name].function}, 0) for name in used]
+    sources = [copied.emitters[name].c_source for name in used]
+    header = render(config, facts, copied, Tables(units, sources, choices, labels, room))
     return Cached(Baseline(flavour, header, copied.stencils), choices, {name: len(code) for name, code in hot.items()})
 
 

@@ -187,6 +187,10 @@ SG_INTERNAL void sg_write_unwind(sg_jit *jit, const uint8_t *shim, size_t shim_s
 
 /* ---- plan.c ---- */
 
+/* Choose the units of a trace, for emit; what they need at most. known: the position of the first micro-op without a stencil, or
+ * `length`. False and words: out of memory. */
+SG_INTERNAL bool sg_plan_trace(sg_jit *jit, const void *trace, uint32_t length, sg_size *size, uint32_t *known,
+                               sg_error *error);
 SG_INTERNAL void sg_planner_destroy(sg_planner *planner);
 /* By position of the trace planned last: may a jump arrive there? NULL for a VM without units. */
 SG_INTERNAL const uint8_t *sg_planner_targets(const sg_planner *planner);

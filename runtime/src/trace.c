@@ -234,8 +234,12 @@ sg_code *sg_compile_trace(sg_jit *jit, const void *trace, size_t length, sg_erro
     }
     const uint32_t count = (uint32_t)length;
     sg_size size = {0};
-    const uint32_t measured =
-        vm->measure != NULL ? vm->measure(trace, count, &size) : measure(vm, trace, count, &size);
+    uint32_t measured = 0;
+    if (vm->choices == NULL) {
+        measured = vm->measure != NULL ? vm->measure(trace, count, &size) : measure(vm, trace, count, &size);
+    } else if (!sg_plan_trace(jit, trace, count, &size, &measured, error)) {
+        return NULL;
+    }
     if (measured != count) {
         describe_missing_op(vm, trace, measured, error);
         return NULL;

@@ -18,7 +18,8 @@ from stencilgen.config import Config
 from stencilgen.emit import targets
 from stencilgen.emit.constants import Pool
 from stencilgen.toolchain.cpu import Cpu
-from stencilgen.units.table import Tables, operands_function, render_marking, render_tables
+from stencilgen.units.operands import operands_function
+from stencilgen.units.table import Tables, render_loop, render_marking, render_tables
 from stencilgen.version import RUNTIME_ABI, VERSION
 from x86_64 import Register
 
@@ -140,13 +141,15 @@ def render_header(config: Config, content: HeaderContent) -> str:
         _constants(content.pool),
         _shared(content.shared),
         *(emitter.c_source.rstrip() + "\n" for emitter in _distinct(content.levels)),
-        *(unit.c_source.rstrip() + "\n" for unit in (content.units.units if content.units else ())),
+        *(source.rstrip() + "\n" for source in (content.units.sources if content.units else ())),
         _opcode(config),
         targets.note_targets(content.targets, partial(opcode_name, config), config.instruction.type)
         if content.facts
         else "",
         _marking(config, content),
-        *(_table(config, level, content) for level in content.levels),
+        *(_table(config, level) for level in content.levels),
+        _choices(config, content),
+        *(_emit_loop(config, level, content) for level in content.levels),
         _operands(config, content),
         _description(config, content),
         _embedding(config, content.state),
@@ -297,12 +300,11 @@ def _operands(config: Config, content: HeaderContent) -> str:
     return operands_function(name, content.operands, config.instruction.type, config.instruction.opcode)
 
 
-def _table(config: Config, level: Level, content: HeaderContent) -> str:
-    """What exists once for each level of x86-64: the table of emit functions, and the two loops that know it."""
-    sizes = content.units.sizes if content.units else {}
+def _table(config: Config, level: Level) -> str:
+    """What exists once for each level of x86-64: the table of emit functions, and a loop that knows it."""
     rows = "".join(
         f'    [{opcode_name(config, e.name)}] = {{"{e.name}", (sg_emit_function){e.function}, '
-        f"{', '.join(map(str, sizes.get(e.name, (e.max_hot, e.max_cold, e.frame))))}, {'SG_ENDS' if e.ends else '0'}}},\n"
+        f"{e.max_hot}, {e.max_cold}, {e.frame}, {'SG_ENDS' if e.ends else '0'}}},\n"
         for e in level.emitters
     )
     instruction = config.instruction.type
@@ -327,8 +329,16 @@ static uint32_t sg_measure{level.suffix}(const void *trace, uint32_t length, sg_
     *size = total;
     return length;
 }}
+"""
 
-{_emit_loop(config, level, content)}"""
+
+def _choices(config: Config, content: HeaderContent) -> str:
+    """What the planner reads, if there is something to choose."""
+    if content.units is None:
+        return ""
+    instruction, read = config.instruction.type, f"(uint32_t)({config.instruction.opcode})"
+    names = [emitter.name for emitter in content.emitters]
+    return render_tables(content.units, names, partial(opcode_name, config), instruction, read)
 
 
 def _marking(config: Config, content: HeaderContent) -> str:
@@ -349,10 +359,8 @@ def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
         begin, arrive, again = targets.begin(instruction, read), targets.ARRIVE, targets.AGAIN
     meet = _MEET if content.places else ""
     if content.units:
-        names = [emitter.name for emitter in level.emitters]
-        return render_tables(
-            content.units, names, partial(opcode_name, config), instruction, read, begin, meet, arrive, again
-        )
+        emitters = [emitter.function for emitter in level.emitters]
+        return render_loop(content.units, emitters, level.suffix, instruction, begin, meet, arrive, again)
     functions = "".join(f"    [{opcode_name(config, e.name)}] = {e.function},\n" for e in level.emitters)
     plan = ""
     if content.places:
@@ -393,13 +401,14 @@ def _description(config: Config, content: HeaderContent) -> str:
     instruction = config.instruction.type
     operands = "sg_operands" if any(content.operands.values()) else "NULL"
     places = "sg_places" if content.places else "NULL"
+    choices = "&sg_unit_choices, sg_prepare" if content.units else "NULL, NULL"
     descriptions = "\n".join(
         f"""\
 static const sg_vm sg_vm_description{suffix} = {{
     SG_ABI, {cpu.constant}, sizeof({instruction}), sg_ops{suffix}, sizeof sg_ops{suffix} / sizeof *sg_ops{suffix},
     sg_opcode, {rodata}, {relocations}, {parts},
     sg_state_kinds, {len(content.state)}, sg_measure{suffix}, sg_emit{suffix}, {operands},
-    {places}, {len(content.places)},
+    {places}, {len(content.places)}, {choices},
 }};
 """
         for cpu, suffix in ((level.cpu, level.suffix) for level in content.levels)

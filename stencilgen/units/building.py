@@ -6,7 +6,8 @@ them costs little and is done anew in every build.
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from llvm_passes.sequence import micro_op
 from llvm_passes.window import Stack
 from stencilgen.cache import Cache
 from stencilgen.config import Config
-from stencilgen.errors import UserError
 from stencilgen.facts import Facts
 from stencilgen.unit import Unit
 from stencilgen.units.derivation import derive_units, operands_of, stack_of
@@ -46,7 +46,8 @@ class Superstencils:
 class Workshop:
     """What units are made with.
 
-    keys: by stencil, the key of all that it is made from; compile: the rest of the pipeline.
+    keys: by stencil, the key of all that it is made from; compile: the rest of the pipeline; suffix: of emit functions' names,
+    for a level of x86-64 that is not the lowest.
     """
 
     config: Config
@@ -56,19 +57,21 @@ class Workshop:
     store: Cache
     jobs: int
     compile: Callable[[Module, Sequence[Unit]], Iterable["BuiltStencil"]]
+    suffix: str = ""
 
 
 def build_selection(
-    shop: Workshop, stencils: Sequence["BuiltStencil"], wish: Superstencils | None
+    shops: Sequence[Workshop], levels: Sequence[Sequence["BuiltStencil"]], wish: Superstencils | None
 ) -> tuple[Selection | None, list[str]]:
-    """The units of a VM, and the keys of all that they were chosen from; no selection where there is nothing to choose."""
+    """The units of a VM, and the keys of all that they were chosen from; no selection where there is nothing to choose.
+
+    shops, levels: for each level of x86-64 what units are made with, and its stencils. The lowest, which comes first, decides
+    which units there are; for the others just these are compiled.
+    """
+    shop, stencils = shops[0], levels[0]
     stack = stack_of(shop.config, shop.facts)
     if stack is None and wish is None:
         return None, []
-    if len(shop.config.cpus) > 1:
-        what = "units beside the stencils are made for one level of x86-64, not for several"
-        remedy = "list one in target.cpus, or do without [stack] and superstencils"
-        raise UserError(what, remedy=remedy, file=shop.config.path, line=shop.config.line("target", "cpus"))
     registers = stack.registers if stack else 0
     operands = {stencil.name: operands_of(shop.config, stencil.holes) for stencil in stencils}
     variants: list[VariantSet] = []
@@ -91,7 +94,31 @@ def build_selection(
             choose_sequences(traces, choices.matrices, registers + 1, sizes, most=wish.count, budget=wish.budget)
         )
         variants = [*variants, *(found for found in longer if found.parts in gains)]
-    return select_units(shop.config, stencils, variants, registers, gains, operands), keys
+    higher = {
+        one.suffix: {built.name: built for built in level} for one, level in zip(shops[1:], levels[1:], strict=True)
+    }
+    while True:
+        used = choices_of(stencils, variants, registers).used
+        wanted = {
+            found.parts: frozenset((variant.kin, variant.kout) for variant, unit in found.units if unit.name in used)
+            for found in variants
+        }
+        for other, built in zip(shops[1:], higher.values(), strict=True):
+            again, more = _build(other, stack, {parts: states for parts, states in wanted.items() if states}, operands)
+            built |= {unit.name: unit for found in again for _, unit in found.units}
+            keys += more
+        missing = {name for name in used if not all(name in built for built in higher.values())}
+        if not missing:
+            break
+        variants = [_without(found, missing) for found in variants]
+    return select_units(shop.config, stencils, variants, registers, gains, operands, higher), keys
+
+
+def _without(found: VariantSet, names: AbstractSet[str]) -> VariantSet:
+    """Without units that some level does not have: a stencil that asks what the compiler may use may access its stack in other
+    ways there.
+    """
+    return replace(found, units=tuple((variant, unit) for variant, unit in found.units if unit.name not in names))
 
 
 def _build(
@@ -102,7 +129,9 @@ def _build(
     missing = [parts for parts, key in keys.items() if key not in shop.store]
     if missing:
         only = {parts: wanted[parts] for parts in missing if wanted[parts]}
-        derivation = derive_units(shop.config, shop.module, shop.facts, stack, missing, shop.jobs, only, operands)
+        derivation = derive_units(
+            shop.config, shop.module, shop.facts, stack, missing, shop.jobs, only, operands, shop.suffix
+        )
         units = [derived.unit for derived in derivation.units]
         built = {unit.name: unit for unit in shop.compile(derivation.module, units)}
         for parts in missing:

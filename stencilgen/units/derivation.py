@@ -86,22 +86,26 @@ def derive_units(
     jobs: int,
     only: Mapping[tuple[str, ...], frozenset[tuple[int, int]]] | None = None,
     operands: Operands | None = None,
+    suffix: str = "",
 ) -> Derivation:
-    """The variants of these sequences of stencils (of the empty one: the transitions); `only`: which are wanted of a sequence."""
+    """The variants of these sequences of stencils (of the empty one: the transitions); `only`: which are wanted of a sequence;
+    suffix: of their emit functions' names.
+    """
     request = DeriveRequest("", tuple(sequences), stack, only or {}, operands or {})
     derived_module, derived = derive(module, request, jobs)
-    units = tuple(DerivedUnit(variant, _unit(config, facts, variant)) for variant in derived.variants)
+    units = tuple(DerivedUnit(variant, _unit(config, facts, variant, suffix)) for variant in derived.variants)
     return Derivation(derived_module, units, derived.reasons)
 
 
-def _unit(config: Config, facts: Facts, variant: Variant) -> Unit:
+def _unit(config: Config, facts: Facts, variant: Variant, suffix: str) -> Unit:
     if variant.parts:
         position = facts.stencils[micro_op(variant.parts[0])].position
         file, line = position.file, position.line
     else:
         file, line = "", 0
     state = "".join(parameter.kind for parameter in facts.state)
-    return Unit(variant.name, file, line, "i" * variant.kout + state, _holes(config, len(variant.parts)))
+    holes = _holes(config, len(variant.parts))
+    return Unit(variant.name, file, line, "i" * variant.kout + state, holes, suffix=suffix)
 
 
 def _holes(config: Config, parts: int) -> dict[str, Hole]:

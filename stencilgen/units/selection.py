@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from llvm_passes.derive import Variant
 from llvm_passes.fuse import Operands, exit_label
-from llvm_passes.sequence import micro_op
 from stencilgen.config import Config
 from stencilgen.last import stub_kind
+from stencilgen.twins import without_twins
 from stencilgen.units.choice import Choices, Costed, choose
 from stencilgen.units.cost import cost_of
-from stencilgen.units.table import Tables, Unit
+from stencilgen.units.table import Room, Tables, Unit
 
 if TYPE_CHECKING:
     from stencilgen.finish import BuiltStencil
@@ -56,23 +56,39 @@ def select_units(
     registers: int,
     gains: Mapping[tuple[str, ...], int],
     operands: Operands,
+    higher: Mapping[str, Mapping[str, "BuiltStencil"]],
 ) -> Selection:
     """Choose among stencils and variants. gains: what each sequence of several micro-ops saves, for the statistics; operands:
-    by micro-op, its holes that sequences are told apart by.
+    by micro-op, its holes that sequences are told apart by; higher: by the suffix of each further level of x86-64, its stencils
+    and units.
     """
     built: dict[str, BuiltStencil] = {stencil.name: stencil for stencil in stencils}
     built |= {unit.name: unit for found in variants for _, unit in found.units}
     choices = choices_of(stencils, variants, registers)
     stencil_names = {stencil.name for stencil in stencils}
     used = tuple(built[name] for name in built if name in choices.used and name not in stencil_names)
+    others = without_twins([used, *([level[unit.name] for unit in used] for level in higher.values())])
+    suffixes = ["", *higher]
+    alike = {found[0].name: found for found in zip(used, *others, strict=True)}
+    room = {name: [unit, *(level[name] for level in higher.values() if name in level)] for name, unit in built.items()}
     tables = Tables(
-        units=[Unit(unit.name, unit.c_source, _exits(unit) | stub_kind(unit.stencil) << 6) for unit in used],
+        units=[
+            Unit(
+                name,
+                {suffix: f"emit_{one.emitter}" for suffix, one in zip(suffixes, found, strict=True)},
+                _exits(found),
+            )
+            for name, found in alike.items()
+        ],
+        sources=list(dict.fromkeys(one.c_source for found in alike.values() for one in found)),
         choices=choices,
+        stub=_EXIT_STUB + len(config.last) * _WRITE_LAST,
+        room={name: _room(found) for name, found in room.items()},
         operands={name: [config.holes[hole].value for hole, _ in found] for name, found in operands.items()},
         labels=labels_of(config, stencils),
-        sizes=_sizes(choices, built, len(config.last)),
     )
-    return Selection(used, tables, _statistics(stencils, variants, choices, used, gains))
+    everything = tuple({one.emitter: one for found in alike.values() for one in found}.values())
+    return Selection(everything, tables, _statistics(stencils, variants, choices, used, gains))
 
 
 def labels_of(config: Config, stencils: Sequence["BuiltStencil"]) -> dict[str, list[str]]:
@@ -89,28 +105,18 @@ _EXIT_STUB = 7 + 3
 """SG_MAX_EXIT_STUB of runtime/include/stencilgen/emit.h, with its padding."""
 
 
-def _exits(unit: "BuiltStencil") -> int:
-    return sum(1 << part for part in range(8) if exit_label(part) in unit.holes)
+def _exits(levels: Sequence["BuiltStencil"]) -> int:
+    exits = sum(1 << part for part in range(6) if any(exit_label(part) in unit.holes for unit in levels))
+    return exits | max(stub_kind(unit.stencil) for unit in levels) << 6
+
+
+def _room(levels: Sequence["BuiltStencil"]) -> Room:
+    """What the largest needs."""
+    return max(u.max_hot for u in levels), max(u.max_cold for u in levels), max(u.frame for u in levels)
 
 
 def _costed(built: "BuiltStencil", variant: Variant) -> Costed:
     return Costed(variant.name, variant.parts, variant.kin, variant.kout, cost_of(built.stencil, built.max_hot))
-
-
-def _sizes(choices: Choices, built: Mapping[str, "BuiltStencil"], places: int) -> dict[str, tuple[int, int, int]]:
-    """The most that any step takes, by the micro-op that it begins with."""
-    sizes: dict[str, tuple[int, int, int]] = {}
-    stub = _EXIT_STUB + places * _WRITE_LAST
-    for parts, matrix in choices.matrices.items():
-        for step in (step for row in matrix for step in row if step):
-            units = [built[name] for name in (step.before, step.unit, step.after) if name]
-            hot, cold, frame = sizes.get(micro_op(parts[0]), (0, 0, 0))
-            sizes[micro_op(parts[0])] = (
-                max(hot, sum(unit.max_hot for unit in units)),
-                max(cold, sum(unit.max_cold for unit in units) + (step.length - 1) * stub),
-                max(frame, *(unit.frame for unit in units)),
-            )
-    return sizes
 
 
 def _statistics(

@@ -6,6 +6,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stencilgen.units.automaton import automaton_of
 from stencilgen.units.choice import Choices, Costed, Step, choose
 from stencilgen.units.plan import plan
 from stencilgen.units.profile import Trace
@@ -69,3 +70,15 @@ def _by_trying_all(trace: Trace, choices: Choices, position: int = 0, state: int
             if step:
                 best = min(best, step.cost + _by_trying_all(trace, choices, position + size, after))
     return best
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text("ABC", min_size=2, max_size=4), min_size=1, max_size=8), st.text("ABCX", max_size=30))
+def test_the_automaton_tells_which_sequences_end_where(sequences: list[str], trace: str) -> None:
+    automaton = automaton_of([tuple(text) for text in dict.fromkeys(sequences)])
+    node = 0
+    for end, op in enumerate(trace, start=1):
+        node = automaton.next[node][automaton.letters.get(op, 0)]
+        expected = {tuple(text) for text in sequences if trace[:end].endswith(text)}
+        assert set(automaton.endings[node]) == expected
+        assert len(automaton.endings[node]) == len(expected)

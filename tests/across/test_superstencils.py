@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stencilgen.config import load_config
+from stencilgen.config import Target, load_config
 from stencilgen.pipeline import Build, build
 from stencilgen.units.building import Superstencils
 from tests.across.harness import BEST, OPS, RANDOM, Instruction, StackVM, compile_vm, random_trace, wide_accesses
@@ -24,7 +24,7 @@ def _profiled(vm: StackVM) -> list[tuple[list[Instruction], int]]:
     return [random_trace(rng, vm, 24, names) for names in (LIVELY, LOCALS) for _ in range(7)]
 
 
-@pytest.fixture(scope="module", params=["with a stack", "without"])
+@pytest.fixture(scope="module", params=["with a stack, for two levels", "without"])
 def fused(request: pytest.FixtureRequest, vm: StackVM, tmp_path_factory: pytest.TempPathFactory) -> StackVM:
     folder = tmp_path_factory.mktemp("fused")
     for trace, _ in _profiled(vm):
@@ -32,6 +32,8 @@ def fused(request: pytest.FixtureRequest, vm: StackVM, tmp_path_factory: pytest.
     config = load_config(HERE)
     if request.param == "without":
         config = config.model_copy(update={"stack": None})
+    else:
+        config = config.model_copy(update={"target": Target(cpus=["x86-64", "x86-64-v3"])})
     result = build(config, cache=False, superstencils=Superstencils((folder / "profile.txt",), COUNT))
     return compile_vm(config, folder, result)
 

@@ -1,8 +1,11 @@
 """A trace ends in the same state whatever units it is put together from."""
 
 import random
+import re
+from pathlib import Path
 
-from tests.across.harness import BEST, OPS, PLAIN, RANDOM, StackVM, random_trace, wide_accesses
+from stencilgen.config import Target, load_config
+from tests.across.harness import BEST, HERE, OPS, PLAIN, RANDOM, StackVM, compile_vm, random_trace, wide_accesses
 
 TRACES, RUNS, LONGEST = 3000, 6, 40
 
@@ -47,6 +50,22 @@ def test_every_order_of_two_micro_ops(vm: StackVM) -> None:
             ]
             failure = vm.check(trace, 12, RANDOM, plan=rng.getrandbits(30), seed=rng.getrandbits(30), runs=4)
             assert failure is None, failure
+
+
+def test_units_for_several_levels_of_x86_64(tmp_path: Path) -> None:
+    """The lowest level decides which there are; each has code of its own where that differs."""
+    config = load_config(HERE)
+    config = config.model_copy(update={"target": Target(cpus=["x86-64", "x86-64-v3"])})
+    vm = compile_vm(config, tmp_path)
+    functions = re.findall(r"sg_units_v3\[\].*?= \{\n(.*?)\};", vm.build.header, re.S)[0].split()
+    higher = [name for name in functions if name.endswith("_v3,")]
+    assert 0 < len(higher) < len(functions) // 2
+    assert any("ADD_REAL__" in name for name in higher)
+    rng = random.Random(20)
+    for number in range(TRACES // 3):
+        trace, height = random_trace(rng, vm, rng.randrange(1, LONGEST))
+        failure = vm.check(trace, height, RANDOM, plan=number, seed=rng.getrandbits(40), runs=RUNS)
+        assert failure is None, failure
 
 
 def test_transitions_are_units(vm: StackVM) -> None:

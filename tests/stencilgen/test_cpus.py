@@ -101,11 +101,6 @@ def test_a_context_takes_the_best_that_there_is(both: Build, tmp_path: Path) -> 
             "#ifdef __AVX2__\nSTENCIL(MORE) { CONTINUE(); }\n#endif\n",
             r"stencilgen\.toml:12: for x86-64-v3 the sources define other stencils, state or structures than for x86-64",
         ),
-        (
-            for_cpus("x86-64", "x86-64-v3") + '[stack]\npointer = "sp"\n',
-            "",
-            r"stencilgen\.toml:12: with \[stack\] there can be one level of x86-64 only",
-        ),
     ],
 )
 def test_what_cannot_be_built_for(project: Callable[..., Config], configuration: str, c: str, words: str) -> None:
@@ -117,3 +112,12 @@ def test_both_levels_are_cached(project: Callable[..., Config], tmp_path: Path) 
     project(STENCILS, configuration=for_cpus("x86-64", "x86-64-v3"))
     assert build(load_config(tmp_path)).rebuilt == 6
     assert build(load_config(tmp_path)).rebuilt == 0
+
+
+def test_what_was_the_lowest_level_is_built_again_as_another(project: Callable[..., Config], tmp_path: Path) -> None:
+    """Its emit functions are called otherwise then."""
+    project(STENCILS, configuration=for_cpus("x86-64-v3"))
+    build(load_config(tmp_path))
+    project(STENCILS, configuration=for_cpus("x86-64", "x86-64-v3"))
+    again = build(load_config(tmp_path))
+    assert again.header == build(load_config(tmp_path), cache=False).header

@@ -96,6 +96,9 @@ typedef enum sg_cpu {
     SG_X86_64_V4, /* AVX-512 F, BW, CD, DQ, VL */
 } sg_cpu;
 
+struct sg_choices;
+struct sg_plan;
+
 typedef struct sg_vm {
     uint32_t abi; /* SG_ABI */
     sg_cpu cpu;   /* what the code is for; 0: what every x86-64 has */
@@ -122,6 +125,10 @@ typedef struct sg_vm {
     uint32_t (*operands)(const void *instruction, uint64_t *operands);
     const sg_last_place *places; /* at most SG_MAX_LAST */
     uint32_t place_count;
+    /* Of a VM with units (plan.h), else NULL: what may be chosen; and in the place of `measure` a loop that notes each micro-op's
+     * opcode, and where jumps arrive. */
+    const struct sg_choices *choices;
+    uint32_t (*prepare)(struct sg_plan *plan, const void *trace, uint32_t length);
 } sg_vm;
 
 static inline void sg_measure_op(sg_size *size, const sg_op *op)

@@ -7,11 +7,14 @@
  *
  * The generated header has one row of choices for each sequence of micro-ops that has units: for each state
  * before and after it the cheapest *step* (a unit, with the transitions that it needs around it) and its cost.
+ * Which sequences end at a micro-op an automaton tells (Aho and Corasick's): its node stands for the longest
+ * beginning of a sequence that the trace's last micro-ops are.
  */
 #ifndef STENCILGEN_PLAN_H
 #define STENCILGEN_PLAN_H
 
 #include "emit.h"
+#include "jit.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,11 +23,15 @@ extern "C" {
 enum {
     SG_MAX_STATES = 5,
     SG_MAX_UNIT = 4,         /* micro-ops in a unit */
+    SG_MAX_ROOM = 0x100000,  /* above the bytes of hot or of cold code of any step */
     SG_NEVER = 0x20000000,   /* the cost of what cannot be */
-    SG_MAX_COST = 0x20000,   /* above that of any step; costs are multiples of 32 */
+    SG_MAX_COST = 0x20000,   /* above that of any step */
+    SG_COST = 32,            /* costs are multiples of it ... */
+    SG_TAG = SG_COST - 1,    /* ... and in the bits below stands the step: the state before it, times 4, plus its length, less 1 */
 };
 
-/* A unit and the transitions before and after it, as indices into the header's table of emit functions; 0: none. */
+/* A unit and the transitions before and after it, as indices into the header's table of emit functions; 0: none. A unit of one
+ * micro-op without transitions is a step too: it needs no record, its index stands for it. */
 typedef struct sg_step {
     uint16_t before, unit, after;
     uint8_t length; /* in micro-ops */
@@ -32,41 +39,48 @@ typedef struct sg_step {
                      * write of declared places: 0 nothing, 1 what memory lacks, 2 what it perhaps lacks */
 } sg_step;
 
-/* A longer sequence: what follows the sequence without its last micro-op (or, at first, its first micro-op).
- * Those of one prefix are neighbours. */
-typedef struct sg_longer {
-    uint16_t op;         /* the last micro-op */
-    uint16_t next;       /* the first sequence that is longer by one, and how many there are */
-    uint16_t next_count;
-    uint16_t row;        /* its choices, or 0: it has none itself; where operands matter, `fitting` tells which */
-} sg_longer;
+/* Bytes of code that a step emits at most. */
+typedef struct sg_room {
+    uint32_t hot, cold;
+} sg_room;
+
+/* A sequence of several micro-ops that has units. */
+typedef struct sg_sequence {
+    uint16_t row;      /* its choices */
+    uint8_t length;    /* in micro-ops */
+    uint8_t is_picky;  /* its units are for some operands only: `fitting` tells the row */
+} sg_sequence;
 
 typedef struct sg_choices {
     uint32_t states; /* 1 + the entries in registers at most */
-    /* [row][before][after]; rows are micro-ops' opcodes, then longer sequences */
+    /* [row][before][after]; rows are micro-ops' opcodes, then sequences. costs: with tags, or SG_NEVER; a row's lie on a 16-byte
+     * boundary if there are four states */
     const uint32_t *costs;
-    const uint16_t *steps;
-    const sg_longer *longer; /* NULL: there are only units of one micro-op */
-    const uint16_t *first;   /* by opcode: the first sequence of two, ... */
-    const uint16_t *first_count; /* ... and how many there are */
-    /* The row of a sequence that has one (its index in `longer`) for the operands of the micro-ops from `instruction` on, or 0;
-     * NULL: operands do not matter. */
-    uint32_t (*fitting)(const void *instruction, uint32_t sequence);
-    size_t instruction_size;
+    const uint16_t *steps; /* indices of units, then, counted on, of records of steps */
+    const sg_room *room;   /* by step, counted in the same way */
+    const uint32_t *frame; /* the same, bytes of the frame; NULL: none needs any */
+
+    const uint16_t *letter;    /* by opcode: what the automaton knows it as; NULL: there are only units of one micro-op */
+    const uint16_t *next;      /* [node][letter]: the next node; 0 is where it starts */
+    uint32_t letters;
+    const uint16_t *first;     /* by node: the first sequence that ends here; they end where those of the next node begin */
+    const sg_sequence *ending;
+    /* The row of a picky sequence's units for the operands of the micro-ops from `instruction` on, or 0; `row`: its first. */
+    uint32_t (*fitting)(const void *instruction, uint32_t row);
 } sg_choices;
 
-/* One trace: filled in by the header's loop over it, then by sg_choose. */
+/* One trace: filled in by the header's loop over it, then by the planner. */
 typedef struct sg_plan {
     uint16_t *ops;   /* by position: the opcode */
     uint8_t *target; /* by position, `length` included: may a jump arrive here? */
-    uint16_t *steps; /* by position: the index of the step that begins here, if one does */
+    uint16_t *steps; /* by position: the step that begins here, if one does */
     uint32_t length;
 } sg_plan;
 
-/* An empty plan for a trace; NULL after recording an error. Valid until the next one. */
+/* An empty plan, of a VM without units that has to know where jumps arrive; NULL after recording an error. */
 sg_plan *sg_plan_begin(sg_assembler *as, uint32_t length);
-/* Fill in plan->steps: the cheapest way through the trace, or what sg_options.selection says. */
-void sg_choose(sg_assembler *as, sg_plan *plan, const sg_choices *choices);
+/* The plan of the trace that is being emitted. */
+const sg_plan *sg_planned(const sg_assembler *as);
 
 /* A jump goes to this position; one beyond the trace's end is an error of the emit function. */
 static inline void sg_plan_target(sg_plan *plan, uint64_t position)

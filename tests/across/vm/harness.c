@@ -3,11 +3,11 @@
  */
 #include "vm.h"
 
-/* The header's loop calls choose_and_count below, which notes what the planner has chosen. */
-#define sg_choose choose_and_count
+/* The header's loop calls planned_and_counted below, which notes what the planner has chosen. */
+#define sg_planned planned_and_counted
 #include "jit_stencils.h"
-#undef sg_choose
-void sg_choose(sg_assembler *as, sg_plan *plan, const sg_choices *choices);
+#undef sg_planned
+const sg_plan *sg_planned(const sg_assembler *as);
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,15 +28,19 @@ typedef struct Outcome {
 
 static uint64_t used[UNITS];
 
-void choose_and_count(sg_assembler *as, sg_plan *plan, const sg_choices *choices)
+const sg_plan *planned_and_counted(const sg_assembler *as)
 {
-    sg_choose(as, plan, choices);
-    for (uint32_t i = 0; i < plan->length; i += sg_steps[plan->steps[i]].length) {
-        const sg_step *const step = &sg_steps[plan->steps[i]];
+    const sg_plan *const plan = sg_planned(as);
+    for (uint32_t i = 0; i < plan->length;) {
+        const uint32_t chosen = plan->steps[i];
+        const sg_step alone = {.unit = (uint16_t)chosen, .length = 1};
+        const sg_step *const step = chosen < UNITS ? &alone : &sg_steps[chosen - UNITS];
         used[step->before]++;
         used[step->unit]++;
         used[step->after]++;
+        i += step->length;
     }
+    return plan;
 }
 
 /* How often each unit has been emitted, by its number in sg_units. */

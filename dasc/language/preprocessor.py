@@ -184,7 +184,10 @@ class Preprocessor:
         macro = self.macros.get((name, len(parameters)))
         if macro is not None:
             self._expand(macro, statement)
-        elif handler := _DIRECTIVES.get(name):
+            return
+        if "" in parameters and name not in _MAY_BE_EMPTY | {known for known, _ in self.macros}:
+            raise statement.error("a parameter is missing", "write one before and one after each comma")
+        if handler := _DIRECTIVES.get(name):
             fewest, most, does = handler
             if not fewest <= len(parameters) <= most:
                 takes = str(fewest) if fewest == most else f"{fewest} to {most}"
@@ -421,6 +424,9 @@ _DIRECTIVES: dict[str, tuple[int, int, Callable[[Preprocessor, Statement], None]
 }
 """Name: fewest and most parameters, and what to do."""
 
+_MAY_BE_EMPTY = frozenset({".define", ".nop"})
+"""Beside macros, what takes parameters that are nothing."""
+
 
 def split_statement(text: str, origin: Origin) -> tuple[str, tuple[str, ...]]:
     """A statement's name and parameters; `label:` is the statement `.label label`."""
@@ -438,7 +444,9 @@ def split_statement(text: str, origin: Origin) -> tuple[str, tuple[str, ...]]:
 
 
 def split_parameters(text: str, origin: Origin) -> tuple[str, ...]:
-    """What stands between commas outside of brackets, without white space around; empty parts are left out."""
+    """What stands between commas outside of brackets, without white space around. As in DynASM it may be nothing, except
+    for the first.
+    """
     parts, start, open_ = [], 0, list[str]()
     for position, character in enumerate(text):
         if character in _CLOSING:
@@ -451,4 +459,5 @@ def split_parameters(text: str, origin: Origin) -> tuple[str, ...]:
             start = position + 1
     if open_:
         raise origin.error(f"a `{open_[-1]}` is missing", "", text.strip(), text)
-    return tuple(part.strip() for part in [*parts, text[start:]] if part.strip())
+    first, *others = (part.strip() for part in [*parts, text[start:]])
+    return (first, *others) if first else tuple(others)

@@ -151,6 +151,30 @@ def test_both_write_the_same_c(request: pytest.FixtureRequest) -> None:
     assert refused < count // 2
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "| two 1,",
+        "| two 1, 2",
+        "| two , 1, 2",
+        "| two ,, 1",
+        "|.define A,\n| mov eax, 1 A",
+        "|.define , A\n| mov eax, A",
+    ],
+)
+def test_parameters_that_are_nothing(lines: str) -> None:
+    """A macro may be given them; one before the first comma does not count."""
+    text = HEAD + "|.macro two, a, b\n| mov eax, 7 b\n|.endmacro\n" + lines + "\n"
+    options = Options(comments=Comments("/*|", " */"))
+    try:
+        theirs = compile_text(text, "in.dasc", "dynasm", options, folder())
+    except DynasmError:
+        with pytest.raises(TranslationError):
+            compile_text(text, "in.dasc", "actionlist", options)
+    else:
+        assert _body(compile_text(text, "in.dasc", "actionlist", options)) == _body(theirs)
+
+
 def test_calls_are_cut_where_dynasm_cuts_them() -> None:
     """At most 25 positions: after data, before all else."""
     for count in range(20, 26):

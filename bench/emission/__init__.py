@@ -104,6 +104,7 @@ _NOTES = (
     "copy-and-patch: the flags that make the best code, whose loads from the offset table are relaxed while patching; movabs: "
     "CPython 3.14's flags; paged: these, with mmap, mprotect and munmap and an offset table for each trace, as CPython has it. "
     "The others keep traces where stencilgen's runtime does.",
+    "Facts that micro-ops tell each other are left out, for DynASM has none; `quality` has emission with them.",
     "LLVM: functions ready as IR in memory; parsing and optimising come on top.",
     "iced-x86 and Keystone encode the instructions of the hot code, which somebody has chosen before; Keystone reads text.",
 )

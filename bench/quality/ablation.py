@@ -28,6 +28,7 @@ from llvm_passes.module import Module
 from stencilgen import pipeline
 from stencilgen.config import Config
 from stencilgen.emit.header import HeaderContent, render_header
+from stencilgen.errors import UserError
 from stencilgen.peephole import driver
 from x86_64 import Encoding, Symbolic
 
@@ -76,10 +77,15 @@ def run(options: Options) -> Report:
 def _table(what: str, switches: Mapping[str, Switch], measure: Callable[[Switch], Figures]) -> Table:
     whole = measure(contextlib.nullcontext)
     more: dict[str, list[Cell]] = {}
+    failed: list[str] = []
     # in children, since what is switched off is the process's; they have what LLVM made for the whole from their parent
     with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool:
-        for name, figures in zip(switches, pool.map(measure, switches.values()), strict=True):
-            more[name] = [None if a is None or b is None else a - b for a, b in zip(figures, whole, strict=True)]
+        tries = pool.map(functools.partial(_tried, measure), switches.values())
+        for name, figures in zip(switches, tries, strict=True):
+            if isinstance(figures, str):
+                failed.append(f"Not without {name}: {figures}")
+            else:
+                more[name] = [None if a is None or b is None else a - b for a, b in zip(figures, whole, strict=True)]
     order = sorted(more, key=lambda name: (name.startswith("rule"), -_number(more[name][0])))
     columns = (
         Column("without"),
@@ -91,8 +97,17 @@ def _table(what: str, switches: Mapping[str, Switch], measure: Callable[[Switch]
     notes = (
         f"With everything: {whole[0]:,} bytes hot, {whole[1]:,} in all{executed}.",
         f"{'; '.join(f'{name}: {what}' for name, what in PASSES.items())}.",
+        *failed,
     )
     return Table(f"What rules and passes buy: {what}", columns, tuple((name, *more[name]) for name in order), notes)
+
+
+def _tried(measure: Callable[[Switch], Figures], switch: Switch) -> Figures | str:
+    """The figures; or why these stencils cannot be built so."""
+    try:
+        return measure(switch)
+    except UserError as error:
+        return str(error).splitlines()[0]
 
 
 def _number(cell: Cell) -> float:

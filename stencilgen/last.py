@@ -16,7 +16,7 @@ from stencilgen.emit.expressions import HoleSource, render
 from stencilgen.layout.code import Convention
 from x86_64 import Address, Instruction, Register, Symbol, r10, rbp, rsp
 
-__all__ = ["conventions", "is_write", "line_of", "stub_kind", "with_effects"]
+__all__ = ["conventions", "is_write", "line_of", "stub_kind", "use_of", "with_effects"]
 
 _NAME = re.compile(rf"({WRITE}|{REWRITE})(\d+)")
 
@@ -73,6 +73,20 @@ def with_effects(stencil: Stencil, last: LastValues, sources: Mapping[str, HoleS
 
     whole = extended(Version((*stencil.values, *values), stencil.hot, stencil.cold, stencil.decision))
     return replace(stencil, values=whole.values, hot=whole.hot, cold=whole.cold, decision=whole.decision)
+
+
+def use_of(stencil: Stencil, ends: bool) -> tuple[int, int]:
+    """What the planner is to know of a stencil: which places it sets, and which values from before it makes be written in any
+    case, a bit for each. ends: whether it never goes on.
+    """
+    version = next(iter(versions(stencil)))
+    sets, writes = 0, -1 if ends else 0
+    for line in (*version.hot, *version.cold):
+        if isinstance(line, LastValue):
+            bit = 1 << line.place
+            sets |= bit if line.action == "set" else 0
+            writes |= bit if line.action in ("written", "forget") and not sets & bit else 0
+    return sets, writes & 0xFF
 
 
 _STUB_KINDS = {"exits_write": 1, "exits_rewrite": 2}

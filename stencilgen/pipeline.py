@@ -34,6 +34,7 @@ from stencilgen.emit.header import Emitter, Extern, HeaderContent, Level, StateP
 from stencilgen.errors import UserError, VersionWarning
 from stencilgen.facts import Facts, examine, layouts, require_sound
 from stencilgen.finish import BuiltStencil, SharedPart, finish_unit
+from stencilgen.last import use_of
 from stencilgen.output import write_files
 from stencilgen.places import places_of, require_hidden
 from stencilgen.statistics import level_statistics, statistics
@@ -161,6 +162,7 @@ def build(
             targets=labels_of(config, stencils),
             facts=config.facts is not None,
             places=lowest.places,
+            uses={s.name: use_of(s.stencil, s.ends) for s in stencils} if lowest.places else {},
         ),
     )
     return Build(

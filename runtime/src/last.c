@@ -63,10 +63,13 @@ uint8_t *sg_store_last(const sg_assembler *as, uint8_t *p, uint32_t number, bool
     return put_place(p, place, 0x89, SCRATCH); /* mov m, r10 */
 }
 
-void sg_settle_last(sg_assembler *as, bool arrivals)
+void sg_settle_last(sg_assembler *as, bool arrivals, uint32_t places)
 {
     for (uint32_t i = 0; i < as->place_count; i++) {
         sg_last_value *const last = &as->last[i];
+        if (!arrivals && as->last_mode == SG_LAST_PUT_OFF && (places >> i & 1) == 0) {
+            continue;
+        }
         as->hot = sg_write_last(as, as->hot, i, true);
         last->pending = false;
         last->known = last->known && !arrivals;

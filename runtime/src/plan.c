@@ -47,7 +47,7 @@ static sg_planner *planner_of(sg_jit *jit)
 static bool begin(sg_jit *jit, uint32_t length)
 {
     sg_planner *const planner = planner_of(jit);
-    const size_t each = sizeof(costs) + 3 * sizeof(uint16_t) + 1;
+    const size_t each = sizeof(costs) + 3 * sizeof(uint16_t) + 2;
     if (planner == NULL || !sg_grow(&jit->counters, &planner->memory, &planner->capacity, length + (size_t)1, each)) {
         return false;
     }
@@ -56,6 +56,7 @@ static bool begin(sg_jit *jit, uint32_t length)
     planner->plan.ops = planner->nodes + planner->capacity;
     planner->plan.steps = planner->plan.ops + planner->capacity;
     planner->plan.target = (uint8_t *)(planner->plan.steps + planner->capacity);
+    planner->plan.now = planner->plan.target + planner->capacity;
     planner->plan.length = length;
     memset(planner->plan.target, 0, length + (size_t)1);
     return true;
@@ -73,6 +74,20 @@ sg_plan *sg_plan_begin(sg_assembler *as, uint32_t length)
 const sg_plan *sg_planned(const sg_assembler *as)
 {
     return &as->jit->planner->plan;
+}
+
+/* Backwards: which value will be written on the way that the trace usually goes, before the next one overtakes it? To put that
+ * off would not save a store, and make every exit on the way write it. */
+void sg_plan_last(const sg_assembler *as, const sg_last_use *uses)
+{
+    const sg_plan *const plan = sg_planned(as);
+    uint8_t unavoidable = UINT8_MAX; /* at the trace's end all is written */
+    for (uint32_t i = plan->length; i-- > 0;) {
+        const sg_last_use use = uses[plan->ops[i]];
+        unavoidable = plan->target[i + 1] != 0 ? UINT8_MAX : unavoidable;
+        plan->now[i] = use.sets & unavoidable;
+        unavoidable = (uint8_t)((unavoidable & ~use.sets) | use.writes);
+    }
 }
 
 const uint8_t *sg_planner_targets(const sg_planner *planner)

@@ -44,7 +44,7 @@ static void emit(sg_assembler *as, const sg_vm *vm, const void *trace, uint32_t 
     for (uint32_t i = 0; i < length; i++) {
         const void *const instruction = instruction_at(vm, trace, i);
         const sg_op *const op = &vm->ops[vm->opcode(instruction)];
-        sg_meet_last(as, true); /* nobody says where jumps go */
+        sg_settle_last(as, true, 0); /* nobody says where jumps go */
         sg_begin_micro_op(as, i);
         op->emit(as, instruction);
         if (SG_UNLIKELY((size_t)(as->hot - as->labels[i]) > op->max_hot ||
@@ -144,6 +144,7 @@ static sg_code *begin(sg_jit *jit, const room *room, const void *trace, uint32_t
     as->failed = false;
     as->reaches_end = length == 0;
     memset(as->last, 0, sizeof as->last);
+    as->last_from = 0;
 
     if (frame != 0) {
         as->hot = sg_set_frame(as->hot, frame);
@@ -158,7 +159,7 @@ static void emit_end(sg_assembler *as, const sg_vm *vm)
 {
     const uint32_t length = as->length;
     const sg_op *const last = length == 0 ? NULL : op_at(vm, as->trace, length - 1);
-    sg_meet_last(as, true);
+    sg_settle_last(as, true, 0);
     sg_begin_micro_op(as, length);
     if (last == NULL || (last->flags & SG_ENDS) == 0 || as->reaches_end) {
         as->hot = sg_exit_stub(as, as->hot);

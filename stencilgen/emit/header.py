@@ -100,7 +100,8 @@ class Shared(Protocol):
 class HeaderContent:
     """All that goes into a header. levels: the lowest first; they share emit functions. units: what there is beside the
     stencils, if anything; operands: by stencil, the C expressions of what sequences of micro-ops are told apart by; targets:
-    by stencil, those of the positions that it may jump to; facts: whether it has any; places: whose stores are put off;
+    by stencil, those of the positions that it may jump to; facts: whether it has any; places: whose stores are put off; uses: by
+    stencil, which of them it sets and writes, a bit for each;
     shared: cold code that stencils call.
     """
 
@@ -116,6 +117,7 @@ class HeaderContent:
     targets: Mapping[str, Sequence[str]] = field(default_factory=dict)
     facts: bool = False
     places: Sequence[Place] = ()
+    uses: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def emitters(self) -> Sequence[Emitter]:
@@ -147,6 +149,7 @@ def render_header(config: Config, content: HeaderContent) -> str:
         if content.facts
         else "",
         _marking(config, content),
+        _uses(config, content),
         *(_table(config, level) for level in content.levels),
         _choices(config, content),
         *(_emit_loop(config, level, content) for level in content.levels),
@@ -348,7 +351,21 @@ def _marking(config: Config, content: HeaderContent) -> str:
     return render_marking(content.targets, partial(opcode_name, config), config.instruction.type)
 
 
-_MEET = "        sg_meet_last(as, plan->target[i] != 0);\n"
+def _uses(config: Config, content: HeaderContent) -> str:
+    if not content.places:
+        return ""
+    rows = "".join(
+        f"    [{opcode_name(config, name)}] = {{{sets}, {writes}}},\n" for name, (sets, writes) in content.uses.items()
+    )
+    return f"""\
+/* By micro-op, which places it sets, and which it writes on every way, a bit for each. */
+static const sg_last_use sg_last_uses[] = {{
+{rows}}};
+"""
+
+
+_PLAN = "    sg_plan_last(as, sg_last_uses);\n"
+_MEET = "        sg_meet_last(as, plan, (uint32_t)i);\n"
 
 
 def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
@@ -357,10 +374,10 @@ def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
     begin, arrive, again = "", "", ""
     if content.facts:
         begin, arrive, again = targets.begin(instruction, read), targets.ARRIVE, targets.AGAIN
-    meet = _MEET if content.places else ""
+    meet, planned = (_MEET, _PLAN) if content.places else ("", "")
     if content.units:
         emitters = [emitter.function for emitter in level.emitters]
-        return render_loop(content.units, emitters, level.suffix, instruction, begin, meet, arrive, again)
+        return render_loop(content.units, emitters, level.suffix, instruction, begin + planned, meet, arrive, again)
     functions = "".join(f"    [{opcode_name(config, e.name)}] = {e.function},\n" for e in level.emitters)
     plan = ""
     if content.places:
@@ -371,9 +388,10 @@ def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
     }}
     for (uint32_t i = 0; i < length; i++) {{
         const {instruction} *const instruction = &instructions[i];
-        sg_mark_targets(plan, instruction, {read});
+        plan->ops[i] = (uint16_t){read};
+        sg_mark_targets(plan, instruction, plan->ops[i]);
     }}
-"""
+{_PLAN}"""
     return f"""\
 static void (*const sg_emitters{level.suffix}[])(sg_assembler *as, const {instruction} *instruction) = {{
 {functions}}};

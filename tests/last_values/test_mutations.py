@@ -11,7 +11,7 @@ from tests.last_values.harness import PLAIN, PUT_OFF, Machine, compile_vm
 from tests.last_values.test_traces import linked_traces
 
 MUTATIONS = {
-    "jumps arrive where memory is not right": (r"sg_meet_last\(as, plan->target\[i\] != 0\);", "(void)plan;"),
+    "jumps arrive where memory is not right": (r"sg_meet_last\(as, plan, \(uint32_t\)i\);", "(void)plan;"),
     "exits write nothing": (r"sg_writing_exit_stub\(as, cold, \w+\)", "sg_exit_stub(as, cold)"),
     "exits trust memory that was perhaps written": (
         r"sg_writing_exit_stub\(as, cold, false\)",

@@ -92,6 +92,14 @@ def test_exits_write_in_cold_code(plain: Machine) -> None:
     assert f"{LOAD} {bytes_of(HERE, 8)}" in cold and f"{LOAD} {bytes_of(HERE + 2, 8)}" in cold
 
 
+def test_a_value_that_is_written_in_any_case_is_written_at_once(plain: Machine) -> None:
+    """Before the exit, which then has nothing to write."""
+    trace = [*set_ip(plain, HERE), plain.instruction("EXIT"), plain.instruction("LOOK"), plain.instruction("EXIT")]
+    code, cold = (part.hex(" ") for part in plain.code(trace))
+    assert code.count(f"{LOAD} {bytes_of(HERE, 8)} {STORE}") == 1
+    assert STORE not in cold and ADD_8 not in cold
+
+
 def test_the_blind_make_nobody_write(plain: Machine) -> None:
     trace = [*set_ip(plain, HERE), plain.instruction("BLIND"), *set_ip(plain, HERE + 2)]
     assert hot(plain, trace).count(STORE) == 1

@@ -98,6 +98,7 @@ typedef struct sg_assembler {
     const struct sg_last_place *places;
     sg_last_value last[4]; /* SG_MAX_LAST */
     uint32_t last_mode;    /* sg_last_mode */
+    uint32_t last_from;    /* the position of the first micro-op since two have met */
 } sg_assembler;
 
 /* The VM's constant at this offset, as an lvalue: `&SG_RODATA(16)` is its address. Needs `as` in scope. */
@@ -342,7 +343,9 @@ static inline void sg_label32(sg_assembler *as, uint8_t *p, uint64_t target)
 /* ---- Declared places, whose stores are put off (last.c) ---- */
 
 uint8_t *sg_store_last(const sg_assembler *as, uint8_t *p, uint32_t place, bool sure);
-void sg_settle_last(sg_assembler *as, bool arrivals);
+/* Between two micro-ops: write the values of these places, a bit for each. arrivals: jumps may come here, from where memory
+ * is right; all are written then. */
+void sg_settle_last(sg_assembler *as, bool arrivals, uint32_t places);
 
 /* Write a place's last value if memory lacks it; changes r10 and the flags. sure: memory holds what it held when the
  * micro-op began, and was not written meanwhile. */
@@ -395,14 +398,6 @@ static inline uint8_t *sg_writing_exit_stub(sg_assembler *as, uint8_t *p, bool s
         p = sg_write_last(as, p, i, sure);
     }
     return sg_exit_stub(as, p);
-}
-
-/* Between two micro-ops. arrivals: jumps may come here, from where memory is right. */
-static inline void sg_meet_last(sg_assembler *as, bool arrivals)
-{
-    if (arrivals || as->last_mode != 0) {
-        sg_settle_last(as, arrivals);
-    }
 }
 
 /* What a loop over a trace does before it calls each micro-op's emit function. */

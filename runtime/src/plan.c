@@ -44,7 +44,7 @@ static sg_planner *planner_of(sg_jit *jit)
 }
 
 /* Room for a trace; false: out of memory. */
-static bool begin(sg_jit *jit, uint32_t length)
+static bool begin_plan(sg_jit *jit, uint32_t length)
 {
     sg_planner *const planner = planner_of(jit);
     const size_t each = sizeof(costs) + 3 * sizeof(uint16_t) + 2;
@@ -64,7 +64,7 @@ static bool begin(sg_jit *jit, uint32_t length)
 
 sg_plan *sg_plan_begin(sg_assembler *as, uint32_t length)
 {
-    if (!begin(as->jit, length)) {
+    if (!begin_plan(as->jit, length)) {
         sg_fail(as, "out of memory for where jumps arrive");
         return NULL;
     }
@@ -368,7 +368,7 @@ static void choose(const search *search, bool sse41, sg_size *size)
 
 bool sg_plan_trace(sg_jit *jit, const void *trace, uint32_t length, sg_size *size, uint32_t *known, sg_error *error)
 {
-    if (!begin(jit, length)) {
+    if (!begin_plan(jit, length)) {
         sg_error_format(error, "out of memory for the choice of units");
         return false;
     }

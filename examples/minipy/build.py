@@ -9,22 +9,30 @@ from pathlib import Path
 from stencilgen import paths
 
 HERE = Path(__file__).resolve().parent
+PROFILE = HERE / "minipy.profile"
+"""What the programs' traces consist of, weighted by how often they ran (`minipy.py --profile`)."""
+
 ZIG_FLAGS = ("-target", "x86_64-linux-gnu", "-mcpu=x86_64", "-fno-sanitize=undefined")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g")
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What kind of VM: with reference counts checked, with sanitizers, with the threaded interpreter, with facts tested."""
+    """What kind of VM: with reference counts checked, with sanitizers, with the threaded interpreter, with facts tested; how many
+    sequences of micro-ops are fused, by the profile beside this file.
+    """
 
     check: bool = False
     sanitize: bool = False
     threaded: bool = False
     verify: bool = False
+    superstencils: int = 0
 
     @property
     def name(self) -> str:
-        return "-".join(["vm", *(name for name in ("check", "sanitize", "threaded", "verify") if getattr(self, name))])
+        kinds = [name for name in ("check", "sanitize", "threaded", "verify") if getattr(self, name)]
+        fused = [f"superstencils{self.superstencils}"] if self.superstencils else []
+        return "-".join(["vm", *kinds, *fused])
 
     @property
     def stencils(self) -> str:
@@ -72,6 +80,7 @@ def _made_from() -> list[Path]:
         *HERE.glob("trace/*"),
         *runtime.rglob("*.[ch]"),
         HERE / "stencilgen.toml",
+        PROFILE,
         Path(__file__),
     ]
     for package in ("stencilgen", "dasc", "llvm_passes", "x86_64"):
@@ -85,6 +94,7 @@ def _build(variant: Variant, folder: Path, program: Path) -> None:
     from stencilgen.pipeline import build
     from stencilgen.toolchain.cc import find_compiler, link
     from stencilgen.toolchain.clang import ziglang
+    from stencilgen.units.building import Superstencils
 
     runtime = paths.runtime()
     checks = ["-DMINIPY_CHECK"] if variant.check else []
@@ -94,6 +104,7 @@ def _build(variant: Variant, folder: Path, program: Path) -> None:
         config.model_copy(update={"stencils": stencils}),
         directory=folder / variant.stencils,
         verify=variant.verify,
+        superstencils=Superstencils((PROFILE,), variant.superstencils) if variant.superstencils else None,
     )
     compiler = find_compiler()
     if variant.threaded and not os.environ.get("CC") and (zig := ziglang()):  # a Clang: it knows musttail

@@ -36,6 +36,11 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--traces", metavar="FILE", help="write every trace to FILE, with what was executed, as JSON lines"
     )
+    parser.add_argument("--profile", metavar="FILE", help="write what traces consist of to FILE, for superstencils")
+    parser.add_argument("--superstencils", metavar="N", type=int, default=0, help="build the VM with N fused sequences")
+    parser.add_argument(
+        "--selection", metavar="best|plain|random:SEED", help="how traces choose among units, for tests"
+    )
     parser.add_argument("--check-refcounts", action="store_true", help="check every reference count at the end")
     stress = parser.add_mutually_exclusive_group()
     stress.add_argument("--stress-exits", metavar="N", type=_positive, help="every N-th guard fails on demand")
@@ -65,7 +70,7 @@ def vm_options(options: argparse.Namespace) -> list[str]:
     ]
     found += [
         f"{flag}={value}"
-        for flag in ("--stats-json", "--traces", "--stress-exits", "--stress-each")
+        for flag in ("--stats-json", "--traces", "--profile", "--selection", "--stress-exits", "--stress-each")
         if (value := vars(options)[flag[2:].replace("-", "_")])
     ]
     return found
@@ -92,7 +97,9 @@ def run(options: argparse.Namespace) -> int:
         return 2
     try:
         threaded = options.interpreter == "threaded"
-        variant = Variant(options.check_refcounts, options.sanitize, threaded, options.verify_facts)
+        variant = Variant(
+            options.check_refcounts, options.sanitize, threaded, options.verify_facts, options.superstencils
+        )
         vm = build_vm(variant)
     except UserError as error:
         print(f"minipy: {error}", file=sys.stderr)

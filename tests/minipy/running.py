@@ -120,7 +120,8 @@ def run_minipy_raw(file: Path, *options: str, seconds: int = SECONDS) -> tuple[s
     main = minipy_main()
     build: Any = sys.modules["build"]
     wanted = tuple(option in options for option in ("--check-refcounts", "--sanitize", "threaded", "--verify-facts"))
-    build.build_vm(build.Variant(*wanted))  # the child then finds it without asking whether it is up to date
+    fused = int(options[options.index("--superstencils") + 1]) if "--superstencils" in options else 0
+    build.build_vm(build.Variant(*wanted, fused))  # the child then finds it without asking whether it is up to date
 
     def action() -> int:
         sys.argv = ["minipy.py", *options, str(file)]

@@ -148,9 +148,10 @@ Trace *compile(Jit *jit, Recording *recorded, Loop *loop, bool repeats)
     Trace trace = {.number = jit->trace_count, .loop = loop};
     trace.code = emit_plain(jit, &optimised, &trace);
     const bool stressed = options->stress != 0 || options->stress_each != 0;
-    if (trace.code != NULL && (stressed || options->statistics || options->traces)) {
+    const bool tallied = options->traces != NULL || options->profile != NULL;
+    if (trace.code != NULL && (stressed || options->statistics || tallied)) {
         sg_free(trace.code);
-        trace.tally = options->traces ? new_tally(&optimised) : NULL;
+        trace.tally = tallied ? new_tally(&optimised) : NULL;
         trace.stress = stressed ? new_stress(jit, &optimised) : (Stress){0};
         instrument(&optimised, stressed ? &trace.stress : NULL, options->statistics, trace.tally, &instrumented);
         recording = &instrumented;

@@ -80,5 +80,6 @@ void print_recording(const Recording *recording, const char *what);
 void print_statistics(const Jit *jit);
 void write_statistics(const Jit *jit, FILE *file); /* one JSON object */
 void write_traces(const Jit *jit, FILE *file);     /* JSON, a line for each trace */
+void write_profile(const Jit *jit, FILE *file);    /* for `stencilgen build --profile`, weighted by what was executed */
 
 #endif

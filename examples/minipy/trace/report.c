@@ -117,3 +117,37 @@ void write_traces(const Jit *jit, FILE *file)
         fprintf(file, "]}\n");
     }
 }
+
+/* A profile's line for the micro-ops from `begin` on: how often they were executed, then each with its operands. */
+static void write_profile_line(const Tally *tally, uint32_t begin, uint32_t end, bool repeats, FILE *file)
+{
+    uint64_t weight = 0;
+    for (uint32_t i = begin; i < end; i++) {
+        weight = tally->executed[i] > weight ? tally->executed[i] : weight;
+    }
+    if (weight == 0) {
+        return;
+    }
+    fprintf(file, "%llu", FIGURE(weight));
+    for (uint32_t i = begin; i < end; i++) {
+        uint64_t operands[SG_MAX_OPERANDS];
+        const uint32_t count = sg_operands(&tally->ops[i], operands);
+        fprintf(file, " %s%s", repeats && i == begin ? "^" : "", opcode_names[tally->ops[i].opcode]);
+        for (uint32_t j = 0; j < count; j++) {
+            fprintf(file, "%c%lld", j == 0 ? ':' : ',', (long long)operands[j]);
+        }
+    }
+    fprintf(file, "\n");
+}
+
+void write_profile(const Jit *jit, FILE *file)
+{
+    for (uint32_t number = 0; number < jit->trace_count; number++) {
+        const Trace *const trace = jit->traces[number];
+        const uint32_t length = trace->plain_length;
+        const Instruction *const last = &trace->tally->ops[length - 1];
+        const uint32_t head = last->opcode == OP_REPEAT ? (uint32_t)last->target : length;
+        write_profile_line(trace->tally, 0, head, false, file);
+        write_profile_line(trace->tally, head, length, true, file);
+    }
+}

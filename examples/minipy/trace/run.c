@@ -156,6 +156,9 @@ static int end_program(Jit *jit, const Instruction *ip)
     if (jit->options->traces != NULL) {
         write_traces(jit, jit->options->traces);
     }
+    if (jit->options->profile != NULL) {
+        write_profile(jit, jit->options->profile);
+    }
     free_traces(jit);
     return status;
 }
@@ -166,7 +169,12 @@ int run_program(Thread *thread, const Options *options)
     sg_error error;
     jit.options = options;
     jit.thread = thread;
-    const sg_options wanted = {.near = (const void *)&binary, .no_facts = options->no_facts};
+    const sg_options wanted = {
+        .near = (const void *)&binary,
+        .no_facts = options->no_facts,
+        .selection = (sg_selection)options->selection,
+        .seed = options->seed,
+    };
     jit.jit = options->jit == JIT_OFF ? NULL : sg_jit_new(&wanted, &error);
     if (options->jit != JIT_OFF && jit.jit == NULL) {
         fprintf(stderr, "minipy-vm: %s\n", error.text);

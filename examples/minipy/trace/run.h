@@ -13,9 +13,11 @@ typedef struct Options {
     bool no_facts;         /* micro-ops tell each other nothing */
     bool statistics;       /* count */
     FILE *statistics_file; /* or NULL */
-    FILE *traces;          /* or NULL: count each micro-op */
-    int64_t stress;        /* 0, or every so many guards one fails on demand */
-    int64_t stress_each;   /* 0, or each guard fails when it is reached for the so-manyth time, once */
+    FILE *traces, *profile; /* or NULL: count each micro-op */
+    int64_t stress;         /* 0, or every so many guards one fails on demand */
+    int64_t stress_each;    /* 0, or each guard fails when it is reached for the so-manyth time, once */
+    uint32_t selection;     /* of units in traces: an sg_selection */
+    uint64_t seed;          /* with random selection */
 } Options;
 
 /* The exit code. */

@@ -2,6 +2,8 @@
 #include "../trace/run.h"
 #include "references.h"
 
+#include <stencilgen/jit.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -47,6 +49,13 @@ int main(int argc, char **argv)
             options.statistics_file = must_open(option + 13);
         } else if (strncmp(option, "--traces=", 9) == 0) {
             options.traces = must_open(option + 9);
+        } else if (strncmp(option, "--profile=", 10) == 0) {
+            options.profile = must_open(option + 10);
+        } else if (strcmp(option, "--selection=plain") == 0) {
+            options.selection = SG_SELECT_PLAIN;
+        } else if (strncmp(option, "--selection=random:", 19) == 0) {
+            options.selection = SG_SELECT_RANDOM;
+            options.seed = strtoull(option + 19, NULL, 10);
         } else if (strcmp(option, "--check-refcounts") == 0) {
             options.check = true;
         } else if (strcmp(option, "--no-facts") == 0) {

@@ -21,6 +21,7 @@ VM never has to copy its instructions into ours. Everything else has a default.
     [code]                                # parts of the code generator; without them code is right, but longer: to measure them
     fold    = true                        # what is computed from holes is computed when a trace is compiled
     split   = true                        # rare code goes apart from the rest
+    share   = true                        # rare code that micro-ops have in common is there once, and called: shorter, but slower
     [stack]                               # an operand stack whose topmost entries may be kept in registers (default: none)
     pointer = "sp"                        # the state parameter that points at its first free entry; it grows upwards
     registers = 3                         # entries in registers at most
@@ -105,10 +106,11 @@ class Versions(_Table):
 
 
 class Code(_Table):
-    """What the code generator does; left out only to measure what it brings."""
+    """What the code generator does; left out to measure what it brings, or (share) where rare code is not that rare."""
 
     fold: bool = True
     split: bool = True
+    share: bool = True
 
 
 class StackTable(_Table):

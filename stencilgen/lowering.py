@@ -123,11 +123,11 @@ def _lower(source: Source, config: Config) -> Lowered:
     code, rules = optimize(use_directly(code))
     code, shared_tails = merge_tails(thread_jumps(code))
     parts: dict[str, tuple[Line, ...]] = {}
-    hot, cold = _place(code, parts)
+    hot, cold = _place(code, parts, config)
     far = far_version(code) if variables(code) else None  # what reaches the VM's variables wherever they are
-    far_lines = None if far is None else _place(far, parts)
+    far_lines = None if far is None else _place(far, parts, config)
     close, pointers = near_version(code)
-    close_lines = _place(close, parts) if pointers else None
+    close_lines = _place(close, parts, config) if pointers else None
     used = _symbols_in((*hot, *cold))
     sources = hole_sources(unit.holes)
     _require_values(unit, names.holes(), sources)
@@ -227,10 +227,11 @@ def _is_in_constants(expression: JitExpr, data: Mapping[str, Data], sources: Map
     return False
 
 
-def _place(code: Code, parts: dict[str, tuple[Line, ...]]) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+def _place(code: Code, parts: dict[str, tuple[Line, ...]], config: Config) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """Hot and cold lines; what they call of cold code that can be shared is added to `parts`."""
-    code, shared = share_cold(code)
-    parts |= shared
+    if config.code.share:
+        code, shared = share_cold(code)
+        parts |= shared
     return place(code, Liveness(code))
 
 

@@ -205,13 +205,6 @@ def _own_frames(config: Config) -> Iterator[Config]:
 
 
 @contextlib.contextmanager
-def _own_slow_paths(config: Config) -> Iterator[Config]:
-    """Every micro-op has all of its cold code in the trace."""
-    with patch("stencilgen.lowering.share_cold", lambda code: (code, {})):
-        yield config
-
-
-@contextlib.contextmanager
 def _replaced(name: str, function: str, config: Config) -> Iterator[Config]:
     """With another helper of emit functions in a helper's place."""
 
@@ -259,7 +252,7 @@ SWITCHES: Mapping[str, Switch] = {
     "versions": _one_version,
     "folding": functools.partial(_less_code, "fold"),
     "hot/cold": functools.partial(_less_code, "split"),
-    "shared slow paths": _own_slow_paths,
+    "shared slow paths": functools.partial(_less_code, "share"),
     "frame": _own_frames,
     "direct calls": functools.partial(_replaced, "sg_call", _CALL_THROUGH_SLOT),
     "short constants": functools.partial(_replaced, "sg_load", _MOVABS),

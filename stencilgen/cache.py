@@ -1,7 +1,7 @@
 """Results of earlier builds, by the fingerprint of what they were made from.
 
-One file, replaced as a whole: a digest of the rest, and the rest. A cache that cannot be read (another version, a cut-off
-write, a flipped bit) is an empty one: all it costs is time.
+One file, replaced as a whole: a digest of the rest, and the rest. A cache that cannot be read (a cut-off write, a flipped bit)
+or that another stencilgen has written, whose classes may be others, is an empty one: all it costs is time.
 """
 
 import hashlib
@@ -19,10 +19,14 @@ _MARK = hashlib.sha256().digest_size
 
 
 class Cache:
-    """A dictionary that outlives the process. `enabled=False` neither reads nor writes the file."""
+    """A dictionary that outlives the process. `enabled=False` neither reads nor writes the file.
 
-    def __init__(self, path: Path, *, enabled: bool = True) -> None:
+    maker: says which stencilgen this is. What another has written is not read, and so not written again either.
+    """
+
+    def __init__(self, path: Path, *, maker: str = "", enabled: bool = True) -> None:
         self._path = path
+        self._maker = maker.encode()
         self._enabled = enabled
         self._entries: dict[str, Any] = self._load() if enabled else {}
         self._changed = False
@@ -33,13 +37,16 @@ class Cache:
         except OSError:
             return {}
         mark, pickled = content[:_MARK], content[_MARK:]
-        if hashlib.sha256(pickled).digest() != mark:
+        if self._mark(pickled) != mark:
             return {}
         try:
             entries: dict[str, Any] = pickle.loads(pickled)
         except (pickle.UnpicklingError, AttributeError, ImportError, TypeError):  # of other versions of our classes
             return {}
         return entries
+
+    def _mark(self, pickled: bytes) -> bytes:
+        return hashlib.sha256(self._maker + pickled).digest()
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
@@ -66,7 +73,7 @@ class Cache:
         partial = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
             pickled = pickle.dumps(self._entries, protocol=pickle.HIGHEST_PROTOCOL)
-            partial.write_bytes(hashlib.sha256(pickled).digest() + pickled)
+            partial.write_bytes(self._mark(pickled) + pickled)
             partial.replace(self._path)
         except OSError as error:
             raise UserError(f"cannot write the cache: {error.strerror}", file=self._path) from None

@@ -112,7 +112,7 @@ def build(
 
     with ThreadPoolExecutor(max_workers=jobs + 1) as threads:
         visible = threads.submit(examine_header, config, clang)
-        store = Cache((directory or build_directory(config, target)) / "cache.pickle", enabled=cache)
+        store = Cache((directory or build_directory(config, target)) / "cache.pickle", maker=_own_code(), enabled=cache)
         levels = [build_level(config, clang, cpu, only, store, jobs, progress) for cpu in config.cpus]
         lowest = levels[0]
         facts, stencils = lowest.facts, lowest.stencils

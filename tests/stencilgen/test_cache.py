@@ -34,6 +34,15 @@ def test_any_damage_empties_it(path: Path) -> None:
         assert "one" not in cache and "two" not in cache
 
 
+def test_another_stencilgen_finds_nothing(path: Path) -> None:
+    """Its classes may have other fields: what it read could not even be written again."""
+    newer = Cache(path, maker="newer")
+    assert "one" not in newer
+    newer["three"] = 3
+    newer.save(None)
+    assert "three" in Cache(path, maker="newer") and "three" not in Cache(path)
+
+
 def test_nothing_is_read_or_written_when_it_is_off(path: Path) -> None:
     before = path.read_bytes()
     cache = Cache(path, enabled=False)

@@ -417,7 +417,6 @@ def _description(config: Config, content: HeaderContent) -> str:
     )
     parts = "sg_parts, sizeof sg_parts / sizeof *sg_parts" if content.shared else "NULL, 0"
     instruction = config.instruction.type
-    operands = "sg_operands" if any(content.operands.values()) else "NULL"
     places = "sg_places" if content.places else "NULL"
     choices = "&sg_unit_choices, sg_prepare" if content.units else "NULL, NULL"
     descriptions = "\n".join(
@@ -425,7 +424,7 @@ def _description(config: Config, content: HeaderContent) -> str:
 static const sg_vm sg_vm_description{suffix} = {{
     SG_ABI, {cpu.constant}, sizeof({instruction}), sg_ops{suffix}, sizeof sg_ops{suffix} / sizeof *sg_ops{suffix},
     sg_opcode, {rodata}, {relocations}, {parts},
-    sg_state_kinds, {len(content.state)}, sg_measure{suffix}, sg_emit{suffix}, {operands},
+    sg_state_kinds, {len(content.state)}, sg_measure{suffix}, sg_emit{suffix}, sg_operands,
     {places}, {len(content.places)}, {choices},
 }};
 """

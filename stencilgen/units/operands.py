@@ -24,14 +24,28 @@ def condition(parts: tuple[str, ...], expressions: Expressions) -> str:
     return " &&\n            ".join([*equal, *differ])
 
 
+_HEAD = """\
+/* The operands by which sequences of micro-ops are told apart; their number. */
+static uint32_t sg_operands(const void *element, uint64_t *operands)
+"""
+
+_NO_OPERANDS = f"""\
+{_HEAD}{{
+    (void)element;
+    (void)operands;
+    return 0;
+}}
+"""
+
+
 def operands_function(opcode: Callable[[str], str], expressions: Expressions, instruction: str, read: str) -> str:
-    """The C function that reads a micro-op's operands, for profiles; "" when there are none."""
+    """The C function that reads a micro-op's operands, for profiles."""
     cases: dict[tuple[str, ...], list[str]] = {}
     for name, found in expressions.items():
         if found:
             cases.setdefault(tuple(found), []).append(name)
     if not cases:
-        return ""
+        return _NO_OPERANDS
     lines = []
     for found, names in cases.items():
         lines += [f"    case {opcode(name)}:" for name in names]
@@ -39,9 +53,7 @@ def operands_function(opcode: Callable[[str], str], expressions: Expressions, in
         lines.append(f"        return {len(found)};")
     body = "".join(f"{line}\n" for line in lines)
     return f"""\
-/* The operands by which sequences of micro-ops are told apart; their number. */
-static uint32_t sg_operands(const void *element, uint64_t *operands)
-{{
+{_HEAD}{{
     const {instruction} *const instruction = element;
     switch ((uint32_t)({read})) {{
 {body}    default:

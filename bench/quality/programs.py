@@ -75,6 +75,11 @@ Results = Mapping[str, Mapping[str, _Measured]]
 """By program, then VM."""
 
 
+def timing_name(program: str, variant: str) -> str:
+    """What pyperf calls a program's times; programs and hand-written traces share some of their own names."""
+    return f"quality/{program}/{variant}"
+
+
 def run(options: Options) -> Report:
     """Measure every program in every VM."""
     chosen = [name for name in names() if options.wants(name)][: 3 if options.quick else None]
@@ -88,7 +93,7 @@ def run(options: Options) -> Report:
     missing = [one for one in (counter(),) if isinstance(one, NotMeasured)]
     missing.append(NotMeasured("LLVM on minipy's whole traces", "it does it on bench/vm's only, above"))
     timings = [
-        Timing(f"quality/{program}/{variant}", tuple(one.times))
+        Timing(timing_name(program, variant), tuple(one.times))
         for program, row in found.items()
         for variant, one in row.items()
     ]

@@ -9,7 +9,8 @@ from bench import baseline
 from bench import vm as machine
 from bench.baseline.cached import build_cached
 from bench.baseline.split import hot_bytes
-from bench.quality import ablation, registers
+from bench.programs.jobs import names
+from bench.quality import ablation, hand_written, programs, registers
 from bench.quality.classify import classify
 from bench.quality.variants import STACK
 from bench.quality.ways import profile_of
@@ -105,3 +106,11 @@ def test_what_rbp_would_bring_is_counted_on_code_that_uses_it() -> None:
     assert before.users == 0 < after.users < after.stencils / 2
     assert after.hot < before.hot
     assert registers.count(build(config, cache=False).stencils) == before  # and nothing is left of that LLVM
+
+
+def test_programs_and_hand_written_traces_have_names_of_their_own() -> None:
+    """nbody is both; a suite of pyperf takes each name once."""
+    assert set(machine.NAMES) & set(names())
+    assert not {hand_written.timing_name(n, "x") for n in machine.NAMES} & {
+        programs.timing_name(n, "x") for n in names()
+    }

@@ -200,9 +200,16 @@ SG_INTERNAL const uint8_t *sg_planner_targets(const sg_planner *planner);
 SG_INTERNAL void sg_facts_destroy(sg_facts *facts);
 /* What code built with --verify calls where a fact does not hold: says so, and stops the program. */
 _Noreturn void sg_fact_is_false(const char *stencil, const char *file, int line, const char *fact);
+
 /* ---- last.c ---- */
 
 SG_INTERNAL bool sg_check_places(const sg_vm *vm, sg_error *error);
+
+/* `last_due` of places that are not put off. */
+static inline uint32_t sg_always_due(const sg_assembler *as)
+{
+    return as->last_mode == SG_LAST_PUT_OFF ? 0 : UINT32_MAX;
+}
 
 /* ---- profile.c ---- */
 

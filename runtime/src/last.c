@@ -66,14 +66,13 @@ uint8_t *sg_store_last(const sg_assembler *as, uint8_t *p, uint32_t number, bool
 void sg_settle_last(sg_assembler *as, bool arrivals, uint32_t places)
 {
     for (uint32_t i = 0; i < as->place_count; i++) {
-        sg_last_value *const last = &as->last[i];
-        if (!arrivals && as->last_mode == SG_LAST_PUT_OFF && (places >> i & 1) == 0) {
-            continue;
+        if (arrivals || (places >> i & 1) != 0) {
+            as->hot = sg_write_last(as, as->hot, i, true);
+            as->last_pending &= ~(UINT32_C(1) << i);
         }
-        as->hot = sg_write_last(as, as->hot, i, true);
-        last->pending = false;
-        last->known = last->known && !arrivals;
+        as->last[i].known &= !arrivals;
     }
+    as->last_due = sg_always_due(as);
 }
 
 bool sg_check_places(const sg_vm *vm, sg_error *error)

@@ -47,7 +47,7 @@ static sg_planner *planner_of(sg_jit *jit)
 static bool begin_plan(sg_jit *jit, uint32_t length)
 {
     sg_planner *const planner = planner_of(jit);
-    const size_t each = sizeof(costs) + 3 * sizeof(uint16_t) + 2;
+    const size_t each = sizeof(costs) + 3 * sizeof(uint16_t) + 1;
     if (planner == NULL || !sg_grow(&jit->counters, &planner->memory, &planner->capacity, length + (size_t)1, each)) {
         return false;
     }
@@ -56,7 +56,6 @@ static bool begin_plan(sg_jit *jit, uint32_t length)
     planner->plan.ops = planner->nodes + planner->capacity;
     planner->plan.steps = planner->plan.ops + planner->capacity;
     planner->plan.target = (uint8_t *)(planner->plan.steps + planner->capacity);
-    planner->plan.now = planner->plan.target + planner->capacity;
     planner->plan.length = length;
     memset(planner->plan.target, 0, length + (size_t)1);
     return true;
@@ -76,18 +75,22 @@ const sg_plan *sg_planned(const sg_assembler *as)
     return &as->jit->planner->plan;
 }
 
-/* Backwards: which value will be written on the way that the trace usually goes, before the next one overtakes it? To put that
- * off would not save a store, and make every exit on the way write it. */
-void sg_plan_last(const sg_assembler *as, const sg_last_use *uses)
+/* Look ahead as far as the next micro-op that sets the place, and so overtakes the value, or writes it. All lookings ahead for one place
+ * together pass each micro-op once. */
+bool sg_last_is_due(const sg_assembler *as, uint32_t place)
 {
-    const sg_plan *const plan = sg_planned(as);
-    uint8_t unavoidable = UINT8_MAX; /* at the trace's end all is written */
-    for (uint32_t i = plan->length; i-- > 0;) {
-        const sg_last_use use = uses[plan->ops[i]];
-        unavoidable = plan->target[i + 1] != 0 ? UINT8_MAX : unavoidable;
-        plan->now[i] = use.sets & unavoidable;
-        unavoidable = (uint8_t)((unavoidable & ~use.sets) | use.writes);
+    if (as->jit->planner == NULL) {
+        return true; /* each micro-op is by itself: all is written where two meet */
     }
+    const sg_plan *const plan = &as->jit->planner->plan;
+    const sg_last_use *const uses = as->jit->vm->last_uses;
+    for (uint32_t i = as->index + 1; i < plan->length && plan->target[i] == 0; i++) {
+        const sg_last_use use = uses[plan->ops[i]];
+        if (((use.sets | use.writes) >> place & 1) != 0) {
+            return (use.writes >> place & 1) != 0;
+        }
+    }
+    return true; /* where jumps arrive, and at the trace's end, all is written */
 }
 
 const uint8_t *sg_planner_targets(const sg_planner *planner)

@@ -144,7 +144,8 @@ static sg_code *begin(sg_jit *jit, const room *room, const void *trace, uint32_t
     as->failed = false;
     as->reaches_end = length == 0;
     memset(as->last, 0, sizeof as->last);
-    as->last_from = 0;
+    as->last_pending = 0;
+    as->last_due = sg_always_due(as);
 
     if (frame != 0) {
         as->hot = sg_set_frame(as->hot, frame);

@@ -364,7 +364,6 @@ static const sg_last_use sg_last_uses[] = {{
 """
 
 
-_PLAN = "    sg_plan_last(as, sg_last_uses);\n"
 _MEET = "        sg_meet_last(as, plan, (uint32_t)i);\n"
 
 
@@ -374,10 +373,10 @@ def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
     begin, arrive, again = "", "", ""
     if content.facts:
         begin, arrive, again = targets.begin(instruction, read), targets.ARRIVE, targets.AGAIN
-    meet, planned = (_MEET, _PLAN) if content.places else ("", "")
+    meet = _MEET if content.places else ""
     if content.units:
         emitters = [emitter.function for emitter in level.emitters]
-        return render_loop(content.units, emitters, level.suffix, instruction, begin + planned, meet, arrive, again)
+        return render_loop(content.units, emitters, level.suffix, instruction, begin, meet, arrive, again)
     functions = "".join(f"    [{opcode_name(config, e.name)}] = {e.function},\n" for e in level.emitters)
     plan = ""
     if content.places:
@@ -391,7 +390,7 @@ def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
         plan->ops[i] = (uint16_t){read};
         sg_mark_targets(plan, instruction, plan->ops[i]);
     }}
-{_PLAN}"""
+"""
     return f"""\
 static void (*const sg_emitters{level.suffix}[])(sg_assembler *as, const {instruction} *instruction) = {{
 {functions}}};
@@ -417,7 +416,7 @@ def _description(config: Config, content: HeaderContent) -> str:
     )
     parts = "sg_parts, sizeof sg_parts / sizeof *sg_parts" if content.shared else "NULL, 0"
     instruction = config.instruction.type
-    places = "sg_places" if content.places else "NULL"
+    places, uses = ("sg_places", "sg_last_uses") if content.places else ("NULL", "NULL")
     choices = "&sg_unit_choices, sg_prepare" if content.units else "NULL, NULL"
     descriptions = "\n".join(
         f"""\
@@ -425,7 +424,7 @@ static const sg_vm sg_vm_description{suffix} = {{
     SG_ABI, {cpu.constant}, sizeof({instruction}), sg_ops{suffix}, sizeof sg_ops{suffix} / sizeof *sg_ops{suffix},
     sg_opcode, {rodata}, {relocations}, {parts},
     sg_state_kinds, {len(content.state)}, sg_measure{suffix}, sg_emit{suffix}, sg_operands,
-    {places}, {len(content.places)}, {choices},
+    {places}, {len(content.places)}, {uses}, {choices},
 }};
 """
         for cpu, suffix in ((level.cpu, level.suffix) for level in content.levels)

@@ -65,7 +65,6 @@ typedef struct sg_last_value {
     uint64_t value;    /* what the micro-ops stored there last, if `known` */
     uint64_t memory;   /* pending: what memory holds instead, if `memory_known` */
     bool known;
-    bool pending;      /* memory lacks the value, or perhaps lacks it; else memory is right */
     bool memory_known;
 } sg_last_value;
 
@@ -98,7 +97,8 @@ typedef struct sg_assembler {
     const struct sg_last_place *places;
     sg_last_value last[4]; /* SG_MAX_LAST */
     uint32_t last_mode;    /* sg_last_mode */
-    uint32_t last_from;    /* the position of the first micro-op since two have met */
+    uint32_t last_pending; /* a bit for each place whose memory lacks the value, or perhaps lacks it; else memory is right */
+    uint32_t last_due;     /* a bit for each place whose value, if pending, is written before the next micro-op */
 } sg_assembler;
 
 /* The VM's constant at this offset, as an lvalue: `&SG_RODATA(16)` is its address. Needs `as` in scope. */
@@ -346,33 +346,42 @@ uint8_t *sg_store_last(const sg_assembler *as, uint8_t *p, uint32_t place, bool 
 /* Between two micro-ops: write the values of these places, a bit for each. arrivals: jumps may come here, from where memory
  * is right; all are written then. */
 void sg_settle_last(sg_assembler *as, bool arrivals, uint32_t places);
+/* Will a value that the micro-op in hand sets be written on the way that the trace usually goes, before another overtakes it? To put
+ * that off would not save a store, and make every exit on the way write it. */
+bool sg_last_is_due(const sg_assembler *as, uint32_t place);
 
 /* Write a place's last value if memory lacks it; changes r10 and the flags. sure: memory holds what it held when the
  * micro-op began, and was not written meanwhile. */
 static inline uint8_t *sg_write_last(const sg_assembler *as, uint8_t *p, uint32_t place, bool sure)
 {
-    return as->last[place].pending ? sg_store_last(as, p, place, sure) : p;
+    return SG_UNLIKELY((as->last_pending >> place & 1) != 0) ? sg_store_last(as, p, place, sure) : p;
 }
 
 /* A place's value is this one from now on. Emits nothing, as the three below. */
 static inline uint8_t *sg_set_last(sg_assembler *as, uint8_t *p, uint32_t place, uint64_t value)
 {
     sg_last_value *const last = &as->last[place];
-    if (!last->pending) {
+    const uint32_t bit = UINT32_C(1) << place;
+    if ((as->last_pending & bit) == 0) {
         last->memory = last->value;
         last->memory_known = last->known;
     }
     last->memory_known &= as->last_mode != 2; /* SG_LAST_STORED */
     last->value = value;
     last->known = true;
-    last->pending = !last->memory_known || last->memory != value;
+    if (last->memory_known && last->memory == value) {
+        as->last_pending &= ~bit;
+        return p;
+    }
+    as->last_pending |= bit;
+    as->last_due |= sg_last_is_due(as, place) ? bit : 0;
     return p;
 }
 
 /* The code before wrote the last value. */
 static inline uint8_t *sg_last_written(sg_assembler *as, uint8_t *p, uint32_t place)
 {
-    as->last[place].pending = false;
+    as->last_pending &= ~(UINT32_C(1) << place);
     return p;
 }
 
@@ -386,7 +395,7 @@ static inline uint8_t *sg_last_unsure(sg_assembler *as, uint8_t *p, uint32_t pla
 /* Memory holds the value, which nobody knows. */
 static inline uint8_t *sg_last_forget(sg_assembler *as, uint8_t *p, uint32_t place)
 {
-    as->last[place].pending = false;
+    as->last_pending &= ~(UINT32_C(1) << place);
     as->last[place].known = false;
     return p;
 }
@@ -394,7 +403,7 @@ static inline uint8_t *sg_last_forget(sg_assembler *as, uint8_t *p, uint32_t pla
 /* An exit stub after the code that writes all places. */
 static inline uint8_t *sg_writing_exit_stub(sg_assembler *as, uint8_t *p, bool sure)
 {
-    for (uint32_t i = 0; i < as->place_count; i++) {
+    for (uint32_t i = 0; as->last_pending >> i != 0; i++) {
         p = sg_write_last(as, p, i, sure);
     }
     return sg_exit_stub(as, p);

@@ -28,7 +28,7 @@ extern "C" {
 
 /* Raised whenever a struct of this header or of emit.h changes; sg_jit_create refuses a VM for another
  * one. */
-enum { SG_ABI = 5 };
+enum { SG_ABI = 6 };
 enum { SG_MAX_OPERANDS = 8 };
 
 typedef struct sg_assembler sg_assembler;
@@ -82,6 +82,12 @@ typedef struct sg_last_place {
 
 enum { SG_MAX_LAST = 4 /* places of a VM */ };
 
+/* What a micro-op does with these places, a bit for each: it sets a value; on every way it writes the one from before, or makes it
+ * forgotten. */
+typedef struct sg_last_use {
+    uint8_t sets, writes;
+} sg_last_use;
+
 /* What a trace takes at most. */
 typedef struct sg_size {
     uint64_t hot, cold;
@@ -125,6 +131,7 @@ typedef struct sg_vm {
     uint32_t (*operands)(const void *instruction, uint64_t *operands);
     const sg_last_place *places; /* at most SG_MAX_LAST */
     uint32_t place_count;
+    const sg_last_use *last_uses; /* by opcode; NULL: there are no places */
     /* Of a VM with units (plan.h), else NULL: what may be chosen; and in the place of `measure` a loop that notes each micro-op's
      * opcode, and where jumps arrive. */
     const struct sg_choices *choices;

@@ -74,7 +74,6 @@ typedef struct sg_plan {
     uint16_t *ops;   /* by position: the opcode */
     uint8_t *target; /* by position, `length` included: may a jump arrive here? */
     uint16_t *steps; /* by position: the step that begins here, if one does */
-    uint8_t *now;    /* by position: a bit for each place of [last] whose value, set there, is written at once */
     uint32_t length;
 } sg_plan;
 
@@ -83,25 +82,11 @@ sg_plan *sg_plan_begin(sg_assembler *as, uint32_t length);
 /* The plan of the trace that is being emitted. */
 const sg_plan *sg_planned(const sg_assembler *as);
 
-/* What a micro-op does with the places of [last], a bit for each: it sets a value; on every way it writes the one from before, or
- * makes it forgotten. */
-typedef struct sg_last_use {
-    uint8_t sets, writes;
-} sg_last_use;
-
-/* With the plan's `ops` and `target` filled in: fill in `now`. uses: by opcode. */
-void sg_plan_last(const sg_assembler *as, const sg_last_use *uses);
-
-/* Where two units meet, the second of which begins at this position. */
+/* Where two micro-ops or units meet, the second of which begins at this position. */
 static inline void sg_meet_last(sg_assembler *as, const sg_plan *plan, uint32_t position)
 {
-    uint32_t now = 0;
-    for (uint32_t i = as->last_from; i < position; i++) {
-        now |= plan->now[i];
-    }
-    as->last_from = position;
-    if ((now | plan->target[position] | as->last_mode) != 0) {
-        sg_settle_last(as, plan->target[position] != 0, now);
+    if (SG_UNLIKELY((as->last_due | plan->target[position]) != 0)) {
+        sg_settle_last(as, plan->target[position] != 0, as->last_due);
     }
 }
 

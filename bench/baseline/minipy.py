@@ -4,6 +4,7 @@ import functools
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +32,9 @@ def minipy_vm(flavour: str = BEST) -> Path:
     return vm_with(build(load_config(MINIPY), FLAVOURS[flavour]).header)
 
 
-def vm_with(header: str) -> Path:
-    """minipy's VM with this header for jit_stencils.h, compiled as examples/minipy compiles it.
+def vm_with(header: str, further: Sequence[Path] = (), defines: Sequence[str] = ()) -> Path:
+    """minipy's VM with this header for jit_stencils.h, compiled as examples/minipy compiles it; further: sources beside it,
+    whose folders are searched for headers.
 
     What does not depend on the header is compiled once, for all of them.
     """
@@ -42,10 +44,13 @@ def vm_with(header: str) -> Path:
     sources += sorted((runtime / "src").glob("*.c"))
     headers = [path for folder in (*folders, runtime, INCLUDE) for path in sorted(folder.rglob("*.h"))]
     included = [folder / name for folder in folders for name in _NOT_COMPILED if (folder / name).exists()]
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(" ".join(defines).encode())
     for path in [*sources, *headers, *included]:
         digest.update(path.read_bytes())
     common = CACHE / "minipy" / "objects" / digest.hexdigest()[:20]
+    beside = sorted({path.parent for path in further})
+    for path in (*further, *(header for place in beside for header in sorted(place.glob("*.h")))):
+        digest.update(path.read_bytes())
     digest.update(header.encode())
     folder = CACHE / "minipy" / "vms" / digest.hexdigest()[:20]
     program = folder / "vm"
@@ -55,12 +60,13 @@ def vm_with(header: str) -> Path:
         compiler = find_compiler()
         if not os.environ.get("CC") and (zig := ziglang()):  # a Clang: the threaded interpreter needs musttail
             compiler = replace(compiler, command=(str(zig / "zig"), "cc"), flags=_ZIG)
-        includes = [folder, MINIPY, MINIPY / "vm", INCLUDE, runtime / "include"]
-        flags = ["-O2", *(flag for include in includes for flag in ("-I", str(include)))]
-        special = {path for path in sources if _includes(path, "jit_stencils.h", folders)}
+        includes = [folder, *beside, MINIPY, MINIPY / "vm", INCLUDE, runtime / "include"]
+        flags = ["-O2", *defines, *(flag for include in includes for flag in ("-I", str(include)))]
+        special = {*further, *(path for path in sources if _includes(path, "jit_stencils.h", folders))}
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             compiled = pool.map(
-                lambda path: _object(compiler, path, folder if path in special else common, flags), sources
+                lambda path: _object(compiler, path, folder if path in special else common, flags),
+                [*sources, *further],
             )
         link(compiler, list(compiled), program, ["-lm"], directory=MINIPY)
         forget_old(common.parent, keep=4)

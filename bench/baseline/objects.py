@@ -11,7 +11,16 @@ from elftools.elf.sections import Section, SymbolTableSection
 from stencilgen.emit.constants import Pool, PoolRelocation
 from stencilgen.errors import UserError
 
-__all__ = ["Code", "Objects", "Relocation", "read_objects", "section_contents", "section_sizes", "symbol_values"]
+__all__ = [
+    "Code",
+    "Objects",
+    "Relocation",
+    "read_objects",
+    "relocation_kind",
+    "section_contents",
+    "section_sizes",
+    "symbol_values",
+]
 
 _KINDS = {number: name.removeprefix("R_X86_64_") for name, number in ENUM_RELOC_TYPE_x64.items()}
 _KINDS |= {41: "GOTPCRELX", 42: "REX_GOTPCRELX"}  # newer than pyelftools' table
@@ -78,6 +87,11 @@ def read_objects(files: list[bytes]) -> Objects:
     return Objects(stencils, Pool(bytes(content), {"cp_constants": 0}, tuple(inner)))
 
 
+def relocation_kind(number: int) -> str:
+    """A relocation's type by its name, without R_X86_64_."""
+    return _KINDS[number]
+
+
 def symbol_values(file: bytes) -> dict[str, int]:
     """Where each named symbol lies in its section."""
     tables = [
@@ -113,7 +127,7 @@ def _is_data(section: Section) -> bool:
 def _relocation(entry: object, table: SymbolTableSection, sections: list[Section], bases: dict[int, int]) -> Relocation:
     fields = entry.entry  # type: ignore[attr-defined]
     symbol = table.get_symbol(fields["r_info_sym"])
-    kind, addend = _KINDS[fields["r_info_type"]], int(fields["r_addend"])
+    kind, addend = relocation_kind(fields["r_info_type"]), int(fields["r_addend"])
     place = symbol["st_shndx"]
     if place == "SHN_UNDEF" or (isinstance(place, int) and symbol["st_info"]["bind"] == "STB_GLOBAL"):
         return Relocation(fields["r_offset"], kind, symbol.name, addend)

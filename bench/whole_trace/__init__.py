@@ -20,6 +20,7 @@ from bench.baseline.objects import section_sizes
 from bench.frame.machine import ROOT
 from bench.vm import Library
 from bench.whole_trace.ir import Address, Operation, whole_trace
+from bench.whole_trace.placing import is_cold
 from llvm_passes.module import Module
 from stencilgen import paths
 from stencilgen.embed import VM
@@ -89,8 +90,8 @@ def _link(folder: Path, code: bytes, length: int) -> Library:
     if zig is None:
         raise UserError("entering a trace needs a Clang that can link", remedy="pip install '.[clang]'")
     sizes = section_sizes(code)
-    hot = sum(size for name, size in sizes.items() if name.startswith(".text") and not _is_cold(name))
-    cold = sum(size for name, size in sizes.items() if _is_cold(name))
+    hot = sum(size for name, size in sizes.items() if name.startswith(".text") and not is_cold(name))
+    cold = sum(size for name, size in sizes.items() if is_cold(name))
     (folder / "jit_stencils.h").write_text('#include "runtime.h"\n')
     compiler = Compiler((str(zig / "zig"), "cc"), "ziglang", ("-target", "x86_64-linux-gnu", "-mcpu=x86_64"))
     includes = (folder, HERE, machine.HERE, paths.runtime() / "include")
@@ -100,7 +101,3 @@ def _link(folder: Path, code: bytes, length: int) -> Library:
     output = folder / "vm.so"
     link(compiler, [*machine.SOURCES, HERE / "runtime.c", folder / "trace.o"], output, flags, directory=folder)
     return Library(output)
-
-
-def _is_cold(section: str) -> bool:
-    return section.startswith((".text.split", ".text.unlikely"))

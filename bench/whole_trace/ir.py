@@ -8,16 +8,20 @@ makes the trace, and the tail call back to its head a loop.
 """
 
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llvm_passes.cold import mark
 from llvm_passes.module import Module, split_module
 
-__all__ = ["Address", "Operation", "whole_trace"]
+__all__ = ["Address", "Operation", "Unknown", "holes_of", "whole_trace"]
 
 _HOLE = re.compile(r"@__sg_hole_(b|[iu]\d+|f\d+|p)_(\w+)\(")
 _LABEL = re.compile(r"@__sg_label_(\w+)\(")
+_ANY_64_BITS = "!1000000"
+_ANYWHERE = f'external dso_local global i8, code_model "large", align {{}}, !absolute_symbol {_ANY_64_BITS}'
+"""Of what the code refers to by all 64 bits of its address, like other constants that wide."""
 _STATE = re.compile(r"^define [^@]*@[^(]*\((.*)\)", re.M)
 
 
@@ -30,15 +34,38 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """An address that is known only where the code will run, `address_NUMBER` to the linker. LLVM may use that it is a multiple
+    of something, and that objects at two of them do not overlap: equal addresses must have equal numbers.
+    """
+
+    number: int
+    multiple_of: int
+
+    @property
+    def symbol(self) -> str:
+        return f"address_{self.number}"
+
+
+Value = int | float | Address | Unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """A micro-op: the stencil's name, and the holes' values."""
 
     name: str
-    holes: Mapping[str, int | float | Address]
+    holes: Mapping[str, Value]
 
 
-def whole_trace(module: Module, trace: Sequence[Operation], *, no_alias: bool) -> str:
-    """LLVM IR that defines `whole_trace`; it needs `whole_trace_exit` and `whole_trace_index`.
+def holes_of(module: Module, name: str) -> set[tuple[str, str]]:
+    """What a stencil reads: each hole's kind, "label" for one that it jumps to, and name."""
+    text = module.functions[name]
+    return set(_HOLE.findall(text)) | {("label", hole) for hole in _LABEL.findall(text)}
+
+
+def whole_trace(module: Module, trace: Sequence[Operation], *, no_alias: bool, stubs: bool = True) -> str:
+    """LLVM IR that defines `whole_trace`; it needs `whole_trace_exit` and `whole_trace_index`, or, without stubs, each `exit_N`.
 
     no_alias: let LLVM know that what one pointer of the state leads to, no other does: locals are not on the operand stack.
     """
@@ -49,10 +76,13 @@ def whole_trace(module: Module, trace: Sequence[Operation], *, no_alias: bool) -
     parameters = _STATE.search(marked.functions[names[0]])
     assert parameters is not None
     state = parameters[1]
+    (entered,) = (node for node, text in marked.metadata.items() if "function_entry_count" in text)
     heads = {0} | {_integer(op.holes[hole]) for op in trace for hole in _labels(marked, op)}
+    usual = len(trace) - 1 if _only_exits(marked.functions[trace[-1].name]) else len(trace)
     functions, extra, used = [], {}, set()
+    known: dict[str, int] = {}
     for head in sorted(heads):
-        functions.append(_head(_head_name(head), head, state, no_alias))
+        functions.append(_head(_head_name(head), head, state, no_alias, entered))
     for index, operation in enumerate(trace):
         body = marked.functions[operation.name]
         body = re.sub(rf"@{re.escape(operation.name)}\(", f"@op_{index}(", body, count=1)
@@ -63,6 +93,8 @@ def whole_trace(module: Module, trace: Sequence[Operation], *, no_alias: bool) -
         if "@__sg_exit(" in body:
             body = body.replace("@__sg_exit(", f"@exit_{index}(")
             used.add(index)
+        if index == usual:
+            body = re.sub(rf"(@exit_{index}\(.*\)) #\d+$", r"\1", body, flags=re.M)  # which says `cold`
         if following == len(trace):
             used.add(following)
         for hole in set(_LABEL.findall(body)):
@@ -73,33 +105,46 @@ def whole_trace(module: Module, trace: Sequence[Operation], *, no_alias: bool) -
             body = body.replace(f"@__sg_hole_{kind}_{hole}(", f"@{own}(")
             declaration = marked.declarations[f"__sg_hole_{kind}_{hole}"]
             functions.append(_constant(own, declaration, operation.holes[hole]))
-            if isinstance(value := operation.holes[hole], Address) and value.symbol not in marked.globals:
-                extra[value.symbol] = f"@{value.symbol} = external dso_local global i8, align 16"
+            match operation.holes[hole]:
+                case Address(symbol, _) if symbol not in marked.globals:
+                    extra[symbol] = f"@{symbol} = external dso_local global i8, align 16"
+                case Unknown(_, multiple) as unknown:
+                    known[unknown.symbol] = max(known.get(unknown.symbol, 1), multiple)
         functions.append(body)
-    exits = [f"declare dso_local hidden preserve_nonecc i64 @exit_{index}({state}) cold" for index in sorted(used)]
+    exits = [
+        f"declare dso_local hidden preserve_nonecc i64 @exit_{index}({state}){'' if index == usual else ' cold'}"
+        for index in sorted(used)
+    ]
     return "\n".join(
         [
             marked.header,
-            *(f'module asm "{line}"' for index in sorted(used) for line in _exit(index)),
+            *(f'module asm "{line}"' for index in sorted(used) if stubs for line in _exit(index)),
             *marked.types.values(),
             *marked.globals.values(),
             *extra.values(),
+            *(f"@{symbol} = {_ANYWHERE.format(multiple)}" for symbol, multiple in known.items()),
             *(text for name, text in marked.declarations.items() if not name.startswith("__sg_")),
             *exits,
             *functions,
             *marked.attributes.values(),
             *marked.named_metadata.values(),
             *(f"{name} = {text}" for name, text in marked.metadata.items()),
+            f"{_ANY_64_BITS} = !{{i64 -1, i64 -1}}",
             "",
         ]
     )
+
+
+def _only_exits(body: str) -> bool:
+    """Whether a stencil always leaves the trace: as the last micro-op it is how the trace ends, and not rare."""
+    return "@__sg_continue(" not in body and not _LABEL.search(body)
 
 
 def _labels(module: Module, operation: Operation) -> set[str]:
     return set(_LABEL.findall(module.functions[operation.name]))
 
 
-def _integer(value: int | float | Address) -> int:
+def _integer(value: Value) -> int:
     assert isinstance(value, int)
     return value
 
@@ -114,12 +159,15 @@ def _target(index: int, heads: set[int], length: int) -> str:
     return _head_name(index) if index in heads else f"op_{index}"
 
 
-def _head(name: str, index: int, state: str, no_alias: bool) -> str:
-    """A place that jumps go to: a function that is not inlined, so that its tail calls of itself become a loop."""
+def _head(name: str, index: int, state: str, no_alias: bool, entered: str) -> str:
+    """A place that jumps go to: a function of its own, whose tail calls of itself become a loop before it is inlined. entered:
+    the metadata that says how often, without which LLVM does not tell hot code from cold.
+    """
     given = state.replace("ptr noundef", "ptr noalias noundef") if no_alias else state
     linkage = "dso_local hidden" if index == 0 else "internal"
     return (
-        f"define {linkage} preserve_nonecc i64 @{name}({given}) nounwind {'noinline ' if index else ''}{{\n"
+        f"define {linkage} preserve_nonecc i64 @{name}({given}) nounwind "
+        f"!prof {entered} {{\n"
         f"  %result = musttail call preserve_nonecc i64 @op_{index}({_untyped(state)})\n  ret i64 %result\n}}"
     )
 
@@ -129,17 +177,18 @@ def _untyped(state: str) -> str:
     return ", ".join(re.sub(r"^(\w+) .*?(%\S+)$", r"\1 \2", parameter.strip()) for parameter in state.split(","))
 
 
-def _constant(name: str, declaration: str, value: int | float | Address) -> str:
+def _constant(name: str, declaration: str, value: Value) -> str:
     match = re.match(r"declare (?:dso_local )?((?:\w+ )*?)(i\d+|ptr|float|double) @", declaration)
     assert match is not None, declaration
     kind = match[2]
-    if isinstance(value, Address):
-        place = f"getelementptr (i8, ptr @{value.symbol}, i64 {value.offset})"
+    if isinstance(value, Address | Unknown):
+        offset = value.offset if isinstance(value, Address) else 0
+        place = f"getelementptr (i8, ptr @{value.symbol}, i64 {offset})"
         text = place if kind == "ptr" else f"ptrtoint (ptr {place} to {kind})"
     elif kind == "ptr":
         text = f"inttoptr (i64 {value} to ptr)"
     elif kind in ("float", "double"):
-        text = repr(float(value))
+        text = f"0x{struct.pack('>d', value).hex()}"  # a float as the double that it is
     else:
         assert isinstance(value, int)
         text = str(value % (1 << int(kind[1:])))

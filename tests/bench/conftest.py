@@ -10,5 +10,6 @@ _NEEDY = [
     "test_quality.py",
     "test_runs.py",
     "test_same_states.py",
+    "test_whole_trace.py",
 ]
 collect_ignore = [] if _COMPLETE else _NEEDY

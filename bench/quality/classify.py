@@ -1,24 +1,35 @@
-"""What executed instructions are for, told from their disassembly and the stack machine's conventions.
+"""What executed instructions are for, told from their disassembly and a machine's conventions.
 
-r12 is the frame, r13 the operand stack's pointer, r14 the thread; only reference counts are 32 bits wide in memory. In
+A state register says what lies behind it; only reference counts are 32 bits wide in memory, at an object's start. In
 code that LLVM made of a whole trace these registers usually keep their meaning, but nothing forces them to: what
 lies behind another register counts as an object's.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from iced_x86 import FlowControl, Instruction, MemorySize, Mnemonic, OpKind, Register, RegisterExt
 
 from bench.vm.counts import Executed
 
-__all__ = ["CATEGORIES", "classify", "profile"]
+__all__ = ["CATEGORIES", "REGISTER_MACHINE", "STACK_MACHINE", "Machine", "classify", "profile"]
 
-CATEGORIES = (
-    "operand stack: load",
-    "operand stack: store",
-    "stack pointer",
-    "locals: load",
-    "locals: store",
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """behind: by state register what it points to; moving: the one that micro-ops move, and what moving it is called."""
+
+    behind: Mapping[int, str]
+    moving: tuple[int, str]
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """All of them, in the order of tables."""
+        places = (f"{what}: {direction}" for what in self.behind.values() for direction in ("load", "store"))
+        return (*places, self.moving[1], *_OF_ANY)
+
+
+_OF_ANY = (
     "reference counts",
     "guards",
     "objects",
@@ -28,13 +39,18 @@ CATEGORIES = (
     "calls and frame",
     "jumps",
 )
+STACK_MACHINE = Machine({Register.R13: "operand stack", Register.R12: "locals"}, (Register.R13, "stack pointer"))
+"""bench/vm: r12 is the frame, r13 the operand stack's pointer, r14 the thread."""
+REGISTER_MACHINE = Machine({Register.R12: "slots", Register.R13: "thread"}, (Register.R12, "slot pointer"))
+"""minipy."""
+CATEGORIES = STACK_MACHINE.categories
 _COMPARES = {Mnemonic.CMP, Mnemonic.TEST, Mnemonic.UCOMISD, Mnemonic.COMISD}
 _FRAME = {Mnemonic.CALL, Mnemonic.PUSH, Mnemonic.POP, Mnemonic.RET}
 _NARROW = (MemorySize.UINT32, MemorySize.INT32)
 _STORES = {Mnemonic.MOV, Mnemonic.MOVSD, Mnemonic.MOVAPS, Mnemonic.MOVUPS, Mnemonic.MOVQ, Mnemonic.AND, Mnemonic.OR}
 
 
-def classify(instruction: Instruction) -> str:
+def classify(instruction: Instruction, machine: Machine = STACK_MACHINE) -> str:
     """The category of one instruction."""
     flow = instruction.flow_control
     first = RegisterExt.full_register(instruction.op0_register)
@@ -46,12 +62,11 @@ def classify(instruction: Instruction) -> str:
         return "reference counts" if instruction.mnemonic in (Mnemonic.JS, Mnemonic.JNS) else "guards"
     if flow in (FlowControl.UNCONDITIONAL_BRANCH, FlowControl.INDIRECT_BRANCH):
         return "jumps"
-    if memory and base == Register.R13:
-        return f"operand stack: {_direction(instruction)}"
-    if memory and base == Register.R12:
-        return f"locals: {_direction(instruction)}"
-    if first == Register.R13 and instruction.mnemonic in (Mnemonic.ADD, Mnemonic.SUB, Mnemonic.LEA, Mnemonic.MOV):
-        return "stack pointer"
+    if memory and base in machine.behind and instruction.mnemonic != Mnemonic.LEA:
+        return f"{machine.behind[base]}: {_direction(instruction)}"
+    moved, called = machine.moving
+    if first == moved and instruction.mnemonic in (Mnemonic.ADD, Mnemonic.SUB, Mnemonic.LEA, Mnemonic.MOV):
+        return called
     if _is_count(instruction, memory):
         return "reference counts"
     if instruction.mnemonic in _COMPARES:
@@ -65,12 +80,16 @@ def classify(instruction: Instruction) -> str:
     return "arithmetic and tags"
 
 
-def profile(trace: Iterable[Executed], weight: Callable[[Executed], float] = lambda one: one.count) -> dict[str, float]:
-    """By category, what executed instructions weigh: of themselves, how often they are executed in an iteration."""
-    found = dict.fromkeys(CATEGORIES, 0.0)
+def profile(
+    trace: Iterable[Executed],
+    weight: Callable[[Executed], float] = lambda one: one.count,
+    machine: Machine = STACK_MACHINE,
+) -> dict[str, float]:
+    """By category, what executed instructions weigh: of themselves, how often they are executed."""
+    found = dict.fromkeys(machine.categories, 0.0)
     for executed in trace:
         if executed.count:
-            found[classify(executed.instruction)] += weight(executed)
+            found[classify(executed.instruction, machine)] += weight(executed)
     return found
 
 

@@ -8,12 +8,12 @@ import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench import baseline
-from bench.baseline.minipy import MINIPY, minipy_vm, vm_with
+from bench.baseline.minipy import MINIPY, vm_with
 from bench.baseline.split import hot_bytes
 from bench.frame.counting import counter, instructions
 from bench.frame.measure import interleave, run_process
@@ -22,11 +22,13 @@ from bench.frame.report import Cell, Column, NotMeasured, Options, Report, Table
 from bench.frame.symbols import symbol_bytes
 from bench.programs import minipy
 from bench.programs.jobs import EMPTY, SHORT, Job, full_size, names
+from bench.quality.classify import REGISTER_MACHINE, profile
+from bench.quality.executed import InTraces, executed, noting
 from bench.quality.hand_written import geometric_mean
 from bench.quality.variants import BASELINE, EMITTERS, LLVM, OWN
 from bench.quality.ways import SEQUENCES, SLOT_WAYS, build_way, profile_of
-from bench.whole_trace.minipy import serving
-from bench.whole_trace.minipy import vm as vm_for_llvm
+from bench.vm.counts import available
+from bench.whole_trace import minipy as whole_trace
 from bench.whole_trace.server import Server
 from stencilgen.config import Config, load_config
 from stencilgen.errors import UserError
@@ -46,7 +48,7 @@ JsonTrace = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class _Vm:
     """A VM with its code made in one way. hot: of traces, where they do not say it themselves; units: beside the stencils;
-    flags: how it is run; server: who compiles for it, if it does not itself.
+    flags: how it is run; server: who compiles for it, if it does not itself; noting: the same VM, which notes its code.
     """
 
     name: str
@@ -55,6 +57,7 @@ class _Vm:
     units: int = 0
     flags: tuple[str, ...] = ()
     server: Server | None = None
+    noting: Callable[[], Path] | None = None
 
     def command(self, job: Job, folder: Path) -> list[str | Path]:
         return [self.path, "--jit=on", *self.flags, minipy.image(job, folder)]
@@ -91,10 +94,11 @@ def run(options: Options) -> Report:
     chosen = [name for name in names() if options.wants(name)][: 3 if options.quick else None]
     if not chosen:
         return Report()
-    with tempfile.TemporaryDirectory() as name, serving() as server:
+    with tempfile.TemporaryDirectory() as name, whole_trace.serving() as server:
         folder = Path(name)
         vms = _vms(chosen, folder, options, server)
         found = {program: _measure(vms, program, folder, options) for program in chosen}
+        rest = (_rest(vms, chosen[: 1 if options.quick else None], folder),) if available() else ()
         differences = [text for program in chosen for text in _differences(vms, program, folder)]
     missing = [one for one in (counter(),) if isinstance(one, NotMeasured)]
     timings = [
@@ -102,7 +106,7 @@ def run(options: Options) -> Report:
         for program, row in found.items()
         for variant, one in row.items()
     ]
-    tables = (_table(found), _limit(found), _steps(found, vms))
+    tables = (_table(found), _limit(found), *rest, _steps(found, vms))
     return Report(tables, tuple(timings), differences=tuple(differences), not_measured=tuple(missing))
 
 
@@ -114,18 +118,24 @@ def plain_configuration() -> Config:
 def _vms(programs: Sequence[str], folder: Path, options: Options, server: Server) -> list[_Vm]:
     config = plain_configuration()
     plain = build(config)
+    copied = baseline.build(load_config(MINIPY), baseline.FLAVOURS[baseline.BEST])
     hot = hot_bytes(config, baseline.FLAVOURS[baseline.BEST])
 
     def hot_of(traces: Sequence[JsonTrace]) -> int:
         return sum(hot[op["op"]] for trace in traces for op in trace["ops"])
 
     vms = [
-        _Vm(OWN, vm_with(plain.header)),
-        _Vm(BASELINE, minipy_vm(), hot_of),
-        _Vm(LLVM, vm_for_llvm(), server=server),
+        _Vm(OWN, vm_with(plain.header), noting=functools.partial(noting, plain.header)),
+        _Vm(BASELINE, vm_with(copied.header), hot_of, noting=functools.partial(noting, copied.header)),
+        _Vm(
+            LLVM,
+            whole_trace.vm(),
+            server=server,
+            noting=functools.partial(noting, whole_trace.header(), whole_trace.SOURCES),
+        ),
     ]
     if config.facts is not None:
-        vms.append(_Vm(f"{OWN}, no facts", vms[0].path, flags=("--no-facts",)))
+        vms.append(_Vm(f"{OWN}, no facts", vms[0].path, flags=("--no-facts",), noting=vms[0].noting))
     ways = () if options.quick else SLOT_WAYS
     profile = _profile(vms[0].path, programs, plain, folder)
     for way in ways:
@@ -263,6 +273,45 @@ def _limit(found: Results) -> Table:
         "false, since a module's slots are the global variables of its functions.",
     )
     return Table(f"minipy's programs by {LLVM} of whole traces, copy-and-patch = 1", columns, tuple(rows), notes)
+
+
+def _rest(vms: Sequence[_Vm], programs: Sequence[str], folder: Path) -> Table:
+    """What the instructions that traces execute are for, and how much of a program they are."""
+    tell("what minipy's traces execute")
+    noted = [vm for vm in vms if vm.noting is not None]
+    jobs = [Job(program, SHORT[program], REPEATS) for program in programs]
+    keys = [(vm.name, job) for vm in noted for job in (*jobs, EMPTY)]
+    paths = {vm.name: replace(vm, path=vm.noting()) for vm in noted if vm.noting is not None}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = pool.map(lambda key: executed(paths[key[0]].command(key[1], folder)), keys)
+        found = dict(zip(keys, runs, strict=True))
+    rows: list[tuple[Cell, ...]] = []
+    shares = {vm.name: _shares(found, vm.name, jobs) for vm in noted}
+    for category in (*REGISTER_MACHINE.categories, _INSIDE, _OUTSIDE):
+        rows.append((category, *(shares[vm.name][category] for vm in noted)))
+    columns = (Column("what for"), *(Column(vm.name, format=".1f") for vm in noted))
+    notes = (
+        "Mean of the programs, weighted by execution, on short runs; all that copy-and-patch's traces execute = 100. Outside: "
+        "callees, shared slow paths, interpreter, recording and emission, without what starting the process takes.",
+        "Told from registers and widths (bench/quality/classify.py); in LLVM's code a heuristic. Objects: what lies in them, "
+        "floats too, and all that LLVM finds by another register than the state's.",
+    )
+    return Table("What instructions that minipy's traces execute are for", columns, tuple(rows), notes)
+
+
+_INSIDE, _OUTSIDE = "all in traces", "outside of traces"
+
+
+def _shares(found: Mapping[tuple[str, Job], InTraces], name: str, jobs: Sequence[Job]) -> dict[str, float]:
+    """By category, in percent of all that copy-and-patch's traces execute."""
+    sums = dict.fromkeys((*REGISTER_MACHINE.categories, _INSIDE, _OUTSIDE), 0.0)
+    for job in jobs:
+        one, whole = found[name, job], found[BASELINE, job].inside
+        outside = one.outside - found[name, EMPTY].outside
+        by_category = profile(one.trace, machine=REGISTER_MACHINE)
+        for category, number in {**by_category, _INSIDE: one.inside, _OUTSIDE: outside}.items():
+            sums[category] += 100 * number / whole / len(jobs)
+    return sums
 
 
 def _steps(found: Results, vms: Sequence[_Vm]) -> Table:

@@ -16,7 +16,7 @@ from stencilgen import paths
 from stencilgen.errors import UserError
 from stencilgen.toolchain.cc import find_compiler, link
 
-__all__ = ["Counted", "Executed", "available", "count"]
+__all__ = ["Counted", "Executed", "available", "count", "executions"]
 
 ENTRIES = 2
 
@@ -63,7 +63,7 @@ def count(library: Library, name: str, iterations: int) -> Counted:
         if ended.status:
             raise UserError(f"callgrind cannot run {name}:\n{ended.errors[-1000:]}")
         base, *lines = ended.output.splitlines()
-        counts, elsewhere = _read(output.read_text(), str(library.path), int(base))
+        counts, elsewhere = executions(output.read_text(), str(library.path), int(base))
     passes = iterations * ENTRIES
     extents = [tuple(map(int, line.split())) for line in lines[: len(lines) // 2]]
     contents = [bytes.fromhex(line) for line in lines[len(lines) // 2 :]]
@@ -80,8 +80,8 @@ def _trace(
                 yield Executed(instruction, index, is_hot, counts.get(instruction.ip, 0) / passes)
 
 
-def _read(text: str, library: str, base: int) -> tuple[dict[int, int], int]:
-    """Executions by address, of code that no file holds and of the library's; and the sum of all others.
+def executions(text: str, library: str = "", base: int = 0) -> tuple[dict[int, int], int]:
+    """What callgrind has written: executions by address, of code that no file holds and of the library's; the sum of all others.
 
     Addresses in a file's code count from where the file lies. The line after `calls=` is what the callee took, which
     stands elsewhere too.

@@ -27,9 +27,10 @@ from stencilgen.facts import Facts, examine
 from stencilgen.pipeline import compile_sources
 from stencilgen.toolchain.clang import find_clang
 
-__all__ = ["serving", "vm"]
+__all__ = ["SOURCES", "header", "serving", "vm"]
 
-PEER = Path(__file__).resolve().parent / "peer"
+SOURCES = (Path(__file__).resolve().parent / "peer" / "served.c",)
+"""What the VM is linked with beside its own sources."""
 VALUES = {("GUARD_IS", "operand"), ("GUARD_IS_NOT", "operand")}
 """Holes that are values of minipy's: where the two lowest bits are 0, an object's address."""
 LIBRARY = {
@@ -60,8 +61,7 @@ def _compiled(check: bool) -> tuple[Module, Facts]:
 @functools.cache
 def vm(check: bool = False) -> Path:
     """The executable, with minipy's own command line; it needs a server. check: with --check-refcounts."""
-    module, facts = _compiled(check)
-    return vm_with(_header(configuration(check), module, facts), [PEER / "served.c"], [CHECK] if check else [])
+    return vm_with(header(check), SOURCES, [CHECK] if check else [])
 
 
 @contextmanager
@@ -80,14 +80,16 @@ def serving(level: int = 3, check: bool = False) -> Iterator[Server]:
 # ---- The header ----
 
 
-def _header(config: Config, module: Module, facts: Facts) -> str:
+def header(check: bool = False) -> str:
     """What a VM has to know: the micro-ops' names, how their holes are read, and what code may refer to by address."""
+    config = configuration(check)
+    module, facts = _compiled(check)
     instruction = config.instruction.type
     nothing = f"static void emit_nothing(sg_assembler *as, const {instruction} *instruction)\n"
     nothing += "{\n    (void)as;\n    (void)instruction;\n}\n"
     emitters = [Emitter(name, "emit_nothing", nothing, 0, 0, 0, ends=True) for name in facts.stencils]
     externs = _externs(module, facts)
-    header = render_header(
+    text = render_header(
         config,
         HeaderContent(
             levels=[Level(config.cpus[0], "", emitters)],
@@ -103,9 +105,9 @@ def _header(config: Config, module: Module, facts: Facts) -> str:
         "#include <stencilgen/jit.h>\n": '#include <stencilgen/jit.h>\n#include "served.h"\n',
         "static uint32_t sg_opcode(": f"{_tables(config, externs)}\nstatic uint32_t sg_opcode(",
     }.items():
-        assert header.count(old) == 1, old
-        header = header.replace(old, new)
-    return header
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
 
 
 def _externs(module: Module, facts: Facts) -> list[Extern]:

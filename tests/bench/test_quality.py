@@ -1,6 +1,7 @@
 """What the figures of `bench quality` rest on: which bytes are hot, and what an instruction is for."""
 
 import contextlib
+from pathlib import Path
 
 import iced_x86
 import pytest
@@ -9,11 +10,14 @@ from bench import baseline
 from bench import vm as machine
 from bench.baseline.cached import build_cached
 from bench.baseline.split import hot_bytes
-from bench.programs.jobs import names
+from bench.programs import minipy
+from bench.programs.jobs import EMPTY, SHORT, Job, names
 from bench.quality import ablation, hand_written, programs, registers
-from bench.quality.classify import classify
+from bench.quality.classify import REGISTER_MACHINE, classify, profile
+from bench.quality.executed import executed, noting
 from bench.quality.variants import STACK
 from bench.quality.ways import profile_of
+from bench.vm.counts import available
 from stencilgen.config import load_config
 from stencilgen.pipeline import build
 from stencilgen.units.profile import Trace
@@ -47,6 +51,42 @@ from stencilgen.units.profile import Trace
 def test_every_instruction_is_for_something(code: str, category: str) -> None:
     (instruction,) = iced_x86.Decoder(64, bytes.fromhex(code))
     assert classify(instruction) == category
+
+
+@pytest.mark.parametrize(
+    ("code", "category"),
+    [
+        ("498b442410", "slots: load"),  # mov rax, [r12+16]
+        ("49894424f8", "slots: store"),  # mov [r12-8], rax
+        ("4983c418", "slot pointer"),  # add r12, 24
+        ("498d7c2410", "arithmetic and tags"),  # lea rdi, [r12+16]
+        ("498b4518", "thread: load"),  # mov rax, [r13+24]
+        ("49894518", "thread: store"),  # mov [r13+24], rax
+        ("833801", "reference counts"),  # cmp dword [rax], 1
+        ("83780401", "guards"),  # cmp dword [rax+4], 1
+        ("f20f114008", "objects"),  # movsd [rax+8], xmm0
+    ],
+)
+def test_a_register_machine_has_slots_and_a_thread(code: str, category: str) -> None:
+    (instruction,) = iced_x86.Decoder(64, bytes.fromhex(code))
+    assert classify(instruction, REGISTER_MACHINE) == category
+    assert category in REGISTER_MACHINE.categories
+
+
+@pytest.mark.skipif(not available(), reason="needs valgrind")
+def test_what_programs_execute_in_traces_is_told_apart(tmp_path: Path) -> None:
+    """Every instruction of the traces has a category, and most of what a loop executes is in them."""
+    vm = noting(build(programs.plain_configuration()).header)
+    found, nothing = (
+        executed([vm, "--jit=on", minipy.image(job, tmp_path)]) for job in (Job("sieve", SHORT["sieve"]), EMPTY)
+    )
+    assert not nothing.trace and nothing.outside > 0
+    assert sum(profile(found.trace, machine=REGISTER_MACHINE).values()) == found.inside
+    assert found.inside > 2 * (found.outside - nothing.outside)
+    traces = minipy.traces(vm, Job("sieve", SHORT["sieve"]), tmp_path)
+    assert len({one.index for one in found.trace}) <= len(traces)
+    executed_bytes = sum(one.instruction.len for one in found.trace if one.is_hot)
+    assert 0 < executed_bytes <= sum(trace["hot_bytes"] for trace in traces)
 
 
 @pytest.mark.parametrize("flavour", ["O3", baseline.BEST])

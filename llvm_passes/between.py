@@ -21,6 +21,7 @@ from llvm_passes.holes import HOLE_PREFIX, QUESTION_PREFIX, hole
 from llvm_passes.instructions import argument, global_address, literal
 from llvm_passes.knowledge import Knowledge
 from llvm_passes.layout import Layout
+from llvm_passes.ranges import range_of
 from llvm_passes.spread import jit_values
 from llvm_passes.text import NAME, closing, split_top
 
@@ -88,6 +89,9 @@ def _renamed(expression: JitExpr, rename: Callable[[str], str]) -> JitExpr:
 
 _NO, _YES = Const(1, 0), Const(1, 1)
 
+_ON_STACK = 1 << 30
+"""SG_ON_STACK of runtime/include/stencilgen/facts.h"""
+
 
 def _ask(location: JitExpr, facts: int, said: Sequence[Effect], different: Mapping[str, int]) -> JitExpr | None:
     """Whether these facts hold after all that was said; None where the answer is too long."""
@@ -120,11 +124,18 @@ def _ask(location: JitExpr, facts: int, said: Sequence[Effect], different: Mappi
             case "unlearn_everywhere", (Const(_, lost),) if lost & facts:
                 return _NO
             case "forget_from", (where,):
-                return _choose(operation("icmp.sge", 1, location, where), _NO, before)
+                return _choose(_from_on(location, where), _NO, before)
             case "forget_all", ():
                 return _NO
-            case "shift", (amount,):
-                return _ask(operation("add", 32, location, amount), facts, earlier, different)
+            case ("shift" | "shift_stack") as kind, (amount,):
+                on_stack = _from_on(location, Const(32, _ON_STACK // 2))
+                if not isinstance(on_stack, Const):
+                    return None
+                if on_stack.value != (kind == "shift_stack"):
+                    return before
+                there = _ask(operation("add", 32, location, amount), facts, earlier, different)
+                above_top = _from_on(location, Const(32, _ON_STACK)) if on_stack.value else _NO
+                return None if there is None else _choose(above_top, _NO, there)
         return before
     except ExpressionTooLarge:
         return None
@@ -141,7 +152,18 @@ def _same(a: JitExpr, b: JitExpr, different: Mapping[str, int]) -> JitExpr:
             and all(hole.bits >= different.get(hole.name, 64) for hole in (x, y))
         ):
             return _NO
-    return operation("icmp.eq", 1, a, b)
+    return _decided(operation("icmp.eq", 1, a, b))
+
+
+def _from_on(location: JitExpr, first: JitExpr) -> JitExpr:
+    """Whether a location is `first` or above."""
+    return _decided(operation("icmp.sge", 1, location, first))
+
+
+def _decided(condition: JitExpr) -> JitExpr:
+    """The condition, or what it is whatever the operands are: of two locations one may be on the stack, the other not."""
+    bounds = range_of(condition)
+    return Const(1, bounds.low) if bounds.low == bounds.high else condition
 
 
 def _choose(condition: JitExpr, yes: JitExpr, no: JitExpr) -> JitExpr:

@@ -62,6 +62,7 @@ _LOSSES: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {
     "forget_from": (("forget_from", (0,)),),
     "forget_all": (("forget_all", ()),),
     "shift": (("forget_all", ()),),
+    "shift_stack": (("forget_all", ()),),
 }
 
 

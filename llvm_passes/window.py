@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from llvm_passes.body import Body
-from llvm_passes.holes import CONTINUE
+from llvm_passes.holes import CONTINUE, EFFECT_PREFIX, HOLE_PREFIX, QUESTION_PREFIX
 from llvm_passes.instructions import Instruction, constant, global_address, strides
 from llvm_passes.layout import Layout, UnknownType
 from llvm_passes.stack_flow import EVERYTHING, NOTHING, Flow, flow_of
@@ -148,6 +148,7 @@ def usage_of(text: str, stack: Stack, layout: Layout) -> Usage:
 
 _MEMORY = re.compile(r"^  (?:%\S+ = )?(load|store) (.*)$")
 _CALL = re.compile(rf"^  (?:%({NAME}) = )?((?:musttail|tail|notail) )?call ([^@%]*)([@%])({NAME})\(")
+_NO_CODE = ("llvm.", HOLE_PREFIX, QUESTION_PREFIX, EFFECT_PREFIX)
 _BULK = re.compile(r"llvm\.(memcpy|memmove|memset)(?:\.inline)?\.p0")
 
 
@@ -199,10 +200,10 @@ class _Analysis:
         return usage
 
     def _calls(self) -> Iterator[tuple[int, re.Match[str]]]:
-        """Calls that run code of the VM's, other than the ends."""
+        """Calls that run code of the VM's, other than the ends: not what is only asked and said while a trace is assembled."""
         for index, line in enumerate(self.body.lines):
             match = _CALL.match(line) if " call " in line or line.startswith("  call ") else None
-            if match and index not in self.ends and not match[5].startswith(("llvm.", "__sg_hole_")):
+            if match and index not in self.ends and not match[5].startswith(_NO_CODE):
                 yield index, match
 
     def _use(self, line: int, name: str, offset: int) -> tuple[str, int] | None:

@@ -16,7 +16,7 @@ typedef struct sg_premise {
 typedef struct sg_head {
     uint32_t position;
     size_t first, count; /* its premises */
-    int64_t origin;
+    int64_t origins[2];
     sg_assembler as;
 } sg_head;
 
@@ -30,7 +30,10 @@ static sg_facts *table_of(sg_jit *jit)
         jit->as.facts = calloc(1, sizeof *jit->as.facts);
         jit->counters.allocations++;
         if (jit->as.facts != NULL) {
-            jit->as.facts->size = jit->no_facts ? 0 : SG_LOCATIONS;
+            sg_location_range *const ranges = jit->as.facts->ranges;
+            ranges[1].first = SG_LOCATIONS;
+            ranges[0].size = jit->no_facts ? 0 : SG_LOCATIONS;
+            ranges[1].size = jit->no_facts ? 0 : SG_STACK_LOCATIONS;
         }
     }
     return jit->as.facts;
@@ -70,12 +73,18 @@ static bool grow(sg_assembler *as, size_t count)
     return grown;
 }
 
+/* How many entries a range may have of this epoch. */
+static size_t entries(const sg_location_range *range)
+{
+    return range->begin < range->end ? range->end - range->begin : 0;
+}
+
 void sg_facts_head(sg_assembler *as, uint32_t position)
 {
     sg_facts *const facts = as->facts;
     uint32_t *const target = &facts->targets[position];
     const bool open = (*target & SG_FROM_BEFORE) == 0 && facts->repeated < MOST_REPEATED;
-    const size_t most = open && facts->begin < facts->end ? facts->end - facts->begin : 0;
+    const size_t most = open ? entries(&facts->ranges[0]) + entries(&facts->ranges[1]) : 0;
     if (!open || !grow(as, most)) {
         sg_forget_all(as);
         *target = SG_FROM_BEFORE;
@@ -85,17 +94,19 @@ void sg_facts_head(sg_assembler *as, uint32_t position)
     *head = (sg_head){
         .position = position,
         .first = facts->premise_count,
-        .origin = facts->origin,
+        .origins = {facts->ranges[0].origin, facts->ranges[1].origin},
         .as = *as,
     };
-    for (uint64_t place = facts->begin; place < facts->end; place++) {
-        const sg_fact *const fact = &facts->of[place];
-        if (fact->epoch == facts->epoch && fact->known != 0) {
-            facts->premises[facts->premise_count++] = (sg_premise){
-                .location = (int64_t)place - facts->origin,
-                .known = fact->known,
-                .constant = fact->constant,
-            };
+    for (const sg_location_range *range = facts->ranges; range < facts->ranges + 2; range++) {
+        for (uint64_t place = range->begin; place < range->end; place++) {
+            const sg_fact *const fact = &facts->of[place];
+            if (fact->epoch == facts->epoch && fact->known != 0) {
+                facts->premises[facts->premise_count++] = (sg_premise){
+                    .location = (int64_t)place - range->origin,
+                    .known = fact->known,
+                    .constant = fact->constant,
+                };
+            }
         }
     }
     head->count = facts->premise_count - head->first;
@@ -138,7 +149,8 @@ uint32_t sg_facts_rewind(sg_assembler *as)
     as->failed = now.failed;
     as->reaches_end |= now.reaches_end;
     sg_forget_all(as);
-    facts->origin = head.origin;
+    facts->ranges[0].origin = head.origins[0];
+    facts->ranges[1].origin = head.origins[1];
     for (size_t i = head.first; i < head.first + head.count; i++) {
         const sg_premise *const premise = &facts->premises[i];
         if (premise->known != 0) {

@@ -33,6 +33,7 @@ _MACROS = {
     "forget_from": ("SG_FORGET_FROM", "l"),
     "forget_all": ("SG_FORGET_ALL", ""),
     "shift": ("SG_SHIFT", "l"),
+    "shift_stack": ("SG_SHIFT_STACK", "l"),
 }
 
 

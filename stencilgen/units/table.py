@@ -233,8 +233,8 @@ def _by_name(choices: Choices) -> dict[Parts, Rows]:
 
 
 def _is_picky(rows: Rows) -> bool:
-    """Whether it depends on operands which of a sequence's units fit."""
-    return any(operands(part) for parts in rows for part in parts)
+    """Whether it depends on operands which of a sequence's units fit: a single one has none to be compared with."""
+    return any(sum(len(operands(part)) for part in parts) > 1 for parts in rows)
 
 
 def _automaton(sequences: Mapping[Parts, Rows], opcode: Callable[[str], str]) -> str:

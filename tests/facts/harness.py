@@ -21,7 +21,16 @@ from stencilgen.errors import VersionWarning
 from stencilgen.pipeline import Build, build
 from stencilgen.toolchain.clang import ziglang
 
-__all__ = ["HERE", "OPS", "FactsVM", "Instruction", "build_quietly", "compile_vm", "random_trace"]
+__all__ = [
+    "HERE",
+    "OPS",
+    "FactsVM",
+    "Instruction",
+    "build_quietly",
+    "compile_library",
+    "compile_vm",
+    "random_trace",
+]
 
 HERE = Path(__file__).parent / "vm"
 
@@ -122,30 +131,8 @@ def build_quietly(config: Config, **options: Any) -> Build:
 
 def compile_vm(config: Config, workspace: Path, result: Build | None = None) -> FactsVM:
     """Build the configuration, compile it with the harness, and load it."""
-    zig = ziglang()
-    if zig is None:
-        pytest.skip("the ziglang wheel is not installed")
-    workspace.mkdir(parents=True, exist_ok=True)
     result = result or build_quietly(config)
-    (workspace / "jit_stencils.h").write_text(result.header)
-    names = [stencil.name for stencil in result.stencils]
-    library = workspace / "vm.so"
-    runtime = paths.runtime()
-    directories = [workspace, config.directory, HERE, paths.stencil_include(), runtime / "include"]
-    known = config.facts.names if config.facts else []
-    command = [
-        *(str(zig / "zig"), "cc", "-shared", "-fPIC", "-target", "x86_64-linux-gnu", "-mcpu=x86_64", "-std=gnu11"),
-        *("-O0", "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wl,-Bsymbolic"),
-        f"-DSG_STATE_NAMES={','.join(parameter.name for parameter in result.state)}",
-        f"-DEACH_STENCIL(X)={' '.join(f'X({name})' for name in names)}",
-        *(f"-DSG_FACT_{name}={1 << number}u" for number, name in enumerate(known)),
-        *(flag for directory in directories for flag in ("-I", str(directory))),
-        *map(str, [*config.sources, HERE / "vm.c", HERE / "harness.c", *sorted((runtime / "src").glob("*.c"))]),
-        *("-o", str(library)),
-    ]
-    finished = subprocess.run(command, capture_output=True, text=True, cwd=config.directory)
-    assert finished.returncode == 0, finished.stderr
-    loaded = ctypes.CDLL(str(library))
+    loaded = compile_library(config, workspace, result, HERE)
     loaded.facts_check.restype = ctypes.c_int64
     loaded.facts_check.argtypes = [
         *(ctypes.c_void_p, ctypes.c_uint32, ctypes.c_bool, ctypes.c_uint64, ctypes.c_uint32),
@@ -154,7 +141,34 @@ def compile_vm(config: Config, workspace: Path, result: Build | None = None) -> 
     loaded.facts_profile.restype = ctypes.c_bool
     loaded.facts_profile.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p]
     loaded.facts_allocations.restype = ctypes.c_uint64
-    return FactsVM(result, loaded, tuple(names))
+    return FactsVM(result, loaded, tuple(stencil.name for stencil in result.stencils))
+
+
+def compile_library(config: Config, workspace: Path, result: Build, here: Path) -> ctypes.CDLL:
+    """A build compiled with the C of `here`: the VM's, its stencils' as the reference, and the harness that compares."""
+    zig = ziglang()
+    if zig is None:
+        pytest.skip("the ziglang wheel is not installed")
+    workspace.mkdir(parents=True, exist_ok=True)
+    (workspace / "jit_stencils.h").write_text(result.header)
+    names = [stencil.name for stencil in result.stencils]
+    library = workspace / "vm.so"
+    runtime = paths.runtime()
+    directories = [workspace, config.directory, here, here.parent, paths.stencil_include(), runtime / "include"]
+    known = config.facts.names if config.facts else []
+    command = [
+        *(str(zig / "zig"), "cc", "-shared", "-fPIC", "-target", "x86_64-linux-gnu", "-mcpu=x86_64", "-std=gnu11"),
+        *("-O0", "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wl,-Bsymbolic"),
+        f"-DSG_STATE_NAMES={','.join(parameter.name for parameter in result.state)}",
+        f"-DEACH_STENCIL(X)={' '.join(f'X({name})' for name in names)}",
+        *(f"-DSG_FACT_{name}={1 << number}u" for number, name in enumerate(known)),
+        *(flag for directory in directories for flag in ("-I", str(directory))),
+        *map(str, [*config.sources, here / "vm.c", here / "harness.c", *sorted((runtime / "src").glob("*.c"))]),
+        *("-o", str(library)),
+    ]
+    finished = subprocess.run(command, capture_output=True, text=True, cwd=config.directory)
+    assert finished.returncode == 0, finished.stderr
+    return ctypes.CDLL(str(library))
 
 
 def random_trace(rng: random.Random, vm: FactsVM, length: int) -> list[Instruction]:

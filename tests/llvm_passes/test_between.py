@@ -1,8 +1,9 @@
 """A later part's question is answered by what was known before the unit and what was said since, as if asked in time."""
 
 import random
+from collections.abc import Callable
 
-from llvm_passes.between import _ask
+from llvm_passes.between import _ON_STACK, _ask
 from llvm_passes.effects import Effect
 from llvm_passes.expression import Const, Hole, JitExpr, Operation, operation
 
@@ -48,25 +49,39 @@ def after(table: Table, effect: Effect, holes: dict[str, int]) -> Table:
         case "forget_all", []:
             return {}
         case "shift", [amount]:
-            return {where - amount: known for where, known in table.items()}
+            return {where if is_on_stack(where) else where - amount: known for where, known in table.items()}
+        case "shift_stack", [amount]:
+            moved = {where - amount if is_on_stack(where) else where: known for where, known in table.items()}
+            return {where: known for where, known in moved.items() if where < _ON_STACK}
     raise AssertionError(effect)
 
 
 KINDS = {
     "learn": "lf", "unlearn": "lf", "forget": "l", "copy": "ll", "exchange": "ll", "unlearn_everywhere": "f", "forget_from": "l",
-    "forget_all": "", "shift": "l",
+    "forget_all": "", "shift": "l", "shift_stack": "a",
 }  # fmt: skip
+
+
+def is_on_stack(location: int) -> bool:
+    return location >= _ON_STACK // 2
 
 
 def location(rng: random.Random) -> JitExpr:
     place: JitExpr = operation("sext", 32, rng.choice(HOLES))
-    return rng.choice((place, place, operation("add", 32, place, Const(32, 1)), Const(32, rng.randrange(4))))
+    on_stack = Const(32, _ON_STACK + rng.randrange(-4, 2))
+    numbered = (place, place, operation("add", 32, place, Const(32, 1)), Const(32, rng.randrange(4)))
+    return rng.choice((*numbered, on_stack, on_stack))
 
 
 def effect(rng: random.Random) -> Effect:
     kind = rng.choice(tuple(KINDS))
-    operands = (location(rng) if what == "l" else Const(32, rng.choice((1, 2, 4))) for what in KINDS[kind])
-    return Effect(kind, tuple(operands))
+    operand: dict[str, Callable[[], JitExpr]] = {
+        "l": lambda: location(rng),
+        "f": lambda: Const(32, rng.choice((1, 2, 4))),
+        "a": lambda: Const(32, rng.randrange(-2, 3)),
+    }
+    amount = operation("sext", 32, rng.choice(HOLES)) if kind == "shift" else None
+    return Effect(kind, (amount,) if amount else tuple(operand[what]() for what in KINDS[kind]))
 
 
 def test_an_answer_is_that_of_the_table_at_that_time() -> None:
@@ -80,7 +95,8 @@ def test_an_answer_is_that_of_the_table_at_that_time() -> None:
             continue
         x, y = rng.sample(range(-1, 4), 2)
         holes = {"x": x, "y": y, "z": rng.randrange(-1, 4)}
-        before = {place: rng.randrange(8) for place in range(-8, 12)}
+        places = (*range(-8, 12), *range(_ON_STACK - 12, _ON_STACK + 12))
+        before = {place: rng.randrange(8) for place in places}
         table = before
         for one in said:
             table = after(table, one, holes)

@@ -1,11 +1,12 @@
 /* Facts carried along a trace: what the emit functions know of the VM's locations at the micro-op in hand.
  *
- * A location is an integer that the VM chose (a slot's number). Its entry in the table holds a set of facts, one bit for each
+ * A location is an integer that the VM chose (a slot's number), or SG_ON_STACK plus an index relative to the stack pointer.
+ * So there are two ranges of them, each of which may be renumbered by moving its origin. A location's entry in the table holds a set of facts, one bit for each
  * name in [facts] of stencilgen.toml, and perhaps the 64-bit value itself. Emit functions ask before they write code
  * (SG_HOLDS, …) and say what has changed after it (SG_LEARN, …); each is a few instructions.
  *
  * Entries carry the number of the *epoch* they were made in, and those of an earlier one hold nothing: so to forget
- * everything is to count the epoch up. A location outside of the table is one of which nothing is ever known.
+ * everything is to count the epoch up. A location outside of its range is one of which nothing is ever known.
  *
  * At the head of a loop only what holds whenever a jump comes back may be known. So the loop is emitted as if all that is
  * known at its head did, and each jump back compares: what does not hold there is taken away from the head, and the
@@ -21,8 +22,10 @@ extern "C" {
 #endif
 
 enum {
-    SG_LOCATIONS = 1 << 14, /* in the table */
-    SG_ANSWERS = 8,         /* questions that what a micro-op says may depend on */
+    SG_LOCATIONS = 1 << 14,       /* in the table: first those that the VM has numbered, */
+    SG_STACK_LOCATIONS = 1 << 12, /* then those on the operand stack */
+    SG_ON_STACK = 1 << 30,        /* ON_STACK(0) of stencil.h */
+    SG_ANSWERS = 8,               /* questions that what a micro-op says may depend on */
 };
 #define SG_HAS_CONSTANT (UINT32_C(1) << 31)
 
@@ -32,11 +35,15 @@ typedef struct sg_fact {
     uint64_t constant;
 } sg_fact;
 
+typedef struct sg_location_range {
+    int64_t origin;       /* where location 0 would be in the table */
+    uint64_t first, size; /* of its entries; none with sg_options.no_facts */
+    uint64_t begin, end;  /* all entries of this epoch lie from begin on, and before end */
+} sg_location_range;
+
 struct sg_facts {
-    uint32_t size;  /* entries in use: SG_LOCATIONS, or 0 with sg_options.no_facts */
     uint32_t epoch;
-    int64_t origin; /* where location 0 is in the table */
-    uint64_t begin, end; /* all entries of this epoch lie from begin on, and before end */
+    sg_location_range ranges[2]; /* what the VM has numbered; the operand stack */
     uint64_t answers[SG_ANSWERS];
     uint32_t *targets; /* by position of the trace: SG_FROM_BEFORE, SG_FROM_BEHIND, and the number of its head */
     size_t target_capacity;
@@ -46,7 +53,7 @@ struct sg_facts {
     size_t premise_count, premise_capacity;
     uint32_t again;    /* 1 + the number of the head from which to emit once more, or 0 */
     uint32_t repeated; /* how often that was */
-    sg_fact of[SG_LOCATIONS];
+    sg_fact of[SG_LOCATIONS + SG_STACK_LOCATIONS];
 };
 
 /* ---- What generated headers call ---- */
@@ -77,9 +84,11 @@ static inline void sg_facts_target(sg_assembler *as, uint32_t from, uint64_t pos
 static inline void sg_forget_all(sg_assembler *as)
 {
     sg_facts *const facts = as->facts;
-    facts->origin = SG_LOCATIONS / 4; /* more locations lie above the first than below */
-    facts->begin = SG_LOCATIONS;
-    facts->end = 0;
+    sg_location_range *const numbered = &facts->ranges[0], *const on_stack = &facts->ranges[1];
+    numbered->origin = SG_LOCATIONS / 4; /* more locations lie above the first than below */
+    on_stack->origin = SG_LOCATIONS + SG_STACK_LOCATIONS / 2 - (int64_t)SG_ON_STACK;
+    numbered->begin = on_stack->begin = SG_LOCATIONS + SG_STACK_LOCATIONS;
+    numbered->end = on_stack->end = 0;
     if (++facts->epoch == 0) {
         sg_facts_renew(facts);
     }
@@ -109,38 +118,47 @@ static inline void sg_facts_arrive(sg_assembler *as, uint32_t position)
 #define SG_FORGET(location) sg_forget(as, location)
 #define SG_COPY(to, from) sg_copy_facts(as, to, from)
 #define SG_EXCHANGE(one, other) sg_exchange_facts(as, one, other)
-#define SG_UNLEARN_EVERYWHERE(facts) sg_unlearn_above(as, 0, facts)
-#define SG_FORGET_FROM(location) sg_unlearn_above(as, sg_place(as, location), UINT32_MAX)
+#define SG_UNLEARN_EVERYWHERE(facts) sg_unlearn_from(as, INT32_MIN, facts)
+#define SG_FORGET_FROM(location) sg_unlearn_from(as, location, UINT32_MAX)
 #define SG_FORGET_ALL() sg_forget_all(as)
-#define SG_SHIFT(amount) (as->facts->origin += (amount))
+#define SG_SHIFT(amount) (as->facts->ranges[0].origin += (amount))
+#define SG_SHIFT_STACK(amount) sg_shift_stack(as, amount)
 
-static inline uint64_t sg_place(const sg_assembler *as, int64_t location)
+/* The range that a location is in: a constant one's is known to the compiler. */
+static inline sg_location_range *sg_range_of(const sg_assembler *as, int64_t location)
 {
-    return (uint64_t)(location + as->facts->origin);
+    return &as->facts->ranges[location >= SG_ON_STACK / 2];
+}
+
+static inline uint64_t sg_place(const sg_location_range *range, int64_t location)
+{
+    return (uint64_t)(location + range->origin);
 }
 
 /* A location's entry of this epoch, or NULL. */
 static inline sg_fact *sg_fact_at(const sg_assembler *as, int64_t location)
 {
     sg_facts *const facts = as->facts;
-    const uint64_t place = sg_place(as, location);
-    return place < facts->size && facts->of[place].epoch == facts->epoch ? &facts->of[place] : NULL;
+    const sg_location_range *const range = sg_range_of(as, location);
+    const uint64_t place = sg_place(range, location);
+    return place - range->first < range->size && facts->of[place].epoch == facts->epoch ? &facts->of[place] : NULL;
 }
 
 /* The same, made if there is none; NULL: not in the table. */
 static inline sg_fact *sg_fact_for(const sg_assembler *as, int64_t location)
 {
     sg_facts *const facts = as->facts;
-    const uint64_t place = sg_place(as, location);
-    if (place >= facts->size) {
+    sg_location_range *const range = sg_range_of(as, location);
+    const uint64_t place = sg_place(range, location);
+    if (place - range->first >= range->size) {
         return NULL;
     }
     sg_fact *const fact = &facts->of[place];
     if (fact->epoch != facts->epoch) {
         fact->epoch = facts->epoch;
         fact->known = 0;
-        facts->begin = place < facts->begin ? place : facts->begin;
-        facts->end = place < facts->end ? facts->end : place + 1;
+        range->begin = place < range->begin ? place : range->begin;
+        range->end = place < range->end ? range->end : place + 1;
     }
     return fact;
 }
@@ -196,12 +214,26 @@ static inline void sg_forget(const sg_assembler *as, int64_t location)
     sg_unlearn(as, location, UINT32_MAX);
 }
 
-/* Of all entries from this place on. */
-static inline void sg_unlearn_above(const sg_assembler *as, uint64_t place, uint32_t facts)
+/* Of this location and all above. Those on the stack are above all others: so one number tells for both ranges. */
+static inline void sg_unlearn_from(const sg_assembler *as, int64_t location, uint32_t facts)
 {
-    place = (int64_t)place < (int64_t)as->facts->begin ? as->facts->begin : place;
-    for (; place < as->facts->end; place++) {
-        as->facts->of[place].known &= ~facts; /* an entry of an earlier epoch may lose something too */
+    for (int i = 0; i < 2; i++) {
+        const sg_location_range *const range = &as->facts->ranges[i];
+        const int64_t place = location + range->origin, begin = (int64_t)range->begin;
+        for (uint64_t at = (uint64_t)(place < begin ? begin : place); at < range->end; at++) {
+            as->facts->of[at].known &= ~facts; /* an entry of an earlier epoch may lose something too */
+        }
+    }
+}
+
+/* The stack pointer has moved by so many entries. Those that are then above it are as if they had never been. */
+static inline void sg_shift_stack(const sg_assembler *as, int64_t amount)
+{
+    sg_location_range *const range = &as->facts->ranges[1];
+    range->origin += amount;
+    const uint64_t top = sg_place(range, SG_ON_STACK);
+    while (range->end > top && range->end > range->begin) {
+        as->facts->of[--range->end].epoch = 0;
     }
 }
 

@@ -166,7 +166,7 @@ SG_HOLES
 
 /* Facts carried along the trace: what micro-ops have found out about *locations* (slots of a register machine, fields that
  * do not move), numbered by the VM as it likes. A location is an int that is known when a trace is assembled: a hole, or
- * computed from holes. Facts are named in [facts] of stencilgen.toml. While a trace is assembled, a table holds what is
+ * computed from holes; ON_STACK(-1) is the location of sp[-1], the top of an operand stack. Facts are named in [facts] of stencilgen.toml. While a trace is assembled, a table holds what is
  * known at the micro-op in hand; asking it costs the trace nothing, and a branch on the answer is decided then.
  *
  *     STENCIL(GUARD_FLOAT)
@@ -181,6 +181,7 @@ SG_HOLES
  * Questions are about what was known when the micro-op began: ask before you write.
  * HOLDS(location, fact, predicate)   whether it holds: by the table, and then the predicate is taken to be true; else the
  *                                    predicate itself, which looks at the value
+ * IS_KNOWN(location, fact)           whether the table says so: to choose among ways, each of which is right where it is taken
  * IS_CONSTANT(location)              whether the value itself is known
  * CONSTANT(location)                 the value, as 64 bits, where it is known; 0 elsewhere
  * VALUE_AT(location, value)          the 64-bit value at the location: a constant where it is known
@@ -195,12 +196,17 @@ SG_HOLES
  * COPY_FACTS(to, from)               the value at `from` was written to `to`
  * EXCHANGE_FACTS(one, other)         the values changed places
  * UNLEARN_EVERYWHERE(fact), FORGET_FROM(location), FORGET_ALL()      at all locations, at this and all above, everything
- * SHIFT_LOCATIONS(amount)            what was location amount + i is location i from now on
+ * SHIFT_LOCATIONS(amount)            what was location amount + i is location i from now on; locations on the stack stay
+ * SHIFT_STACK(amount)                the stack pointer moved up by so many entries: what was ON_STACK(amount + i) is ON_STACK(i)
+ *                                    from now on. What then lies above the top is forgotten: copy it first
+ * Locations on the stack count as above all others. Each is where it is, in memory or (`[stack]`) in a register.
  *
  * `stencilgen build --verify` makes code that trusts no table: it tests what is known, and stops the program where it is false.
  * With the flag -DSG_NO_FACTS stencils are compiled as if they did not ask. */
+#define ON_STACK(index) ((1 << 30) + (index)) /* SG_ON_STACK of facts.h */
 #ifdef SG_NO_FACTS /* nothing is known, and nobody listens */
 #define HOLDS(location, fact, predicate) ((_Bool)(predicate))
+#define IS_KNOWN(location, fact) 0
 #define IS_CONSTANT(location) 0
 #define CONSTANT(location) ((__UINT64_TYPE__)0)
 #define VALUE_AT(location, value) (value)
@@ -214,6 +220,7 @@ SG_HOLES
 #define FORGET_FROM(location) ((void)0)
 #define FORGET_ALL() ((void)0)
 #define SHIFT_LOCATIONS(amount) ((void)0)
+#define SHIFT_STACK(amount) ((void)0)
 #else
 #define HOLDS(location, fact, predicate)                                   \
     ({                                                                     \
@@ -222,6 +229,7 @@ SG_HOLES
             ? SG_TRUSTED_(sg_at, SG_FACT_##fact, (predicate), #fact)       \
             : (_Bool)(predicate);                                          \
     })
+#define IS_KNOWN(location, fact) __sg_fact_holds(location, SG_FACT_##fact)
 #define IS_CONSTANT(location) __sg_fact_is_constant(location)
 #define CONSTANT(location) __sg_fact_constant(location)
 #define VALUE_AT(location, value)                                                                            \
@@ -241,6 +249,7 @@ SG_HOLES
 #define FORGET_FROM(location) __sg_effect_forget_from(location)
 #define FORGET_ALL() __sg_effect_forget_all()
 #define SHIFT_LOCATIONS(amount) __sg_effect_shift(amount)
+#define SHIFT_STACK(amount) __sg_effect_shift_stack(amount)
 
 /* Questions are pure functions, as holes are, with the location as their argument. What is said are calls that the passes take
  * out of the code and put into the emit function; merging two of them would hide what each is about. */
@@ -260,6 +269,7 @@ SG_EFFECT_ __sg_effect_unlearn_everywhere(unsigned facts);
 SG_EFFECT_ __sg_effect_forget_from(int location);
 SG_EFFECT_ __sg_effect_forget_all(void);
 SG_EFFECT_ __sg_effect_shift(int amount);
+SG_EFFECT_ __sg_effect_shift_stack(int amount);
 
 #ifdef SG_VERIFY
 extern __attribute__((noreturn, cold, nothrow)) void sg_fact_is_false(const char *stencil, const char *file, int line,

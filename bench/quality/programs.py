@@ -15,7 +15,7 @@ from typing import Any
 from bench import baseline
 from bench.baseline.minipy import MINIPY, vm_with
 from bench.baseline.split import hot_bytes
-from bench.frame.counting import counter, instructions
+from bench.frame.counting import counter, instructions_and_those_in
 from bench.frame.measure import interleave, run_process
 from bench.frame.progress import tell
 from bench.frame.report import Cell, Column, NotMeasured, Options, Report, Table, Timing
@@ -40,6 +40,9 @@ ROUNDS, REPEATS = 11, 3
 TARGETS = (0.75, 0.9, 0.95, 0.92)
 """Hot bytes, all bytes, instructions, time: what single stencils should reach beside copy-and-patch."""
 
+QUICK = ("fannkuch", "mandelbrot", "sieve")
+"""Programs of a quick run: those with few micro-ops, since LLVM takes its time."""
+NO_FACTS, KNOWING = f"{OWN}, no facts", f"{LLVM}, facts"
 OPERANDS = ("d", "a", "b")
 JsonTrace = dict[str, Any]
 """A trace as minipy's --traces writes it."""
@@ -65,12 +68,15 @@ class _Vm:
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """One program in one VM: bytes, instructions, seconds of each round, and the time to emit its traces."""
+    """One program in one VM: bytes, instructions, seconds of each round, and the time to emit its traces. running: the
+    instructions without those that compiling traces takes.
+    """
 
     micro_ops: int
     hot: int
     total: int
     instructions: int | None
+    running: int | None
     times: Sequence[float]
     emission: float
 
@@ -91,7 +97,9 @@ def timing_name(program: str, variant: str) -> str:
 
 def run(options: Options) -> Report:
     """Measure every program in every VM."""
-    chosen = [name for name in names() if options.wants(name)][: 3 if options.quick else None]
+    chosen = [name for name in names() if options.wants(name)]
+    if options.quick:
+        chosen = [name for name in chosen if name in QUICK] or chosen[:1]
     if not chosen:
         return Report()
     with tempfile.TemporaryDirectory() as name, whole_trace.serving() as server:
@@ -124,18 +132,15 @@ def _vms(programs: Sequence[str], folder: Path, options: Options, server: Server
     def hot_of(traces: Sequence[JsonTrace]) -> int:
         return sum(hot[op["op"]] for trace in traces for op in trace["ops"])
 
+    noted = functools.partial(noting, plain.header)
+    compiling = functools.partial(noting, whole_trace.header(), whole_trace.SOURCES)
     vms = [
-        _Vm(OWN, vm_with(plain.header), noting=functools.partial(noting, plain.header)),
+        _Vm(OWN, vm_with(plain.header), noting=noted),
         _Vm(BASELINE, vm_with(copied.header), hot_of, noting=functools.partial(noting, copied.header)),
-        _Vm(
-            LLVM,
-            whole_trace.vm(),
-            server=server,
-            noting=functools.partial(noting, whole_trace.header(), whole_trace.SOURCES),
-        ),
+        _Vm(LLVM, whole_trace.vm(), flags=("--no-facts",), server=server, noting=compiling),
+        _Vm(KNOWING, whole_trace.vm(), server=server, noting=compiling),
     ]
-    if config.facts is not None:
-        vms.append(_Vm(f"{OWN}, no facts", vms[0].path, flags=("--no-facts",), noting=vms[0].noting))
+    vms.append(_Vm(NO_FACTS, vms[0].path, flags=("--no-facts",), noting=noted))
     ways = () if options.quick else SLOT_WAYS
     profile = _profile(vms[0].path, programs, plain, folder)
     for way in ways:
@@ -174,11 +179,12 @@ def _measure(vms: Sequence[_Vm], program: str, folder: Path, options: Options) -
             micro_ops=sum(map(len, shapes[0])),
             hot=vm.hot(traces[vm.name]) if vm.hot else sum(trace["hot_bytes"] for trace in traces[vm.name]),
             total=sum(trace["hot_bytes"] + trace["cold_bytes"] for trace in traces[vm.name]),
-            instructions=executed,
+            instructions=running if vm.server else executed,  # LLVM's own, in another process, are in neither
+            running=running,
             times=times[vm.name],
             emission=_emission(vm, job, folder, 1 if options.quick else 5),
         )
-        for vm, executed in zip(vms, counts, strict=True)
+        for vm, (executed, running) in zip(vms, counts, strict=True)
     }
 
 
@@ -200,13 +206,15 @@ def _emission(vm: _Vm, job: Job, folder: Path, runs: int) -> float:
     return statistics.median(one["emission_ns"] / max(one["micro_ops_emitted"], 1) for one in found)
 
 
-def _instructions(vm: _Vm, program: str, folder: Path, repeats: int) -> int | None:
-    """Of a short run, without what starting the process takes."""
+def _instructions(vm: _Vm, program: str, folder: Path, repeats: int) -> tuple[int | None, int | None]:
+    """Of a short run, without what starting the process takes; and without what compiling traces takes."""
     if isinstance(counter(), NotMeasured):
-        return None
+        return None, None
     jobs = (Job(program, SHORT[program], repeats), EMPTY)
-    counted, start = (instructions(vm.command(job, folder))[0] for job in jobs)
-    return counted - start
+    # a VM for LLVM compiles each trace twice: it lets stencilgen find the facts first
+    counts = [instructions_and_those_in(vm.command(job, folder), "sg_compile_trace", "served_find") for job in jobs]
+    (counted, compiling), (start, _) = counts
+    return counted - start, None if compiling is None else counted - start - compiling
 
 
 def _differences(vms: Sequence[_Vm], program: str, folder: Path) -> list[str]:
@@ -251,34 +259,48 @@ def _table(found: Results) -> Table:
 
 
 def _limit(found: Results) -> Table:
-    """Program by program, what LLVM makes of the whole trace."""
+    """Program by program, what LLVM makes of whole traces, beside single stencils."""
+    variants = (OWN, LLVM, KNOWING)
     rows: list[tuple[Cell, ...]] = [
-        (name, *row[LLVM].ratios(row[BASELINE]), *row[OWN].ratios(row[LLVM])[2:], row[LLVM].emission / 1e3)
-        for name, row in found.items()
+        (name, *_side_by_side(row, variants), row[KNOWING].emission / 1e3) for name, row in found.items()
     ]
-    rows.append(("geometric mean", *_means(found, LLVM, BASELINE), *_means(found, OWN, LLVM)[2:], None))
+    means = []
+    for column in zip(*(_side_by_side(row, variants) for row in found.values()), strict=True):
+        kept = [value for value in column if value is not None]
+        means.append(geometric_mean(kept) if kept else None)
+    rows.append(("geometric mean", *means, None))
     columns = (
         Column("program"),
-        *_RATIOS,
-        *(Column(f"{column.title}, {OWN} / {LLVM}", format=".3f") for column in _RATIOS[2:]),
+        *(Column(f"{ratio.title}, {name}", format=".3f") for ratio in _RATIOS for name in variants),
         Column("compiling", "µs/micro-op", ",.0f"),
     )
     notes = (
-        f"First {LLVM}'s ratios to copy-and-patch, then those of stencilgen's single stencils to {LLVM}. Each trace is one "
-        "of the same stencils, holes filled in, without facts. It lies where stencilgen's code would, in the same VM: entries, "
-        "exits, links and the interpreter are the same.",
-        "Compiling is neither in the time nor in the instructions: another process does it, for which the VM waits. Emission is "
-        "in those of stencilgen and copy-and-patch. Hot bytes are those of blocks that the same marks leave hot.",
+        "LLVM gets each trace as one function of the same stencils, holes filled in. Its code lies where stencilgen's would, in "
+        "the same VM: entries, exits, links and the interpreter are the same. facts: it is told what stencilgen's micro-ops tell "
+        "each other (docs/across-micro-ops.md), else it finds out by itself.",
+        "Instructions are those of the whole VM without compiling traces. LLVM does that in another process, for which the VM "
+        "waits, and which is not in the time; finding facts is. Hot bytes are those of blocks that the same marks leave hot.",
         "LLVM is not told that slots are reached by one pointer only, as it is of hand-written traces (no alias): it would be "
         "false, since a module's slots are the global variables of its functions.",
     )
     return Table(f"minipy's programs by {LLVM} of whole traces, copy-and-patch = 1", columns, tuple(rows), notes)
 
 
+def _side_by_side(row: Mapping[str, _Measured], variants: Sequence[str]) -> tuple[float | None, ...]:
+    """All four ratios to copy-and-patch, each of all variants; instructions without compiling."""
+    found = []
+    for name in variants:
+        one, base = row[name], row[BASELINE]
+        running = one.running and base.running and one.running / base.running
+        hot, total, _, time = one.ratios(base)
+        found.append((hot, total, running, time))
+    return tuple(value for values in zip(*found, strict=True) for value in values)
+
+
 def _rest(vms: Sequence[_Vm], programs: Sequence[str], folder: Path) -> Table:
     """What the instructions that traces execute are for, and how much of a program they are."""
     tell("what minipy's traces execute")
-    noted = [vm for vm in vms if vm.noting is not None]
+    noted = [vm for name in (BASELINE, NO_FACTS, OWN, LLVM, KNOWING) for vm in vms if vm.name == name]
     jobs = [Job(program, SHORT[program], REPEATS) for program in programs]
     keys = [(vm.name, job) for vm in noted for job in (*jobs, EMPTY)]
     paths = {vm.name: replace(vm, path=vm.noting()) for vm in noted if vm.noting is not None}

@@ -4,7 +4,7 @@
     compiled.library.run("nbody").time(100), compiled.seconds
 
 A workload of bench/vm becomes a library with the same harness. LLVM at -O0 is what a JIT that takes LLVM could afford,
--O3 is how good the code could be if compiling cost nothing.
+-O3 is how good the code could be if compiling cost nothing. minipy.py does the same for whole programs.
 """
 
 import functools

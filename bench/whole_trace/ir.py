@@ -5,12 +5,15 @@
 The key idea: stencils are tail calls already. Each micro-op gets a copy of its stencil in which `__sg_continue` is the next
 copy, `__sg_exit` an exit of its own, and each hole a function that returns a constant; inlining them one into the other
 makes the trace, and the tail call back to its head a loop.
+
+What is known of locations at a micro-op (HOLDS) is a function of its own, too: it answers what emission has found out,
+and what is trusted is assumed. What micro-ops say of them (LEARN) is nothing then.
 """
 
 import re
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from llvm_passes.cold import mark
 from llvm_passes.module import Module, split_module
@@ -52,10 +55,11 @@ Value = int | float | Address | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A micro-op: the stencil's name, and the holes' values."""
+    """A micro-op: the stencil's name, the holes' values, and what is known before it: the facts that hold, by location."""
 
     name: str
     holes: Mapping[str, Value]
+    known: Mapping[int, int] = field(default_factory=dict)
 
 
 def holes_of(module: Module, name: str) -> set[tuple[str, str]]:
@@ -110,6 +114,9 @@ def whole_trace(module: Module, trace: Sequence[Operation], *, no_alias: bool, s
                     extra[symbol] = f"@{symbol} = external dso_local global i8, align 16"
                 case Unknown(_, multiple) as unknown:
                     known[unknown.symbol] = max(known.get(unknown.symbol, 1), multiple)
+        if "@__sg_fact_holds(" in body:
+            body = body.replace("@__sg_fact_holds(", f"@holds_{index}(")
+            functions.append(_holds(f"holds_{index}", operation.known))
         functions.append(body)
     exits = [
         f"declare dso_local hidden preserve_nonecc i64 @exit_{index}({state}){'' if index == usual else ' cold'}"
@@ -125,6 +132,7 @@ def whole_trace(module: Module, trace: Sequence[Operation], *, no_alias: bool, s
             *(f"@{symbol} = {_ANYWHERE.format(multiple)}" for symbol, multiple in known.items()),
             *(text for name, text in marked.declarations.items() if not name.startswith("__sg_")),
             *exits,
+            *_said_and_trusted(marked),
             *functions,
             *marked.attributes.values(),
             *marked.named_metadata.values(),
@@ -193,6 +201,42 @@ def _constant(name: str, declaration: str, value: Value) -> str:
         assert isinstance(value, int)
         text = str(value % (1 << int(kind[1:])))
     return f"define internal {match[1]}{kind} @{name}() alwaysinline {{\n  ret {kind} {text}\n}}"
+
+
+def _holds(name: str, known: Mapping[int, int]) -> str:
+    """Whether facts are among those that hold at a location."""
+    masks = {facts: f"known_{facts}" for facts in sorted(set(known.values()))}
+    cases = " ".join(f"i32 {location}, label %{masks[facts]}" for location, facts in sorted(known.items()))
+    answers = "".join(
+        f"\n{label}:\n  %and_{facts} = and i32 %facts, {facts}\n"
+        f"  %all_{facts} = icmp eq i32 %and_{facts}, %facts\n  ret i1 %all_{facts}"
+        for facts, label in masks.items()
+    )
+    return (
+        f"define internal i1 @{name}(i32 %location, i32 %facts) alwaysinline {{\n"
+        f"  switch i32 %location, label %nothing [ {cases} ]\nnothing:\n  ret i1 false{answers}\n}}"
+    )
+
+
+_QUESTIONS = {
+    "__sg_fact_trust": "i1 {}(i32 %location, i32 %facts, i1 %predicate) alwaysinline {{\n"
+    "  call void @llvm.assume(i1 %predicate)\n  ret i1 true\n}}",
+    "__sg_fact_is_constant": "i1 {}(i32 %location) alwaysinline {{\n  ret i1 false\n}}",
+    "__sg_fact_constant": "i64 {}(i32 %location) alwaysinline {{\n  ret i64 0\n}}",
+}
+_EFFECT = re.compile(r"declare .*?void (@__sg_effect_\w+)\(([^)]*)\)")
+
+
+def _said_and_trusted(module: Module) -> Iterator[str]:
+    """What is trusted is true; values are not known; what micro-ops say is known already."""
+    for name, definition in _QUESTIONS.items():
+        if name in module.declarations:
+            yield f"define internal {definition.format(f'@{name}')}"
+    for declaration in module.declarations.values():
+        if effect := _EFFECT.match(declaration):
+            yield f"define internal void {effect[1]}({effect[2]}) alwaysinline {{\n  ret void\n}}"
+    if "__sg_fact_trust" in module.declarations and "llvm.assume" not in module.declarations:
+        yield "declare void @llvm.assume(i1)"
 
 
 def _exit(index: int) -> list[str]:

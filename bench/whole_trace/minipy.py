@@ -6,7 +6,7 @@
 The VM asks for the code of each trace over a socket (peer/served.c) and waits until it has it. The runtime that finds room,
 enters, leaves, links and frees traces is stencilgen's own, as it is for copy-and-patch (bench/baseline/minipy.py).
 
-LLVM gets the stencils as they are without facts: what one micro-op has tested, it finds out by itself.
+LLVM is told what stencilgen's emit functions know at each micro-op, the facts; with --no-facts it is not.
 """
 
 import functools
@@ -21,10 +21,8 @@ from bench.baseline.minipy import MINIPY, vm_with
 from bench.whole_trace.server import Server, Stencils
 from llvm_passes.module import Module
 from stencilgen.config import Config, load_config
-from stencilgen.emit.constants import Pool
-from stencilgen.emit.header import Emitter, Extern, HeaderContent, Level, extern_symbol, render_header
 from stencilgen.facts import Facts, examine
-from stencilgen.pipeline import compile_sources
+from stencilgen.pipeline import build, compile_sources
 from stencilgen.toolchain.clang import find_clang
 
 __all__ = ["SOURCES", "header", "serving", "vm"]
@@ -44,11 +42,11 @@ CHECK = "-DMINIPY_CHECK"
 
 
 def configuration(check: bool = False) -> Config:
-    """minipy's, without facts and without any step across micro-ops."""
+    """minipy's, without any step across micro-ops."""
     config = load_config(MINIPY)
-    flags = [*config.stencils.flags, "-DSG_NO_FACTS", *([CHECK] if check else [])]
+    flags = [*config.stencils.flags, *([CHECK] if check else [])]
     stencils = config.stencils.model_copy(update={"flags": flags})
-    return config.model_copy(update={"stencils": stencils, "stack": None, "facts": None})
+    return config.model_copy(update={"stencils": stencils, "stack": None})
 
 
 @functools.cache
@@ -81,46 +79,30 @@ def serving(level: int = 3, check: bool = False) -> Iterator[Server]:
 
 
 def header(check: bool = False) -> str:
-    """What a VM has to know: the micro-ops' names, how their holes are read, and what code may refer to by address."""
+    """stencilgen's own, whose emit functions find facts, and what the VM has to send besides."""
     config = configuration(check)
     module, facts = _compiled(check)
-    instruction = config.instruction.type
-    nothing = f"static void emit_nothing(sg_assembler *as, const {instruction} *instruction)\n"
-    nothing += "{\n    (void)as;\n    (void)instruction;\n}\n"
-    emitters = [Emitter(name, "emit_nothing", nothing, 0, 0, 0, ends=True) for name in facts.stencils]
-    externs = _externs(module, facts)
-    text = render_header(
-        config,
-        HeaderContent(
-            levels=[Level(config.cpus[0], "", emitters)],
-            pool=Pool(b"", {}, ()),
-            externs=externs,
-            layouts=(),
-            state=facts.state,
-            fingerprint="",
-        ),
-    )
+    text = build(config).header
     for old, new in {
         "sg_measure, sg_emit,": "served_measure, served_emit,",
+        "return sg_jit_create(": "return served_jit_create(",
+        "        sg_facts_arrive(as, i);\n": "        sg_facts_arrive(as, i);\n        served_note(as, i);\n",
         "#include <stencilgen/jit.h>\n": '#include <stencilgen/jit.h>\n#include "served.h"\n',
-        "static uint32_t sg_opcode(": f"{_tables(config, externs)}\nstatic uint32_t sg_opcode(",
+        "static uint32_t sg_opcode(": f"{_tables(config, _externs(module, facts))}\nstatic uint32_t sg_opcode(",
     }.items():
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     return text
 
 
-def _externs(module: Module, facts: Facts) -> list[Extern]:
+def _externs(module: Module, facts: Facts) -> list[str]:
+    """What LLVM's code may refer to by address."""
     declared = {LIBRARY.get(re.sub(r"\.p0.*", "", name), name) for name in module.declarations}
     names = declared | set(LIBRARY.values()) | facts.objects
-    return [
-        Extern(name, "object" if name in facts.objects else "function")
-        for name in sorted(names)
-        if not name.startswith(("__sg_", "llvm."))
-    ]
+    return sorted(name for name in names if not name.startswith(("__sg_", "llvm.")))
 
 
-def _tables(config: Config, externs: Sequence[Extern]) -> str:
+def _tables(config: Config, externs: Sequence[str]) -> str:
     instruction = config.instruction.type
     lines = [
         f"typedef {instruction} whole_trace_instruction;",
@@ -132,6 +114,8 @@ def _tables(config: Config, externs: Sequence[Extern]) -> str:
         is_double = hole.type == "double"
         value = f"sg_double_bits({hole.value})" if is_double else f"(uint64_t)({hole.value})"
         lines.append(f"    values[{number}] = {value};")
-    lines += ["}", "", "static const whole_trace_symbol whole_trace_symbols[] = {"]
-    lines += [f'    {{"{one.name}", (const void *)&{extern_symbol(one.name)}}},' for one in externs]
+    lines += ["}", ""]
+    lines += [f'extern char whole_trace_at_{number}[] __asm__("{name}");' for number, name in enumerate(externs)]
+    lines += ["", "static const whole_trace_symbol whole_trace_symbols[] = {"]
+    lines += [f'    {{"{name}", whole_trace_at_{number}}},' for number, name in enumerate(externs)]
     return "\n".join([*lines, "    {NULL, NULL},", "};", ""])

@@ -2,7 +2,7 @@
 
     VM                                             here
     names of micro-ops; symbols and addresses  ─▶
-    COMPILE, micro-ops with their holes        ─▶  the same trace before? else ir.py, LLVM in a child process, placing.py
+    COMPILE, micro-ops with holes and facts    ─▶  the same trace before? else ir.py, LLVM in a child process, placing.py
                                                ◀─  sizes, exits
     PLACE, addresses of the parts and exits    ─▶
                                                ◀─  bytes
@@ -18,9 +18,10 @@ import pickle
 import socketserver
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import cast
@@ -50,14 +51,17 @@ class Stencils:
     holes: tuple[str, ...]
     values: frozenset[tuple[str, str]]
 
-    def operations(self, trace: Sequence[tuple[str, Sequence[int]]]) -> tuple[list[Operation], list[int]]:
-        """Micro-ops with the holes that they read, and the addresses among them by number."""
+    def operations(
+        self, trace: Sequence[tuple[str, Sequence[int]]], known: Sequence[Mapping[int, int]] = ()
+    ) -> tuple[list[Operation], list[int]]:
+        """Micro-ops with the holes that they read and what is known before them, and the addresses among holes by number."""
         numbers: dict[int, int] = {}
         operations = []
-        for name, values in trace:
+        for index, (name, values) in enumerate(trace):
             given = dict(zip(self.holes, values, strict=True))
             read = {hole: self._value(name, kind, hole, given[hole], numbers) for kind, hole in self._read(name)}
-            operations.append(Operation(name, read))
+            asks = "@__sg_fact_holds(" in self.module.functions[name]
+            operations.append(Operation(name, read, known[index] if known and asks else {}))
         return operations, list(numbers)
 
     def _value(self, name: str, kind: str, hole: str, bits: int, numbers: dict[int, int]) -> Value:
@@ -169,7 +173,11 @@ class _Connection(socketserver.StreamRequestHandler):
         width = 1 + len(stencils.holes)
         values = self._numbers(length * width)
         rows = [values[start : start + width] for start in range(0, len(values), width)]
-        operations, self.unknown = stencils.operations([(self.names[row[0]], row[1:]) for row in rows])
+        ends = self._numbers(length)
+        found = struct.unpack(f"<{2 * ends[-1]}q", self.rfile.read(16 * ends[-1]))  # locations may be below 0
+        pairs = list(zip(found[::2], found[1::2], strict=True))
+        known = [dict(pairs[start:end]) for start, end in pairwise((0, *ends))]
+        operations, self.unknown = stencils.operations([(self.names[row[0]], row[1:]) for row in rows], known)
         self.code = self.answering.compile(operations)
         exits = self.code.exits
         return struct.pack(f"<I5I{len(exits)}I", 0, *self.code.sizes(), len(exits), *exits)

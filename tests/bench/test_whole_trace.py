@@ -1,7 +1,7 @@
 """minipy on LLVM's code of whole traces prints what the interpreter prints, wherever its traces are left."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,7 @@ def test_programs_print_what_the_interpreter_prints(program: str, run: Run, requ
         pytest.skip("LLVM takes its time: with --long")
     expected = run(program, "--jit=off")
     assert expected.stdout and expected.returncode == 0
-    for flags in (["--jit=on"], ["--jit=always"]):
+    for flags in (["--jit=on"], ["--jit=on", "--no-facts"], ["--jit=always"]):
         found = run(program, *flags)
         assert (found.stdout, found.stderr, found.returncode) == (expected.stdout, "", 0), flags
 
@@ -120,6 +120,33 @@ def test_a_trace_that_ends_by_leaving_is_hot(stencils: Stencils) -> None:
         declared = [line for line in text.splitlines() if line.startswith("declare") and "@exit_" in line]
         assert {line.endswith(" cold") for line in declared if f"@exit_{usual}(" in line} == {False}
         assert {line.endswith(" cold") for line in declared if "@exit_0(" in line} == {True}
+
+
+def test_what_is_known_is_not_tested_again(server: Server) -> None:
+    """The guard's exit vanishes where its fact is known of its own slot, and only there."""
+    real = 1 << minipy.configuration().facts.names.index("real")  # type: ignore[union-attr]
+
+    def exits(known: dict[int, int]) -> list[int]:
+        trace = [Operation("GUARD_FLOAT", {"a": 1}, known), Operation("COPY_PLAIN", {"d": 2, "a": 1}, known)]
+        return server.compile(trace).exits
+
+    assert exits({}) == exits({2: real}) == exits({1: real >> 1}) == [0, 2]
+    assert exits({1: real}) == exits({-1: 0, 1: real | 1}) == [2]
+
+
+def test_what_emission_knows_arrives_with_each_micro_op(
+    server: Server, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Sequence[Operation]] = []
+    compile_ = Server.compile
+    monkeypatch.setattr(Server, "compile", lambda self, trace: asked.append(trace) or compile_(self, trace))
+    assert run("nbody", "--jit=on").returncode == 0
+    loop = max(asked, key=len)
+    assert not loop[0].known
+    assert sum(bool(operation.known) for operation in loop) > len(loop) / 3
+    asked.clear()
+    assert run("nbody", "--jit=on", "--no-facts").returncode == 0
+    assert asked and not any(operation.known for trace in asked for operation in trace)
 
 
 # ---- From an object file to bytes in their place ----

@@ -26,6 +26,11 @@ static uint32_t *exits;
 static uint8_t constants[CONSTANTS] __attribute__((aligned(64))); /* of all traces, for good */
 static size_t constants_used;
 
+/* What is known before each micro-op of the trace in hand: pairs of a location and the facts that hold there. */
+static sg_jit *finder;
+static uint64_t (*pairs)[2], *ends; /* ends[i]: of the pairs of micro-op i, which begin where those of i - 1 end */
+static size_t pair_capacity, end_capacity;
+
 static void stop(const char *why)
 {
     fprintf(stderr, "whole traces by LLVM: %s\n", why);
@@ -110,7 +115,61 @@ __attribute__((constructor)) static void introduce(void)
     free(text);
 }
 
-/* The micro-ops: of each the opcode and the values of all holes, 64 bits each. */
+/* ---- Facts ---- */
+
+sg_jit *served_jit_create(const sg_vm *vm, const sg_options *options, sg_error *error)
+{
+    static sg_vm emitting;
+    emitting = *vm;
+    emitting.measure = sg_measure;
+    emitting.emit = sg_emit;
+    finder = sg_jit_create(&emitting, options, error);
+    return finder == NULL ? NULL : sg_jit_create(vm, options, error);
+}
+
+static void *grown(void *memory, size_t *capacity, size_t needed, size_t size)
+{
+    if (needed > *capacity) {
+        *capacity = 2 * needed;
+        memory = realloc(memory, *capacity * size);
+    }
+    if (memory == NULL) {
+        stop("out of memory");
+    }
+    return memory;
+}
+
+void served_note(const sg_assembler *as, uint32_t index)
+{
+    const sg_facts *const facts = as->facts;
+    ends = grown(ends, &end_capacity, index + (size_t)1, sizeof *ends);
+    uint64_t count = index == 0 ? 0 : ends[index - 1];
+    for (uint64_t place = facts->begin; place < facts->end; place++) {
+        const sg_fact *const fact = &facts->of[place];
+        const uint32_t known = fact->known & ~SG_HAS_CONSTANT;
+        if (fact->epoch == facts->epoch && known != 0) {
+            pairs = grown(pairs, &pair_capacity, count + 1, sizeof *pairs);
+            pairs[count][0] = place - (uint64_t)facts->origin;
+            pairs[count++][1] = known;
+        }
+    }
+    ends[index] = count;
+}
+
+/* By its own name: what it calls is a part of compiling (bench/quality/programs.py). */
+__attribute__((noinline)) void served_find(const void *trace, uint32_t length)
+{
+    sg_error error;
+    sg_code *const code = sg_compile_trace(finder, trace, length, &error);
+    if (code == NULL) {
+        stop(error.text);
+    }
+    sg_free(code);
+}
+
+/* ---- Code ---- */
+
+/* The micro-ops: of each the opcode and the values of all holes, 64 bits each; then the facts. */
 uint32_t served_measure(const void *trace, uint32_t length, sg_size *size)
 {
     const uint32_t question[2] = {COMPILE, length};
@@ -123,6 +182,9 @@ uint32_t served_measure(const void *trace, uint32_t length, sg_size *size)
     put(question, sizeof question);
     put(ops, length * sizeof *ops);
     free(ops);
+    served_find(trace, length);
+    put(ends, length * sizeof *ends);
+    put(pairs, (size_t)ends[length - 1] * sizeof *pairs);
     get_answer(&answer, sizeof answer);
     free(exits);
     exits = room(answer.exits * sizeof *exits);
@@ -142,10 +204,11 @@ static uint8_t *room_for_constants(void)
     return found;
 }
 
-/* All of the hot code counts as the first micro-op's: nothing tells where one ends. Cold is LLVM's own, then exit stubs. */
+/* All of the hot code counts as the first micro-op's: nothing tells where one ends. Cold is LLVM's own, then exit stubs. The
+ * runtime itself emits the stub of a trace's end, behind the hot code, if the last micro-op may go there. */
 void served_emit(sg_assembler *as, const void *trace, uint32_t length)
 {
-    (void)trace;
+    const bool ends_itself = sg_ops[sg_opcode((const whole_trace_instruction *)trace + length - 1)].flags & SG_ENDS;
     uint8_t *const hot = as->hot, *const cold = as->cold, *const data = room_for_constants();
     uint64_t *const addresses = room((4 + (size_t)answer.exits) * sizeof *addresses);
     uint32_t stubs = 0;
@@ -157,8 +220,9 @@ void served_emit(sg_assembler *as, const void *trace, uint32_t length)
             sg_begin_micro_op(as, i);
         }
         if (stubs < answer.exits && exits[stubs] == i) {
-            addresses[4 + stubs++] = (uintptr_t)as->cold + (uintptr_t)as->bias;
-            as->cold = sg_exit_stub(as, as->cold);
+            const bool behind = i == length && !ends_itself;
+            addresses[4 + stubs++] = (uintptr_t)(behind ? as->hot : as->cold) + (uintptr_t)as->bias;
+            as->cold = behind ? as->cold : sg_exit_stub(as, as->cold);
         }
     }
     addresses[0] = (uintptr_t)hot + (uintptr_t)as->bias;

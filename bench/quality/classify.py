@@ -12,7 +12,7 @@ from iced_x86 import FlowControl, Instruction, MemorySize, Mnemonic, OpKind, Reg
 
 from bench.vm.counts import Executed
 
-__all__ = ["CATEGORIES", "REGISTER_MACHINE", "STACK_MACHINE", "Machine", "classify", "profile"]
+__all__ = ["CATEGORIES", "REGISTER_MACHINE", "STACK_MACHINE", "Machine", "classify", "profile", "reloads"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,44 @@ def profile(
         if executed.count:
             found[classify(executed.instruction, machine)] += weight(executed)
     return found
+
+
+def reloads(trace: Iterable[Executed], machine: Machine) -> float:
+    """Executions of loads, by the register that micro-ops move, of places that the same trace has loaded or stored before,
+    without a call between: what a value that stayed in a register would save. In the order of addresses, hot code only.
+    """
+    known: set[int] = set()
+    index, moved_by, total = -1, 0, 0.0
+    for one in sorted(trace, key=lambda one: (one.index, one.instruction.ip)):
+        instruction = one.instruction
+        if not one.is_hot:
+            continue
+        if one.index != index:
+            index, moved_by, known = one.index, 0, set()
+        if instruction.mnemonic == Mnemonic.CALL:
+            known.clear()
+        elif classify(instruction, machine) == machine.moving[1]:
+            moved_by += _movement(instruction)
+        elif instruction.memory_base == machine.moving[0] and instruction.mnemonic != Mnemonic.LEA:
+            place = _signed(instruction.memory_displacement) + moved_by
+            if place in known and _direction(instruction) == "load":
+                total += one.count
+            known.add(place)
+    return total
+
+
+def _movement(instruction: Instruction) -> int:
+    """By how much a register is moved; far away if that is not in the instruction."""
+    if instruction.mnemonic == Mnemonic.LEA:
+        return _signed(instruction.memory_displacement)
+    if instruction.op1_kind in (OpKind.REGISTER, OpKind.MEMORY):
+        return 1 << 40
+    amount = _signed(instruction.immediate(1))
+    return -amount if instruction.mnemonic == Mnemonic.SUB else amount
+
+
+def _signed(bits: int) -> int:
+    return bits - (1 << 64) if bits >> 63 else bits
 
 
 def _direction(instruction: Instruction) -> str:

@@ -1,7 +1,7 @@
 """What minipy's traces execute, instruction by instruction: callgrind counts by address, and the VM notes what lies there.
 
-The VM is the one that is measured, but that it writes down each trace's code when it is compiled (noted/). Linking changes
-only where a jump goes afterwards.
+The VMs that are measured write each trace's code down when it is compiled, if they are asked to (noted/). Linking changes only
+where a jump goes afterwards.
 """
 
 import os
@@ -36,7 +36,7 @@ class InTraces:
 
 
 def noting(header: str, further: Sequence[Path] = ()) -> Path:
-    """minipy's VM with this header for jit_stencils.h, which notes what it compiles."""
+    """minipy's VM with this header for jit_stencils.h, which notes what it compiles for `executed`."""
     for old, new in {
         "#include <stencilgen/jit.h>\n": '#include <stencilgen/jit.h>\n#include "noted.h"\n',
         "return sg_compile_trace(": "return noted_compile_trace(",

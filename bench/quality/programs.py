@@ -8,7 +8,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from bench.frame.report import Cell, Column, NotMeasured, Options, Report, Table
 from bench.frame.symbols import symbol_bytes
 from bench.programs import minipy
 from bench.programs.jobs import EMPTY, SHORT, Job, full_size, names
-from bench.quality.classify import REGISTER_MACHINE, profile
+from bench.quality.classify import REGISTER_MACHINE, profile, reloads
 from bench.quality.executed import InTraces, executed, noting
 from bench.quality.hand_written import geometric_mean
 from bench.quality.variants import BASELINE, EMITTERS, LLVM, OWN
@@ -51,7 +51,7 @@ JsonTrace = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class _Vm:
     """A VM with its code made in one way. hot: of traces, where they do not say it themselves; units: beside the stencils;
-    flags: how it is run; server: who compiles for it, if it does not itself; noting: the same VM, which notes its code.
+    flags: how it is run; server: who compiles for it, if it does not itself.
     """
 
     name: str
@@ -60,7 +60,6 @@ class _Vm:
     units: int = 0
     flags: tuple[str, ...] = ()
     server: Server | None = None
-    noting: Callable[[], Path] | None = None
 
     def command(self, job: Job, folder: Path) -> list[str | Path]:
         return [self.path, "--jit=on", *self.flags, minipy.image(job, folder)]
@@ -132,15 +131,14 @@ def _vms(programs: Sequence[str], folder: Path, options: Options, server: Server
     def hot_of(traces: Sequence[JsonTrace]) -> int:
         return sum(hot[op["op"]] for trace in traces for op in trace["ops"])
 
-    noted = functools.partial(noting, plain.header)
-    compiling = functools.partial(noting, whole_trace.header(), whole_trace.SOURCES)
+    compiling = noting(whole_trace.header(), whole_trace.SOURCES)
     vms = [
-        _Vm(OWN, vm_with(plain.header), noting=noted),
-        _Vm(BASELINE, vm_with(copied.header), hot_of, noting=functools.partial(noting, copied.header)),
-        _Vm(LLVM, whole_trace.vm(), flags=("--no-facts",), server=server, noting=compiling),
-        _Vm(KNOWING, whole_trace.vm(), server=server, noting=compiling),
+        _Vm(OWN, noting(plain.header)),
+        _Vm(BASELINE, noting(copied.header), hot_of),
+        _Vm(LLVM, compiling, flags=("--no-facts",), server=server),
+        _Vm(KNOWING, compiling, server=server),
     ]
-    vms.append(_Vm(NO_FACTS, vms[0].path, flags=("--no-facts",), noting=noted))
+    vms.append(_Vm(NO_FACTS, vms[0].path, flags=("--no-facts",)))
     ways = () if options.quick else SLOT_WAYS
     profile = _profile(vms[0].path, programs, plain, folder)
     for way in ways:
@@ -302,36 +300,37 @@ def _rest(vms: Sequence[_Vm], programs: Sequence[str], folder: Path) -> Table:
     tell("what minipy's traces execute")
     noted = [vm for name in (BASELINE, NO_FACTS, OWN, LLVM, KNOWING) for vm in vms if vm.name == name]
     jobs = [Job(program, SHORT[program], REPEATS) for program in programs]
-    keys = [(vm.name, job) for vm in noted for job in (*jobs, EMPTY)]
-    paths = {vm.name: replace(vm, path=vm.noting()) for vm in noted if vm.noting is not None}
+    keys = [(vm, job) for vm in noted for job in (*jobs, EMPTY)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        runs = pool.map(lambda key: executed(paths[key[0]].command(key[1], folder)), keys)
-        found = dict(zip(keys, runs, strict=True))
+        runs = pool.map(lambda key: executed(key[0].command(key[1], folder)), keys)
+        found = {(vm.name, job): run for (vm, job), run in zip(keys, runs, strict=True)}
     rows: list[tuple[Cell, ...]] = []
     shares = {vm.name: _shares(found, vm.name, jobs) for vm in noted}
-    for category in (*REGISTER_MACHINE.categories, _INSIDE, _OUTSIDE):
+    for category in (*REGISTER_MACHINE.categories, _INSIDE, _AGAIN, _OUTSIDE):
         rows.append((category, *(shares[vm.name][category] for vm in noted)))
     columns = (Column("what for"), *(Column(vm.name, format=".1f") for vm in noted))
     notes = (
         "Mean of the programs, weighted by execution, on short runs; all that copy-and-patch's traces execute = 100. Outside: "
         "callees, shared slow paths, interpreter, recording and emission, without what starting the process takes.",
+        "Load again: of a slot that the trace has loaded or stored before, with no call between. "
         "Told from registers and widths (bench/quality/classify.py); in LLVM's code a heuristic. Objects: what lies in them, "
         "floats too, and all that LLVM finds by another register than the state's.",
     )
     return Table("What instructions that minipy's traces execute are for", columns, tuple(rows), notes)
 
 
-_INSIDE, _OUTSIDE = "all in traces", "outside of traces"
+_INSIDE, _AGAIN, _OUTSIDE = "all in traces", "of these, slots: load again", "outside of traces"
 
 
 def _shares(found: Mapping[tuple[str, Job], InTraces], name: str, jobs: Sequence[Job]) -> dict[str, float]:
     """By category, in percent of all that copy-and-patch's traces execute."""
-    sums = dict.fromkeys((*REGISTER_MACHINE.categories, _INSIDE, _OUTSIDE), 0.0)
+    sums = dict.fromkeys((*REGISTER_MACHINE.categories, _INSIDE, _AGAIN, _OUTSIDE), 0.0)
     for job in jobs:
         one, whole = found[name, job], found[BASELINE, job].inside
         outside = one.outside - found[name, EMPTY].outside
         by_category = profile(one.trace, machine=REGISTER_MACHINE)
-        for category, number in {**by_category, _INSIDE: one.inside, _OUTSIDE: outside}.items():
+        again = reloads(one.trace, REGISTER_MACHINE)
+        for category, number in {**by_category, _INSIDE: one.inside, _AGAIN: again, _OUTSIDE: outside}.items():
             sums[category] += 100 * number / whole / len(jobs)
     return sums
 

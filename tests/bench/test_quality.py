@@ -13,11 +13,11 @@ from bench.baseline.split import hot_bytes
 from bench.programs import minipy
 from bench.programs.jobs import EMPTY, SHORT, Job, names
 from bench.quality import ablation, hand_written, programs, registers
-from bench.quality.classify import REGISTER_MACHINE, classify, profile
+from bench.quality.classify import REGISTER_MACHINE, classify, profile, reloads
 from bench.quality.executed import executed, noting
 from bench.quality.variants import STACK
 from bench.quality.ways import profile_of
-from bench.vm.counts import available
+from bench.vm.counts import Executed, available
 from stencilgen.config import load_config
 from stencilgen.pipeline import build
 from stencilgen.units.profile import Trace
@@ -71,6 +71,27 @@ def test_a_register_machine_has_slots_and_a_thread(code: str, category: str) -> 
     (instruction,) = iced_x86.Decoder(64, bytes.fromhex(code))
     assert classify(instruction, REGISTER_MACHINE) == category
     assert category in REGISTER_MACHINE.categories
+
+
+def test_loads_of_what_the_trace_has_in_hand_are_reloads() -> None:
+    def trace(index: int, *codes: str) -> list[Executed]:
+        decoder = iced_x86.Decoder(64, bytes.fromhex("".join(codes)), ip=0x1000 * index)
+        return [Executed(instruction, index, True, 10.0) for instruction in decoder]
+
+    load, store, next_slot = "498b442410", "4989442410", "498b442418"  # [r12+16] twice, [r12+24]
+    move, back, call = "4983c408", "4983ec08", "e800000000"  # add r12, 8; sub r12, 8; call
+    for codes, times in (
+        ((load, load), 1),
+        ((store, load, load), 2),
+        ((load, next_slot), 0),
+        ((load, store), 0),
+        ((load, call, load), 0),
+        ((next_slot, move, load), 1),
+        ((load, move, load), 0),
+        ((load, move, back, load), 1),
+    ):
+        assert reloads(trace(1, *codes), REGISTER_MACHINE) == 10 * times, codes
+    assert reloads([*trace(1, load), *trace(2, load)], REGISTER_MACHINE) == 0
 
 
 @pytest.mark.skipif(not available(), reason="needs valgrind")

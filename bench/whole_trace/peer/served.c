@@ -144,13 +144,15 @@ void served_note(const sg_assembler *as, uint32_t index)
     const sg_facts *const facts = as->facts;
     ends = grown(ends, &end_capacity, index + (size_t)1, sizeof *ends);
     uint64_t count = index == 0 ? 0 : ends[index - 1];
-    for (uint64_t place = facts->begin; place < facts->end; place++) {
-        const sg_fact *const fact = &facts->of[place];
-        const uint32_t known = fact->known & ~SG_HAS_CONSTANT;
-        if (fact->epoch == facts->epoch && known != 0) {
-            pairs = grown(pairs, &pair_capacity, count + 1, sizeof *pairs);
-            pairs[count][0] = place - (uint64_t)facts->origin;
-            pairs[count++][1] = known;
+    for (const sg_location_range *range = facts->ranges; range < facts->ranges + 2; range++) {
+        for (uint64_t place = range->begin; place < range->end; place++) {
+            const sg_fact *const fact = &facts->of[place];
+            const uint32_t known = fact->known & ~SG_HAS_CONSTANT;
+            if (fact->epoch == facts->epoch && known != 0) {
+                pairs = grown(pairs, &pair_capacity, count + 1, sizeof *pairs);
+                pairs[count][0] = place - (uint64_t)range->origin;
+                pairs[count++][1] = known;
+            }
         }
     }
     ends[index] = count;

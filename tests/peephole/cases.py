@@ -237,6 +237,47 @@ def redundant_mask() -> Iterator[Case]:
     yield from stays(rule, "mov rcx, E; and dword [rcx], 1", dead="flags", E=(0, 1))
 
 
+def low_ones() -> Iterator[Case]:
+    rule = "low_ones"
+    dead = "rcx PF SF AF"
+    for mask in (1, 3, 0x7F, 0xFF):
+        yield from fires(
+            rule, f"mov ecx, esi; not ecx; test cl, {mask}", f"lea ecx, [rsi + 1]; test cl, {mask}", dead=dead
+        )
+    yield from fires(rule, "mov rcx, rbx; not rcx; test cx, 0x3ff", "lea rcx, [rbx + 1]; test cx, 0x3ff", dead=dead)
+    yield from fires(
+        rule, "mov ecx, r12d; not ecx; test ecx, 0xffff", "lea ecx, [r12 + 1]; test ecx, 0xffff", dead=dead
+    )
+    yield from fires(rule, "mov rcx, rbx; not rcx; test rcx, 1", "lea rcx, [rbx + 1]; test rcx, 1", dead=dead)
+    yield from fires(
+        rule,
+        "mov ecx, ebx; mov rbx, rdx; not ecx; mov [rsi], rdx; test cl, 7",
+        "lea ecx, [rbx + 1]; mov rbx, rdx; mov [rsi], rdx; test cl, 7",
+        dead=dead,
+    )
+    # other flags are used, or the complement
+    for flag in ("PF", "SF"):
+        yield from stays(rule, "mov ecx, esi; not ecx; test cl, 3", dead=f"rcx AF {flag}")
+    yield from stays(rule, "mov ecx, esi; not ecx; test cl, 3", dead="flags")
+    yield from stays(rule, "mov ecx, esi; not ecx; test cl, 3; mov [rsi], ecx", dead=dead)
+    yield from stays(rule, "mov ecx, esi; not ecx; mov [rsi], ecx; test cl, 3", dead=dead)
+    yield from stays(rule, "mov ecx, esi; mov [rsi], ecx; not ecx; test cl, 3", dead=dead)
+    # not all ones from the lowest bit on, or of other bits
+    for mask in (0, 2, 5, 6, 0x80):
+        yield from stays(rule, f"mov ecx, esi; not ecx; test cl, {mask}", dead=dead)
+    yield from stays(rule, "mov ecx, esi; not ecx; test ch, 3", dead=dead)
+    yield from stays(rule, "mov ecx, esi; not ecx; test rcx, -1", dead=dead)
+    yield from stays(rule, "mov ecx, esi; not ecx; test cl, cl", dead=dead)
+    yield from stays(rule, "mov ecx, esi; not ecx; test cl, E", dead=dead, E=(1, 3))
+    # no copy, or one of another width
+    yield from stays(rule, "mov ecx, [rsi]; not ecx; test cl, 3", dead=dead)
+    yield from stays(rule, "mov ecx, ds; not ecx; test cl, 3", dead=dead)
+    yield from stays(rule, "mov ecx, 5; not ecx; test cl, 3", dead=dead)
+    yield from stays(rule, "mov cl, bl; not cl; test cl, 3", dead=dead)
+    yield from stays(rule, "mov rcx, rbx; not ecx; test cl, 3", dead=dead)
+    yield from stays(rule, "mov ecx, ebx; not rcx; test cl, 3", dead=dead)
+
+
 def self_test() -> Iterator[Case]:
     rule = "self_test"
     for operation in ("and", "or", "xor"):
@@ -499,7 +540,7 @@ def forward_copy() -> Iterator[Case]:
 
 RULE_CASES = (
     fold_constant, multiply_constant, commute_constant, constant_count, absolute_address, extend_constant,
-    redundant_mask, self_test, dead_result, compare_memory, fold_load,
+    redundant_mask, low_ones, self_test, dead_result, compare_memory, fold_load,
     self_move, dead_code, fold_address, spread_constant, forward_copy,
 )  # fmt: skip
 CASES: tuple[Case, ...] = tuple(case for cases in RULE_CASES for case in cases())

@@ -74,6 +74,7 @@ TEMPLATES = """
     sub {x}, {y}; setb al
     sar {x}, 1; test {x}, {x}; setl al
     mov {x}, {m}; sub {y}, {x}
+    mov ecx, ebx; not ecx; test cl, 3
     lea rax, [E]
     lea rdx, [rbx + E]
     mov ecx, F; add {x}, {y}

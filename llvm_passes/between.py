@@ -107,7 +107,7 @@ def _ask(location: JitExpr, facts: int, said: Sequence[Effect], different: Mappi
         if before is None:
             return None
         match last.kind, last.operands:
-            case "learn", (where, Const(_, learnt)) if learnt & facts == facts:
+            case (("learn" | "learn_of_value"), (where, Const(_, learnt))) if learnt & facts == facts:
                 return _choose(here(where), _YES, before)
             case "unlearn", (where, Const(_, lost)) if lost & facts:
                 return _choose(here(where), _NO, before)

@@ -245,9 +245,9 @@ class _Checker:
 # what stencil.h calls each question and effect
 _WORDS = {
     "holds": "HOLDS", "trust": "HOLDS", "is_constant": "IS_CONSTANT", "constant": "VALUE_AT", "learn": "LEARN",
-    "learn_constant": "LEARN_CONSTANT", "unlearn": "UNLEARN", "forget": "FORGET", "copy": "COPY_FACTS",
-    "exchange": "EXCHANGE_FACTS", "unlearn_everywhere": "UNLEARN_EVERYWHERE", "forget_from": "FORGET_FROM",
-    "forget_all": "FORGET_ALL", "shift": "SHIFT_LOCATIONS", "shift_stack": "SHIFT_STACK",
+    "learn_of_value": "LEARN_OF_VALUE", "learn_constant": "LEARN_CONSTANT", "unlearn": "UNLEARN", "forget": "FORGET",
+    "copy": "COPY_FACTS", "exchange": "EXCHANGE_FACTS", "unlearn_everywhere": "UNLEARN_EVERYWHERE",
+    "forget_from": "FORGET_FROM", "forget_all": "FORGET_ALL", "shift": "SHIFT_LOCATIONS", "shift_stack": "SHIFT_STACK",
 }  # fmt: skip
 _UNKNOWN_LOCATION = "its location, or the value it tells, is not known when a trace is assembled"
 _LOCATION_REMEDY = "compute it from holes and constants alone; where it depends on what runs, write FORGET_ALL()"

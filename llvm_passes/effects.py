@@ -53,6 +53,7 @@ _END = re.compile(rf" musttail call [^@]*@(?:({CONTINUE})|{LABEL_PREFIX}\w+)\(")
 # by kind of effect: what is lost at which operands when only some ways have it; nothing where it only adds
 _LOSSES: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {
     "learn": (),
+    "learn_of_value": (),
     "learn_constant": (),
     "unlearn": (("unlearn", (0, 1)),),
     "forget": (("forget", (0,)),),

@@ -99,7 +99,8 @@ void sg_facts_head(sg_assembler *as, uint32_t position)
     };
     for (const sg_location_range *range = facts->ranges; range < facts->ranges + 2; range++) {
         for (uint64_t place = range->begin; place < range->end; place++) {
-            const sg_fact *const fact = &facts->of[place];
+            sg_fact *const fact = &facts->of[place];
+            fact->value = 0; /* in another iteration a value may be no copy of what it was copied from */
             if (fact->epoch == facts->epoch && fact->known != 0) {
                 facts->premises[facts->premise_count++] = (sg_premise){
                     .location = (int64_t)place - range->origin,

@@ -23,6 +23,7 @@ MOST_ANSWERS = 8
 # by kind of effect: the runtime's macro, and for each operand whether it is a (l)ocation, a set of (f)acts or a (v)alue
 _MACROS = {
     "learn": ("SG_LEARN", "lf"),
+    "learn_of_value": ("SG_LEARN_OF_VALUE", "lf"),
     "know": ("SG_KNOW", "lf"),
     "learn_constant": ("SG_LEARN_CONSTANT", "lv"),
     "unlearn": ("SG_UNLEARN", "lf"),
@@ -37,18 +38,21 @@ _MACROS = {
 }
 
 
+_JOINABLE = {("forget", "learn"), ("know", "learn"), ("learn", "learn"), ("learn_of_value", "learn_of_value")}
+
+
 def _joined(effects: Iterable[Effect]) -> list[Effect]:
     """The same in fewer steps: several facts of a location at once, and what is known of a new value in place of the old."""
     joined: list[Effect] = []
     for effect in effects:
         last = joined[-1] if joined else None
-        if effect.kind == "learn" and last and last.operands[:1] == effect.operands[:1]:
+        if last and (last.kind, effect.kind) in _JOINABLE and last.operands[0] == effect.operands[0]:
             location, facts = effect.operands
             assert isinstance(facts, Const)
             if last.kind == "forget":
                 joined[-1] = Effect("know", effect.operands)
                 continue
-            if last.kind in ("learn", "know") and isinstance(last.operands[1], Const):
+            if isinstance(last.operands[1], Const):
                 joined[-1] = Effect(last.kind, (location, Const(facts.bits, facts.value | last.operands[1].value)))
                 continue
         joined.append(effect)

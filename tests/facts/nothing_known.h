@@ -17,6 +17,7 @@ NOTHING_KNOWN(uint64_t, constant, int location)
     void __sg_effect_##name(__VA_ARGS__);   \
     void __sg_effect_##name(__VA_ARGS__) {}
 NOTHING_DONE(learn, int location, unsigned facts)
+NOTHING_DONE(learn_of_value, int location, unsigned facts)
 NOTHING_DONE(learn_constant, int location, uint64_t value)
 NOTHING_DONE(unlearn, int location, unsigned facts)
 NOTHING_DONE(forget, int location)

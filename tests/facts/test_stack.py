@@ -88,10 +88,17 @@ MUTATIONS = {
     "another value is still known": ("SG_FORGET(", "(void)("),
     "entries that a callee has changed are still known": ("SG_FORGET_FROM(", "(void)("),
     "entries change places without what is known of them": ("SG_EXCHANGE(", "SG_KEEP("),
+    "a value that was written over is still the one that was copied": ("SG_FORGET(", "SG_FORGET_FACTS("),
+    "a value that was changed by a callee is still the one that was copied": (
+        "SG_FORGET_FROM(",
+        "SG_FORGET_FACTS_FROM(",
+    ),
     "a copy is known from before": ("SG_COPY(", "SG_KEEP("),
 }
 PREAMBLE = """\
 #define SG_KEEP(to, from) ((void)(to), (void)(from))
+#define SG_FORGET_FACTS(location) sg_unlearn(as, location, UINT32_MAX)
+#define SG_FORGET_FACTS_FROM(location) sg_unlearn_from(as, location, UINT32_MAX - 1), sg_unlearn_from(as, location, 1)
 #define SG_ONLY_SHIFT(amount) (as->facts->ranges[1].origin += (amount))
 """
 
@@ -146,6 +153,27 @@ def test_what_is_pushed_again_is_another_value(stacked: StackFactsVM) -> None:
     assert not known(stacked, ODD, op("COPY_1"), op("DROP_SOME", d=2), op("LOAD", a=1))
     assert not known(stacked, ODD, op("CHANGE_2"))
     assert not known(stacked, ODD, op("POP_ONE_OR_TWO"))
+
+
+def test_what_is_learnt_of_a_copy_is_known_of_what_it_was_copied_from(stacked: StackFactsVM) -> None:
+    load = op("LOAD", a=1)
+    assert known(stacked, load, ODD, op("POP"), load)
+    assert known(stacked, load, op("COPY_1"), ODD, op("POP"), op("POP"), load)
+    assert known(stacked, load, op("PUSH", imm=4), op("SWAP_2"), ODD, op("POP"), op("POP"), load)
+    assert known(stacked, load, op("STORE", d=2), op("LOAD", a=2), ODD, op("POP"), load)
+    for change in (op("CHANGE_LOCAL", d=1), op("CHANGE_ALL_LOCALS"), op("MOVE_LOCAL", d=1, a=3)):
+        assert not known(stacked, load, change, ODD, op("POP"), load), change
+    for change in (op("MIX"), op("RARE_CALL"), op("CHANGE_2"), op("FORGET_IT_ALL")):
+        assert not known(stacked, load, change, ODD, op("POP"), load), change
+
+
+def test_what_was_a_copy_before_a_loop_is_none_in_it(stacked: StackFactsVM) -> None:
+    """The entry below stays, the local changes in each iteration."""
+    load = op("LOAD", a=1)
+    body = (ODD, load, ODD, op("POP"), op("CHANGE_LOCAL", d=1), op("JUMP_BACK", target=1))
+    trace = [stacked.instruction(name, **operands) for name, operands in (load, *body)]
+    failure = stacked.check(trace, 4, PLAIN, runs=100)
+    assert failure is None, failure
 
 
 def test_locals_stay_where_they_are(stacked: StackFactsVM) -> None:

@@ -1,12 +1,16 @@
 /* Facts carried along a trace: what the emit functions know of the VM's locations at the micro-op in hand.
  *
  * A location is an integer that the VM chose (a slot's number), or SG_ON_STACK plus an index relative to the stack pointer.
- * So there are two ranges of them, each of which may be renumbered by moving its origin. A location's entry in the table holds a set of facts, one bit for each
- * name in [facts] of stencilgen.toml, and perhaps the 64-bit value itself. Emit functions ask before they write code
- * (SG_HOLDS, …) and say what has changed after it (SG_LEARN, …); each is a few instructions.
+ * So there are two ranges of them, each of which may be renumbered by moving its origin. A location's entry in the table
+ * holds a set of facts, one bit for each name in [facts] of stencilgen.toml, and perhaps the 64-bit value itself. Emit
+ * functions ask before they write code (SG_HOLDS, …) and say what has changed after it (SG_LEARN, …); each is a few
+ * instructions.
  *
  * Entries carry the number of the *epoch* they were made in, and those of an earlier one hold nothing: so to forget
  * everything is to count the epoch up. A location outside of its range is one of which nothing is ever known.
+ *
+ * Values have numbers where they are copied: a copy keeps the number, and the place where the value was copied from
+ * first. While an entry there has the same number, what is learnt of the value holds for both.
  *
  * At the head of a loop only what holds whenever a jump comes back may be known. So the loop is emitted as if all that is
  * known at its head did, and each jump back compares: what does not hold there is taken away from the head, and the
@@ -33,6 +37,8 @@ typedef struct sg_fact {
     uint32_t epoch;
     uint32_t known; /* a bit for each fact, and SG_HAS_CONSTANT */
     uint64_t constant;
+    uint32_t value; /* the number of the value, or 0: it was never copied */
+    uint32_t first; /* the place where the first with this number was */
 } sg_fact;
 
 typedef struct sg_location_range {
@@ -43,6 +49,7 @@ typedef struct sg_location_range {
 
 struct sg_facts {
     uint32_t epoch;
+    uint32_t values; /* that have a number */
     sg_location_range ranges[2]; /* what the VM has numbered; the operand stack */
     uint64_t answers[SG_ANSWERS];
     uint32_t *targets; /* by position of the trace: SG_FROM_BEFORE, SG_FROM_BEHIND, and the number of its head */
@@ -89,6 +96,7 @@ static inline void sg_forget_all(sg_assembler *as)
     on_stack->origin = SG_LOCATIONS + SG_STACK_LOCATIONS / 2 - (int64_t)SG_ON_STACK;
     numbered->begin = on_stack->begin = SG_LOCATIONS + SG_STACK_LOCATIONS;
     numbered->end = on_stack->end = 0;
+    facts->values = 0;
     if (++facts->epoch == 0) {
         sg_facts_renew(facts);
     }
@@ -112,6 +120,7 @@ static inline void sg_facts_arrive(sg_assembler *as, uint32_t position)
 #define SG_ASK(number, value) (as->facts->answers[number] = (value))
 #define SG_ANSWER(number) (as->facts->answers[number])
 #define SG_LEARN(location, facts) sg_learn(as, location, facts)
+#define SG_LEARN_OF_VALUE(location, facts) sg_learn_of_value(as, location, facts)
 #define SG_KNOW(location, facts) sg_know(as, location, facts)
 #define SG_LEARN_CONSTANT(location, value) sg_learn_constant(as, location, value)
 #define SG_UNLEARN(location, facts) sg_unlearn(as, location, facts)
@@ -156,7 +165,7 @@ static inline sg_fact *sg_fact_for(const sg_assembler *as, int64_t location)
     sg_fact *const fact = &facts->of[place];
     if (fact->epoch != facts->epoch) {
         fact->epoch = facts->epoch;
-        fact->known = 0;
+        fact->known = fact->value = 0;
         range->begin = place < range->begin ? place : range->begin;
         range->end = place < range->end ? range->end : place + 1;
     }
@@ -183,12 +192,26 @@ static inline void sg_learn(const sg_assembler *as, int64_t location, uint32_t f
     }
 }
 
+/* The same, also where the value was copied from. */
+static inline void sg_learn_of_value(const sg_assembler *as, int64_t location, uint32_t facts)
+{
+    sg_fact *const fact = sg_fact_for(as, location);
+    if (fact != NULL) {
+        sg_fact *const first = fact->value != 0 ? &as->facts->of[fact->first] : fact;
+        fact->known |= facts;
+        if (first->epoch == fact->epoch && first->value == fact->value) {
+            first->known |= facts;
+        }
+    }
+}
+
 /* These facts, and no others. */
 static inline void sg_know(const sg_assembler *as, int64_t location, uint32_t facts)
 {
     sg_fact *const fact = sg_fact_for(as, location);
     if (fact != NULL) {
         fact->known = facts;
+        fact->value = 0;
     }
 }
 
@@ -211,7 +234,10 @@ static inline void sg_unlearn(const sg_assembler *as, int64_t location, uint32_t
 
 static inline void sg_forget(const sg_assembler *as, int64_t location)
 {
-    sg_unlearn(as, location, UINT32_MAX);
+    sg_fact *const fact = sg_fact_at(as, location);
+    if (fact != NULL) {
+        fact->known = fact->value = 0;
+    }
 }
 
 /* Of this location and all above. Those on the stack are above all others: so one number tells for both ranges. */
@@ -222,6 +248,7 @@ static inline void sg_unlearn_from(const sg_assembler *as, int64_t location, uin
         const int64_t place = location + range->origin, begin = (int64_t)range->begin;
         for (uint64_t at = (uint64_t)(place < begin ? begin : place); at < range->end; at++) {
             as->facts->of[at].known &= ~facts; /* an entry of an earlier epoch may lose something too */
+            as->facts->of[at].value = facts == UINT32_MAX ? 0 : as->facts->of[at].value;
         }
     }
 }
@@ -241,8 +268,9 @@ static inline void sg_set_fact(const sg_assembler *as, int64_t location, sg_fact
 {
     sg_fact *const fact = sg_fact_for(as, location);
     if (fact != NULL) {
-        fact->known = value.known;
-        fact->constant = value.constant;
+        const uint32_t epoch = fact->epoch;
+        *fact = value;
+        fact->epoch = epoch;
     }
 }
 
@@ -255,13 +283,18 @@ static inline sg_fact sg_get_fact(const sg_assembler *as, int64_t location)
 
 static inline void sg_copy_facts(const sg_assembler *as, int64_t to, int64_t from)
 {
+    sg_fact *const fact = sg_fact_for(as, from);
+    if (fact != NULL && fact->value == 0) {
+        fact->value = ++as->facts->values;
+        fact->first = (uint32_t)(fact - as->facts->of);
+    }
     sg_set_fact(as, to, sg_get_fact(as, from));
 }
 
 static inline void sg_exchange_facts(const sg_assembler *as, int64_t one, int64_t other)
 {
     const sg_fact first = sg_get_fact(as, one);
-    sg_copy_facts(as, one, other);
+    sg_set_fact(as, one, sg_get_fact(as, other));
     sg_set_fact(as, other, first);
 }
 

@@ -190,6 +190,8 @@ SG_HOLES
  * may take, only what is lost is kept. At the head of a loop is known what holds in each iteration; where other jumps arrive, and
  * at a trace's start, nothing.
  * LEARN(location, fact)              the fact holds for the value at the location, besides those that did
+ * LEARN_OF_VALUE(location, fact)     the same, and the fact also holds where the value was copied from (COPY_FACTS), if it is still
+ *                                    there: for facts that are true of both or of neither
  * LEARN_CONSTANT(location, value)    the value is these 64 bits, known when the trace is assembled
  * UNLEARN(location, fact)            the fact need not hold any more
  * FORGET(location)                   something else was written there
@@ -211,6 +213,7 @@ SG_HOLES
 #define CONSTANT(location) ((__UINT64_TYPE__)0)
 #define VALUE_AT(location, value) (value)
 #define LEARN(location, fact) ((void)0)
+#define LEARN_OF_VALUE(location, fact) ((void)0)
 #define LEARN_CONSTANT(location, value) ((void)0)
 #define UNLEARN(location, fact) ((void)0)
 #define FORGET(location) ((void)0)
@@ -240,6 +243,7 @@ SG_HOLES
         __sg_fact_is_constant(sg_at) ? SG_CONSTANT_(sg_at, sg_value) : sg_value;                             \
     })
 #define LEARN(location, fact) __sg_effect_learn(location, SG_FACT_##fact)
+#define LEARN_OF_VALUE(location, fact) __sg_effect_learn_of_value(location, SG_FACT_##fact)
 #define LEARN_CONSTANT(location, value) __sg_effect_learn_constant(location, (__UINT64_TYPE__)(value))
 #define UNLEARN(location, fact) __sg_effect_unlearn(location, SG_FACT_##fact)
 #define FORGET(location) __sg_effect_forget(location)
@@ -260,6 +264,7 @@ SG_QUESTION_ _Bool __sg_fact_trust(int location, unsigned facts, _Bool predicate
 SG_QUESTION_ _Bool __sg_fact_is_constant(int location);
 SG_QUESTION_ __UINT64_TYPE__ __sg_fact_constant(int location);
 SG_EFFECT_ __sg_effect_learn(int location, unsigned facts);
+SG_EFFECT_ __sg_effect_learn_of_value(int location, unsigned facts);
 SG_EFFECT_ __sg_effect_learn_constant(int location, __UINT64_TYPE__ value);
 SG_EFFECT_ __sg_effect_unlearn(int location, unsigned facts);
 SG_EFFECT_ __sg_effect_forget(int location);

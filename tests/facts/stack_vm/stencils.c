@@ -145,14 +145,14 @@ STENCIL(DROP_SOME)
 STENCIL(GUARD_ODD)
 {
     EXIT_UNLESS(HOLDS(ON_STACK(-1), odd, IS_ODD(sp[-1])));
-    LEARN(ON_STACK(-1), odd);
+    LEARN_OF_VALUE(ON_STACK(-1), odd);
     CONTINUE();
 }
 
 STENCIL(GUARD_SECOND_SMALL)
 {
     EXIT_UNLESS(HOLDS(ON_STACK(-2), small, IS_SMALL(VALUE_AT(ON_STACK(-2), sp[-2]))));
-    LEARN(ON_STACK(-2), small);
+    LEARN_OF_VALUE(ON_STACK(-2), small);
     CONTINUE();
 }
 
@@ -166,8 +166,8 @@ STENCIL(GUARD_SINGLE)
 STENCIL(GUARD_LOCAL)
 {
     EXIT_UNLESS(HOLDS(A, odd, IS_ODD(machine->locals[A])) && HOLDS(A, small, IS_SMALL(machine->locals[A])));
-    LEARN(A, odd);
-    LEARN(A, small);
+    LEARN_OF_VALUE(A, odd);
+    LEARN_OF_VALUE(A, small);
     CONTINUE();
 }
 

@@ -6,6 +6,8 @@ targets ahead, also those of jumps that it has not come to yet.
 
 from collections.abc import Callable, Mapping, Sequence
 
+from stencilgen.emit.jumps import over_targets
+
 __all__ = ["AGAIN", "ARRIVE", "begin", "note_targets"]
 
 ARRIVE = "        sg_facts_arrive(as, i);\n"
@@ -25,23 +27,11 @@ def note_targets(labels: Mapping[str, Sequence[str]], opcode: Callable[[str], st
     """The function `sg_note_targets`. labels: by stencil, the C expressions of the positions that it may jump to; opcode: a
     stencil's C constant; instruction: the C type of one.
     """
-    cases: dict[tuple[str, ...], list[str]] = {}
-    for name, expressions in labels.items():
-        if expressions:
-            cases.setdefault(tuple(expressions), []).append(name)
-    lines = []
-    for expressions, names in cases.items():
-        lines += [f"    case {opcode(name)}:" for name in names]
-        lines += [f"        sg_facts_target(as, from, (uint64_t)({expression}));" for expression in expressions]
-        lines.append("        break;")
-    body = "".join(f"{line}\n" for line in lines)
-    switch = f"    switch (opcode) {{\n{body}    default:\n        break;\n    }}\n" if body else ""
-    unused = "" if body else "    (void)as, (void)from, (void)instruction, (void)opcode; /* no micro-op jumps */\n"
     return f"""\
 /* Note where the micro-op at position `from` may jump to. */
 static inline void sg_note_targets(sg_assembler *as, uint32_t from, const {instruction} *instruction, uint32_t opcode)
 {{
-{unused}{switch}}}
+{over_targets(labels, opcode, "sg_facts_target", ["as", "from"])}}}
 """
 
 

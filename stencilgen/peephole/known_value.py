@@ -31,7 +31,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from stencilgen.layout.blocks import BOUNDARIES, successors
 from stencilgen.layout.code import Block, Code
 from stencilgen.layout.liveness import ALL_FLAGS, Liveness, parts, usage_of
 from x86_64 import Instruction, Register
@@ -96,21 +95,30 @@ def _definitions(code: Code, heads: frozenset[str]) -> Iterator[Instruction]:
 def _rewritten(code: Code, liveness: Liveness, rule: ValueRule, definition: Instruction) -> Code | None:
     """The code with every use of the definition rewritten; None if one cannot be, or there is none."""
     held = usage_of(definition).changes & ~ALL_FLAGS
+    depends = _depends_on(definition)
     holds = _holds_at_start(code, liveness, definition)
     blocks, uses = list[Block](), 0
     for block in code.blocks:
-        known, instructions = holds[block.name], list(block.instructions)
+        known, edits = holds[block.name], dict[int, Instruction]()
         usages = liveness.usages[block.name]
         for position, (instruction, usage) in enumerate(zip(block.instructions, usages, strict=True)):
             if known and usage.reads & held:
                 new = rule.rewrite(definition, instruction) if usage.straight else None
                 if new is None or usage_of(new).reads & held:
                     return None
-                instructions[position] = new
-                uses += 1
-            known = instruction == definition or (known and not _changes(usage.changes, definition))
-        blocks.append(replace(block, instructions=tuple(instructions)))
+                edits[position] = new
+            if usage.changes & depends:
+                known = instruction == definition
+        blocks.append(_edited(block, edits))
+        uses += len(edits)
     return replace(code, blocks=tuple(blocks)) if uses else None
+
+
+def _edited(block: Block, edits: Mapping[int, Instruction]) -> Block:
+    """The block with other instructions at these positions."""
+    if not edits:
+        return block
+    return replace(block, instructions=tuple(edits.get(n, old) for n, old in enumerate(block.instructions)))
 
 
 def drop_repeated(code: Code, heads: frozenset[str], fired: Counter[str], name: str) -> Code:
@@ -119,6 +127,7 @@ def drop_repeated(code: Code, heads: frozenset[str], fired: Counter[str], name: 
         if sum(block.instructions.count(definition) for block in code.blocks) < 2:
             continue
         liveness = Liveness(code)
+        depends = _depends_on(definition)
         holds = _holds_at_start(code, liveness, definition)
         blocks = []
         for block in code.blocks:
@@ -128,28 +137,28 @@ def drop_repeated(code: Code, heads: frozenset[str], fired: Counter[str], name: 
                     fired[name] += 1
                     continue
                 kept.append(instruction)
-                known = instruction == definition or (known and not _changes(usage.changes, definition))
+                if usage.changes & depends:
+                    known = instruction == definition
             blocks.append(replace(block, instructions=tuple(kept)))
         code = replace(code, blocks=tuple(blocks))
     return code
 
 
-def _changes(changed: int, definition: Instruction) -> bool:
-    """Whether a change of these parts ends the register's holding of the value."""
+def _depends_on(definition: Instruction) -> int:
+    """The parts whose change ends the register's holding of the value, unless it is the definition that changes them."""
     usage = usage_of(definition)
-    return bool(changed & (usage.changes | usage.reads))
+    return usage.changes | usage.reads
 
 
 def _holds_at_start(code: Code, liveness: Liveness, definition: Instruction) -> Mapping[str, bool]:
     """Per block: does the register hold the definition's value there, on whatever way control came?"""
+    depends = _depends_on(definition)
     ends: dict[str, bool | None] = {}  # what is at the block's end, None: what is at its start
     for block in code.blocks:
         end: bool | None = None
         for instruction, usage in zip(block.instructions, liveness.usages[block.name], strict=True):
-            if instruction == definition:
-                end = True
-            elif _changes(usage.changes, definition):
-                end = False
+            if usage.changes & depends:
+                end = instruction == definition
         ends[block.name] = end
     starts = dict.fromkeys(ends, True)
     starts[code.blocks[0].name] = False
@@ -160,9 +169,9 @@ def _holds_at_start(code: Code, liveness: Liveness, definition: Instruction) -> 
             end = ends[block.name]
             if starts[block.name] if end is None else end:
                 continue
-            for target in successors(block.end):
-                if target.name not in BOUNDARIES and starts[target.name]:
-                    starts[target.name] = False
+            for name in liveness.following[block.name]:
+                if starts[name]:
+                    starts[name] = False
                     changed = True
     return starts
 

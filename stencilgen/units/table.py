@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llvm_passes.sequence import micro_op, operands
+from stencilgen.emit.jumps import over_targets
 from stencilgen.units.automaton import Parts, automaton_of
 from stencilgen.units.choice import Choices, Step
 from stencilgen.units.operands import condition
@@ -298,23 +299,11 @@ static uint32_t sg_fitting(const void *element, uint32_t row)
 
 def render_marking(labels_of: Mapping[str, Sequence[str]], opcode: Callable[[str], str], instruction: str) -> str:
     """`sg_mark_targets`: C for noting in a plan where a micro-op may jump to. labels_of: by stencil, the expressions."""
-    cases: dict[Parts, list[str]] = {}
-    for name, labels in labels_of.items():
-        if labels:
-            cases.setdefault(tuple(labels), []).append(name)
-    lines = []
-    for labels, names in cases.items():
-        lines += [f"    case {opcode(name)}:" for name in names]
-        lines += [f"        sg_plan_target(plan, (uint64_t)({label}));" for label in labels]
-        lines.append("        break;")
-    switch = "".join(f"{line}\n" for line in lines)
-    body = f"    switch (opcode) {{\n{switch}    default:\n        break;\n    }}\n" if switch else ""
-    unused = "" if switch else "    (void)plan, (void)instruction, (void)opcode; /* no micro-op jumps */\n"
     return f"""\
 /* Note where a micro-op may jump to. */
 static inline void sg_mark_targets(sg_plan *plan, const {instruction} *instruction, uint32_t opcode)
 {{
-{unused}{body}}}
+{over_targets(labels_of, opcode, "sg_plan_target", ["plan"])}}}
 """
 
 

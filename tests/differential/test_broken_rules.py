@@ -22,7 +22,7 @@ def results_are_dead(patch: pytest.MonkeyPatch) -> None:
 
 def values_never_change(patch: pytest.MonkeyPatch) -> None:
     """A register holds its value, whatever happens to what it was made from."""
-    patch.setattr(known_value, "_changes", lambda changed, definition: False)
+    patch.setattr(known_value, "_depends_on", lambda definition: liveness.usage_of(definition).changes)
 
 
 def values_are_known_everywhere(patch: pytest.MonkeyPatch) -> None:

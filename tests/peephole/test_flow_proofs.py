@@ -18,7 +18,7 @@ import z3
 from dasc import NEXT
 from stencilgen.layout.blocks import BOUNDARIES, successors
 from stencilgen.layout.code import Block, Branch, Code, Jump
-from stencilgen.layout.liveness import Liveness, flags_mask
+from stencilgen.layout.liveness import Liveness, flags_mask, usage_of
 from stencilgen.peephole import known_value
 from stencilgen.peephole.driver import REPEATED, REPEATED_VALUE, VALUE_RULES
 from stencilgen.peephole.known_value import drop_repeated
@@ -183,15 +183,15 @@ def test_known_and_repeated_values_over_whole_stencils() -> None:
     assert min(fired.values()) >= 20, fired
 
 
-def never(*_: object) -> bool:
-    return False
+def register_only(definition: Instruction) -> int:
+    return usage_of(definition).changes
 
 
 def everywhere(code: Code, _: Liveness, definition: Instruction) -> dict[str, bool]:
     return {block.name: block is not code.blocks[0] for block in code.blocks}
 
 
-@pytest.mark.parametrize(("part", "wrong"), [("_changes", never), ("_holds_at_start", everywhere)])
+@pytest.mark.parametrize(("part", "wrong"), [("_depends_on", register_only), ("_holds_at_start", everywhere)])
 def test_a_wrong_analysis_is_noticed(monkeypatch: pytest.MonkeyPatch, part: str, wrong: object) -> None:
     monkeypatch.setattr(known_value, part, wrong)
     fired: Counter[str] = Counter()

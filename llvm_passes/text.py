@@ -101,25 +101,7 @@ def closing(text: str, start: int) -> int:
 
 def split_words(text: str) -> list[str]:
     """`text` split at blanks that stand outside brackets and quotes: attributes, types and a value of one argument."""
-    if not _BRACKETS.search(text):
-        return text.split()
-    words, depth, start, quoted = [], 0, 0, False
-    for position, character in enumerate(text):
-        if character == '"':
-            quoted = not quoted
-        elif quoted:
-            continue
-        elif character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-        elif character == " " and depth == 0:
-            if position > start:
-                words.append(text[start:position])
-            start = position + 1
-    if start < len(text):
-        words.append(text[start:])
-    return words
+    return [word for word in split_top(text, " ") if word] if _BRACKETS.search(text) else text.split()
 
 
 def global_references(text: str) -> Iterator[str]:

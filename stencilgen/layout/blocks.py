@@ -23,7 +23,7 @@ from stencilgen.layout.code import (
 )
 from x86_64 import Address, Control, Instruction, Label, Register
 
-__all__ = ["BOUNDARIES", "build_code", "reachable", "successors"]
+__all__ = ["build_code", "is_outside", "reachable", "successors", "targets"]
 
 BOUNDARIES = ("NEXT", "EXIT")
 
@@ -117,17 +117,26 @@ def reachable(blocks: Sequence[Block]) -> list[Block]:
         if name in seen:
             continue
         seen.add(name)
-        work += [target.name for target in successors(by_name[name].end) if target.name not in BOUNDARIES]
+        work += successors(by_name[name].end)
     return [block for block in blocks if block.name in seen]
 
 
-def successors(end: End) -> tuple[Label, ...]:
-    """The labels (blocks and NEXT, EXIT) where control may go on; label holes are not among them."""
+def targets(end: End) -> tuple[Target, ...]:
+    """Where control may go on: blocks, NEXT, EXIT, positions in the trace."""
     match end:
         case Jump(target):
-            targets: tuple[Target, ...] = (target,)
+            return (target,)
         case Branch(_, target, otherwise):
-            targets = (target, otherwise)
+            return (target, otherwise)
         case _:
-            targets = ()
-    return tuple(target for target in targets if not isinstance(target, LabelHole))
+            return ()
+
+
+def is_outside(target: Target) -> bool:
+    """Whether this is none of the stencil's blocks."""
+    return isinstance(target, LabelHole) or target.name in BOUNDARIES
+
+
+def successors(end: End) -> tuple[str, ...]:
+    """The names of the stencil's blocks where control may go on."""
+    return tuple(target.name for target in targets(end) if not is_outside(target))

@@ -15,10 +15,9 @@ touch rsp (this is checked, by following the depth of the stack along every path
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dasc import LabelHole
 from stencilgen.errors import Diagnostic, UserError
-from stencilgen.layout.blocks import BOUNDARIES, successors
-from stencilgen.layout.code import Block, Branch, Code, End, Jump, Return, TailCall, Target
+from stencilgen.layout.blocks import is_outside, successors, targets
+from stencilgen.layout.code import Block, Code, End, Return, TailCall
 from x86_64 import Address, Instruction, Memory, Register, rax, rbp, rsp
 
 __all__ = ["strip_frame"]
@@ -73,12 +72,10 @@ def strip_frame(code: Code, *, file: str | None = None, line: int = 0) -> Code:
             frame = max(frame, depth)
         if depth and _leaves(block.end):
             raise reject("leaves with its frame in place")
-        for target in successors(block.end):
-            if target.name in BOUNDARIES:
-                continue
-            if depth_at.setdefault(target.name, depth) != depth:
+        for name in successors(block.end):
+            if depth_at.setdefault(name, depth) != depth:
                 raise reject("has a frame on one way to a place and none on another")
-            work.append(target.name)
+            work.append(name)
         stripped[block.name] = replace(block, instructions=tuple(kept))
     if frame > LARGEST_FRAME:
         raise reject(f"needs {frame:,} bytes of stack; a trace can have {LARGEST_FRAME:,}")
@@ -98,19 +95,7 @@ def _change_of_rbp(code: Code) -> Instruction | None:
 
 
 def _leaves(end: End) -> bool:
-    match end:
-        case Return() | TailCall():
-            return True
-        case Jump(target):
-            return _is_boundary(target)
-        case Branch(_, target, otherwise):
-            return _is_boundary(target) or _is_boundary(otherwise)
-        case _:
-            return False
-
-
-def _is_boundary(target: Target) -> bool:
-    return isinstance(target, LabelHole) or target.name in BOUNDARIES
+    return isinstance(end, Return | TailCall) or any(map(is_outside, targets(end)))
 
 
 _STACK_CHANGES: Mapping[str, int] = {"SUB": 1, "ADD": -1}

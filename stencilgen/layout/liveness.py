@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from dasc import EXIT, NEXT, LabelHole
-from stencilgen.layout.blocks import BOUNDARIES, successors
+from stencilgen.layout.blocks import successors
 from stencilgen.layout.code import Back, Block, Branch, Code, Convention, Jump, Return, TailCall, Target, Unreachable
 from x86_64 import REGISTERS, Address, Control, Flags, Instruction, Label, Memory, Register, rax, rbp, rsp
 
@@ -166,7 +166,7 @@ class Liveness:
         self._boundary = _registers_mask(code.live_out) & _STATE_PARTS | _ALWAYS
         self.usages: dict[str, list[Usage]] = {block.name: self._usages(block) for block in code.blocks}
         """Per block, of each instruction; calls with what their callee does."""
-        self.following = {block.name: _following(block) for block in code.blocks}
+        self.following = {block.name: successors(block.end) for block in code.blocks}
         """Per block, the blocks where control may go on."""
         self.live_in: dict[str, int] = dict.fromkeys(self.usages, 0)
         """Per block, what is live at its start."""
@@ -248,10 +248,6 @@ class Liveness:
             return self.live_in[target.name]
         except KeyError:
             raise ValueError(f"stencil {self._code.name} jumps to {target.name}, which is none of its blocks") from None
-
-
-def _following(block: Block) -> list[str]:
-    return [target.name for target in successors(block.end) if target.name not in BOUNDARIES]
 
 
 def backward(usages: Sequence[Usage], live_out: int) -> list[int]:

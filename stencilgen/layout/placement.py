@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 from dasc import NEXT, DropFrame, InstructionLine, LabelHole, LabelLine, Line
 from stencilgen.last import line_of
-from stencilgen.layout.blocks import reachable
+from stencilgen.layout.blocks import reachable, targets
 from stencilgen.layout.code import Back, Block, Branch, Code, End, Jump, Return, TailCall, Target, Unreachable
 from stencilgen.layout.liveness import ALL_FLAGS, Liveness
 from x86_64 import Instruction, Label, Register, Symbolic, rsp
@@ -58,16 +58,6 @@ def _block(target: Target, by_name: Mapping[str, Block]) -> Block | None:
     return None if isinstance(target, LabelHole) else by_name.get(target.name)
 
 
-def _targets(end: End) -> tuple[Target, ...]:
-    match end:
-        case Jump(target):
-            return (target,)
-        case Branch(_, target, otherwise):
-            return (target, otherwise)
-        case _:
-            return ()
-
-
 def place(code: Code, liveness: Liveness) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """The hot and the cold part of a stencil as lines of `.dasc`."""
     hot = _order([block for block in code.blocks if not block.cold])
@@ -89,14 +79,14 @@ def _order(blocks: list[Block]) -> list[Block]:
     """
     best, fewest = blocks, _unconditional_jumps(blocks)
     for last, block in enumerate(blocks[:-1]):
-        if NEXT not in _targets(block.end):
+        if NEXT not in targets(block.end):
             continue
         for first in range(last, 0, -1):
             candidate = blocks[:first] + blocks[last + 1 :] + blocks[first : last + 1]
             jumps = _unconditional_jumps(candidate)
             if jumps < fewest:
                 best, fewest = candidate, jumps
-            if Label(blocks[first].name) not in _targets(blocks[first - 1].end):
+            if Label(blocks[first].name) not in targets(blocks[first - 1].end):
                 break  # a longer run would take along what does not belong to it
     return best
 

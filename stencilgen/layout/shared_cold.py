@@ -27,10 +27,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from dasc import InstructionLine, LabelHole, Line, Stencil, references, write_stencil
+from dasc import InstructionLine, Line, Stencil, references, write_stencil
 from dasc.model import is_identifier
 from stencilgen.last import is_write
-from stencilgen.layout.blocks import BOUNDARIES
+from stencilgen.layout.blocks import successors, targets
 from stencilgen.layout.code import Back, Block, Branch, Code, End, Jump, Target, Unreachable
 from stencilgen.layout.liveness import ALL_FLAGS, Liveness
 from stencilgen.layout.placement import place, thread_jumps
@@ -89,17 +89,17 @@ def _next_part(code: Code, liveness: Liveness) -> tuple[str, frozenset[str], Tar
     best: tuple[int, str, frozenset[str], Target | None] | None = None
     for entry in cold:
         region = _reach(entry, cold)
-        targets = {target for name in region for target in _targets(cold[name].end) if target.name not in region}
+        goals = {target for name in region for target in targets(cold[name].end) if target.name not in region}
         size = sum(_size(cold[name]) for name in region)
         if (
-            len(targets) <= 1
+            len(goals) <= 1
             and size >= LEAST
             and (best is None or size > best[0])
             and not liveness.live_in[entry] & ALL_FLAGS
             and all(_is_shareable(cold[name]) for name in region)
             and not _entered_elsewhere(code, entry, region)
         ):
-            best = size, entry, region, next(iter(targets), None)
+            best = size, entry, region, next(iter(goals), None)
     return best and best[1:]
 
 
@@ -110,33 +110,17 @@ def _reach(entry: str, cold: Mapping[str, Block]) -> frozenset[str]:
         name = work.pop()
         if name not in seen:
             seen.add(name)
-            work += [
-                target.name for target in _targets(cold[name].end) if not _is_outside(target) and target.name in cold
-            ]
+            work += [name for name in successors(cold[name].end) if name in cold]
     return frozenset(seen)
 
 
 def _entered_elsewhere(code: Code, entry: str, region: frozenset[str]) -> bool:
     return any(
-        not _is_outside(target) and target.name in region and target.name != entry
+        name in region and name != entry
         for block in code.blocks
         if block.name not in region
-        for target in _targets(block.end)
+        for name in successors(block.end)
     )
-
-
-def _is_outside(target: Target) -> bool:
-    return isinstance(target, LabelHole) or target.name in BOUNDARIES
-
-
-def _targets(end: End) -> tuple[Target, ...]:
-    match end:
-        case Jump(target):
-            return (target,)
-        case Branch(_, target, otherwise):
-            return (target, otherwise)
-        case _:
-            return ()
 
 
 # ---- What may be shared ----

@@ -16,7 +16,7 @@ import pytest
 import z3
 
 from dasc import NEXT
-from stencilgen.layout.blocks import BOUNDARIES, successors
+from stencilgen.layout.blocks import successors
 from stencilgen.layout.code import Block, Branch, Code, Jump
 from stencilgen.layout.liveness import Liveness, flags_mask, usage_of
 from stencilgen.peephole import known_value
@@ -138,9 +138,8 @@ def counterexample(before: Code, after: Code) -> str | None:
         claims += equal_parts(old, new, live_after.live_out[old_block.name])
         if isinstance(old_block.end, Branch):
             claims.append(taken(old, old_block.end.mnemonic) == taken(new, old_block.end.mnemonic))
-        for target in successors(old_block.end):
-            if target.name not in BOUNDARIES:
-                claims += [holds(old, d) for d in definitions if known[d][target.name]]
+        for name in successors(old_block.end):
+            claims += [holds(old, d) for d in definitions if known[d][name]]
         solver.add(products.axioms)
         solver.add(old.encodable)
         solver.add(

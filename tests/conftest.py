@@ -1,9 +1,15 @@
-"""Fixtures that every room's tests may use."""
+"""Fixtures that every room's tests may use; and how tests are spread over workers, one for each core.
+
+A worker takes a whole file, or a whole folder whose files share a VM that takes long to build. What takes longest is begun
+first: else one worker would end with it while the others have nothing left to do.
+"""
 
 import difflib
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -13,6 +19,63 @@ hypothesis.settings.load_profile("house")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+TESTS = Path(__file__).parent
+TOGETHER = ("across", "facts", "last_values")
+"""Folders that one worker takes as a whole."""
+LONGEST = (
+    "minipy/test_sanitized",
+    "minipy/test_units",
+    "bench/test_same_states",
+    "differential/test_random_stencils",
+    "dasc/test_traces",
+    "last_values",
+    "across",
+    "facts",
+)
+"""What is begun first, in this order."""
+MOST_WORKERS = 8
+"""More would only wait for the longest group; and what a test builds is spread over all cores already."""
+
+
+def group_of(file: str) -> str:
+    """The tests that one worker takes together with those of this file, whose path is relative to TESTS."""
+    folder, _, name = file.rpartition("/")
+    return folder if folder in TOGETHER else f"{folder}/{name.removesuffix('.py')}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """One worker for each core, unless the command line says how many. None for one file, for `-s`, and for debuggers."""
+    option = config.option
+    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput") or option.numprocesses is not None:
+        return
+    one_file = len(config.args) == 1 and ".py" in config.args[0]
+    watched = option.capture == "no" or option.usepdb or option.trace
+    option.numprocesses = 0 if one_file or watched else min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out groups, in the order of the tests; unless the command line says how (`--dist`)."""
+    if config.option.dist != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = config.rootpath / nodeid.partition("::")[0]
+            return group_of(file.relative_to(TESTS).as_posix())
+
+    config.option.loadscopereorder = False
+    return Groups(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {group: rank for rank, group in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(group_of(item.path.relative_to(TESTS).as_posix()), len(ranks)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,8 +1,11 @@
 """Build the VM: stencils → emit functions → one executable, kept under the fingerprint of everything it is made from."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +16,8 @@ PROFILE = HERE / "minipy.profile"
 """What the programs' traces consist of, weighted by how often they ran (`minipy.py --profile`)."""
 
 ZIG_FLAGS = ("-target", "x86_64-linux-gnu", "-mcpu=x86_64", "-fno-sanitize=undefined")
-SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g")
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-O1", "-g1")
+"""With lines for reports. More of either takes the compiler minutes, for code whose every access is a call of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,21 @@ def build_vm(variant: Variant) -> Path:
     program = folder / f"{variant.name}-{digest.hexdigest()[:16]}"
     if not program.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _build(variant, folder, program)
+        with _one_at_a_time(folder / f".{variant.name}.lock"):
+            if not program.exists():
+                _build(variant, folder, program)
         for old in folder.glob(f"{variant.name}-{'?' * 16}"):
             if old != program:
                 old.unlink(missing_ok=True)
     return program
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Of the processes that are here for this lock file, one goes on; the next when it is done, or has died."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _made_from() -> list[Path]:
@@ -100,12 +114,13 @@ def _build(variant: Variant, folder: Path, program: Path) -> None:
     checks = ["-DMINIPY_CHECK"] if variant.check else []
     config = load_config(HERE)
     stencils = config.stencils.model_copy(update={"flags": [*config.stencils.flags, *checks]})
-    built = build(
-        config.model_copy(update={"stencils": stencils}),
-        directory=folder / variant.stencils,
-        verify=variant.verify,
-        superstencils=Superstencils((PROFILE,), variant.superstencils) if variant.superstencils else None,
-    )
+    with _one_at_a_time(folder / f".{variant.stencils}.lock"):  # other variants' VMs find these in the cache
+        built = build(
+            config.model_copy(update={"stencils": stencils}),
+            directory=folder / variant.stencils,
+            verify=variant.verify,
+            superstencils=Superstencils((PROFILE,), variant.superstencils) if variant.superstencils else None,
+        )
     compiler = find_compiler()
     if variant.threaded and not os.environ.get("CC") and (zig := ziglang()):  # a Clang: it knows musttail
         compiler = replace(find_compiler(), command=(str(zig / "zig"), "cc"), flags=ZIG_FLAGS)

@@ -24,7 +24,7 @@ def sanitizers(tmp_path_factory: pytest.TempPathFactory) -> None:
     command = [str(compiler), "-fsanitize=address,undefined", str(folder / "empty.c"), "-o", str(folder / "empty")]
     if compiler is None or subprocess.run(command, capture_output=True).returncode != 0:
         pytest.skip("the system's compiler has no sanitizers")
-    output, errors, status = run_minipy_raw(folder / "one.py", "--sanitize", seconds=600)
+    output, errors, status = run_minipy_raw(folder / "one.py", "--check-refcounts", "--sanitize", seconds=600)
     assert (output, status) == ("1\n", 0), errors
 
 

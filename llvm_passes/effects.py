@@ -30,11 +30,14 @@ from llvm_passes.text import NAME, closing, split_top
 __all__ = [
     "ASSUME",
     "Effect",
+    "Fork",
+    "Said",
     "UnknownLocation",
     "condition_of_effects",
     "effects_of",
     "mentions_facts",
     "quiet",
+    "said_at_end",
     "trusted",
     "unknown_operands",
     "without_facts",
@@ -83,6 +86,18 @@ class Effect:
 Effects = tuple[Effect, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """What is said depends on a JIT-time value: a condition of one bit, and what is said where it is 1 and where it is 0."""
+
+    condition: JitExpr
+    yes: Said
+    no: Said
+
+
+Said = tuple[Effect | Fork, ...]
+
+
 class UnknownLocation(Exception):
     """Something is said about a location, or asked, that is not known when a trace is assembled."""
 
@@ -108,15 +123,47 @@ def condition_of_effects(text: str, layout: Layout, knowledge: Knowledge) -> Jit
     if f"@{EFFECT_PREFIX}" not in text:
         return None
     body = Body(text)
-    values = jit_values(body, layout, global_address, knowledge)
-    whole = _effects(body, values, layout, {})
+    found = _fork(body, jit_values(body, layout, global_address, knowledge), layout, {})
+    return found[1] if found else None
+
+
+def said_at_end(text: str, layout: Layout) -> Said:
+    """What a function says wherever it ends with CONTINUE(), told apart by the JIT-time conditions on which it depends.
+
+    Raises UnknownLocation.
+    """
+    if f"@{EFFECT_PREFIX}" not in text:
+        return ()
+    body = Body(text)
+    values = jit_values(body, layout, global_address, Knowledge())
+
+    def said(taken: Mapping[int, int]) -> Said:
+        found = _fork(body, values, layout, taken) if len(taken) < _MOST_CONDITIONS else None
+        if found is None:
+            return _effects(body, values, layout, taken)[0]
+        index, condition = found
+        yes, no = (said({**taken, index: outcome}) for outcome in (1, 0))
+        return (Fork(condition, yes, no),)
+
+    return said({})
+
+
+_MOST_CONDITIONS = 3
+
+
+def _fork(body: Body, values: JitValues, layout: Layout, taken: Mapping[int, int]) -> tuple[int, JitExpr] | None:
+    """The line of a branch on a JIT-time condition on which it depends what is said, and the condition.
+
+    taken: branches, by line, of which one side only is followed.
+    """
+    whole = _effects(body, values, layout, taken)
     for index, line in enumerate(body.lines):
         branch = _BRANCH.match(line)
-        condition = values.expressions.get(branch[1]) if branch else None
+        condition = values.expressions.get(branch[1]) if branch and index not in taken else None
         if condition is None or isinstance(condition, Const):
             continue
-        if any(_effects(body, values, layout, {index: outcome}) != whole for outcome in (1, 0)):
-            return condition
+        if any(_effects(body, values, layout, {**taken, index: outcome}) != whole for outcome in (1, 0)):
+            return index, condition
     return None
 
 

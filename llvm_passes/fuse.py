@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from llvm_passes.assumptions import hoisted
-from llvm_passes.between import answered, readers_of, said_by
-from llvm_passes.effects import Effect
+from llvm_passes.between import answered, readers_of, said_after
+from llvm_passes.effects import Said
 from llvm_passes.expression import Hole
 from llvm_passes.holes import CONTINUE, EXIT, HOLE_PREFIX, LABEL_PREFIX, split_name
 from llvm_passes.layout import Layout, integer_bits
@@ -83,7 +83,7 @@ def fused(
         for hole, bits in holes.get(micro_op(part), ())
         if hole in names[number]
     }
-    said: tuple[Effect, ...] | None = ()
+    said: Said | None = ()
     readers: dict[Hole, str] = {}
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
@@ -118,8 +118,7 @@ def fused(
             promised += lines
             text = answered(text, said, layout, readers, widths)
         texts.append(text)
-        more = said_by(functions[micro_op(part)], layout, partial(_name, names, number))
-        said = None if said is None or more is None else (*said, *more)
+        said = said_after(said, functions[micro_op(part)], layout, partial(_name, names, number), widths)
     texts[0] = _different(_at_start(texts[0], promised), read, widths, {**declarations, **needed})
     return "\n".join([*needed.values(), *texts])
 

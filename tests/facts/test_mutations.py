@@ -34,7 +34,7 @@ MUTATIONS = {
     ),
 }
 PREAMBLE = "#define SG_KEEP(to, from) ((void)(to), (void)(from))\n"
-TRACES = 10000
+TRACES = 30000
 
 
 @pytest.mark.parametrize("what", MUTATIONS)

@@ -1,6 +1,7 @@
 """Micro-ops that are fused know what they would know one by one: from before the unit, and from each other."""
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,21 @@ TRACES = 6000
 CHANGES = {"SET": "ODD", "ADD": "ODD", "MOVE": "ODD", "SWAP": "ODD", "UNMARK": "MARKED", "TWO_ENDS": "SMALL"}
 """Micro-ops that change what is known, and a guard that asks for it: each pair is a unit, for equal operands."""
 
+CONSTANTS = (
+    *("SET d=1, ADD d=2 a=1 b=1", "SET d=1, SET d=2, ADD d=3 a=1 b=2", "SET d=1, ADD d=2 a=1 b=1, GUARD_SMALL a=2"),
+    *("SET d=1, MOVE d=2 a=1, GUARD_SMALL a=2", "SET d=1, SWAP d=2 a=1, ADD d=1 a=2 b=2", "SET d=1, GUARD_ODD a=1"),
+    *("SET d=1, GUARD_SMALL a=1", "SET_REAL d=1, ADD d=2 a=1 b=1", "SET_POINTER d=1, MOVE d=2 a=1"),
+    *("SET_ADDRESS d=1, MOVE d=2 a=1", "ADD d=2 a=1 b=1, ADD d=3 a=2 b=1", "SET d=1, ADD d=1 a=1 b=1, ADD d=1 a=1 b=1"),
+)
+"""Sequences that are units, in which a later part uses a constant that an earlier one tells."""
+
+
+def written(vm: FactsVM, text: str, imm: int = 2) -> list[Instruction]:
+    """The micro-ops that a text of CONSTANTS stands for."""
+    words = [part.split() for part in text.split(", ")]
+    operands = [{name: int(value) for name, value in (one.split("=") for one in rest)} for _, *rest in words]
+    return [vm.instruction(name, imm=imm, **given) for (name, *_), given in zip(words, operands, strict=True)]
+
 
 def change_and_ask(vm: FactsVM, name: str, imm: int = 2) -> list[Instruction]:
     """Of slot 1, which is written to. What is known of slot 0 is not asked for."""
@@ -21,9 +37,9 @@ def change_and_ask(vm: FactsVM, name: str, imm: int = 2) -> list[Instruction]:
 
 
 @pytest.fixture(scope="module")
-def fused(vm: FactsVM, tmp_path_factory: pytest.TempPathFactory) -> FactsVM:
-    """The VM with units for what is frequent in random traces, and for a few sequences that are more so."""
-    folder = tmp_path_factory.mktemp("fused")
+def wish(vm: FactsVM, tmp_path_factory: pytest.TempPathFactory) -> Superstencils:
+    """Units for what is frequent in random traces, and for a few sequences that are more so."""
+    folder = tmp_path_factory.mktemp("profiles")
     profile = folder / "vm.profile"
     rng = random.Random(1)
     for _ in range(300):
@@ -32,12 +48,16 @@ def fused(vm: FactsVM, tmp_path_factory: pytest.TempPathFactory) -> FactsVM:
         vm.profile([vm.instruction("GUARD_ODD"), vm.instruction("GUARD_BOTH")], profile)
         vm.profile([vm.instruction("MOVE", d=1), vm.instruction("GUARD_ODD", a=1)], profile)
         vm.profile([vm.instruction("SET", d=1), vm.instruction("GUARD_SMALL"), vm.instruction("GUARD_SMALL")], profile)
-    for name in CHANGES:
+    for often in (*(change_and_ask(vm, name) for name in CHANGES), *(written(vm, text) for text in CONSTANTS)):
         for _ in range(200):
-            vm.profile(change_and_ask(vm, name), profile)
+            vm.profile(often, profile)
+    return Superstencils((profile,), count=80)
+
+
+@pytest.fixture(scope="module")
+def fused(wish: Superstencils, tmp_path_factory: pytest.TempPathFactory) -> FactsVM:
     config = load_config(HERE)
-    wish = Superstencils((profile,), count=60)
-    return compile_vm(config, folder, build_quietly(config, superstencils=wish))
+    return compile_vm(config, tmp_path_factory.mktemp("fused"), build_quietly(config, superstencils=wish))
 
 
 def test_random_traces_of_fused_micro_ops(fused: FactsVM) -> None:
@@ -72,3 +92,48 @@ def test_a_later_part_knows_what_an_earlier_one_says(fused: FactsVM) -> None:
     assert 0 < sum(fused.emitted(fused.instruction("CHANGE_ALL"), guards[0], *moved)[2:]) < unknown
     elsewhere = [fused.instruction("SET", d=1, imm=3), small, small]
     assert sum(fused.emitted(small, *elsewhere)[1:]) == sum(fused.emitted(small, elsewhere[0])[1:])
+
+
+@pytest.mark.parametrize("text", CONSTANTS)
+def test_a_later_part_uses_a_constant_that_an_earlier_one_tells(fused: FactsVM, vm: FactsVM, text: str) -> None:
+    """The unit is no longer than its micro-ops are by themselves, for which the table knows the constants; but for encodings."""
+    names = "__".join(part.split()[0] for part in text.split(", "))
+    assert any(unit.name.startswith(f"{names}__p") for unit in fused.build.units)
+    for imm in (2, 3, 255, 256, 2**40 + 1, 2**63 + 5):
+        trace = written(fused, text, imm)
+        for before in ([], [fused.instruction("SET", d=slot, imm=imm + 7) for slot in (1, 2, 3)]):
+            failure = fused.check([*before, *trace], seed=imm, runs=20)
+            assert failure is None, failure
+            assert sum(fused.sizes) <= sum(vm.emitted(*before, *trace)) + 4, (imm, fused.sizes, vm.sizes)
+
+
+@pytest.mark.parametrize(
+    ("text", "slot"),
+    [
+        ("SET d=1, ADD d=2 a=1 b=1", 2),
+        ("SET d=1, SET d=2, ADD d=3 a=1 b=2", 3),
+        ("SET d=1, SWAP d=2 a=1, ADD d=1 a=2 b=2", 1),
+        ("SET d=1, ADD d=1 a=1 b=1, ADD d=1 a=1 b=1", 1),
+        ("SET d=4, ADD d=2 a=1 b=1, ADD d=3 a=2 b=1", 3),
+    ],
+)
+def test_what_it_computes_from_constants_is_known_behind(fused: FactsVM, text: str, slot: int) -> None:
+    """What is said depends on what an earlier part says; the last sequence's constant is from before the unit."""
+    before = [fused.instruction("SET", d=1, imm=3)] if text.startswith("SET d=4") else []
+    guard = fused.instruction("GUARD_SMALL", a=slot)
+    for imm in (3, 2**40):
+        trace = [*before, *written(fused, text, imm)]
+        if before:
+            trace[0].imm = imm
+        grown = sum(fused.emitted(*trace, guard)) - sum(fused.emitted(*trace))
+        assert (grown == 0) == (imm == 3), (imm, grown)
+
+
+def test_what_parts_tell_each_other_is_true(wish: Superstencils, tmp_path: Path) -> None:
+    """Units that trust nothing test what is known between their parts, too."""
+    config = load_config(HERE)
+    verified = compile_vm(config, tmp_path, build_quietly(config, superstencils=wish, verify=True))
+    rng = random.Random(3)
+    for number in range(TRACES // 3):
+        failure = verified.check(random_trace(rng, verified, rng.randrange(2, 40)), seed=number * 10, runs=6)
+        assert failure is None, f"trace {number}: {failure}"

@@ -289,10 +289,13 @@ extern __attribute__((noreturn, cold, nothrow)) void sg_fact_is_false(const char
         SG_MUST_(predicate, name);                    \
         (_Bool)1;                                     \
     })
-#define SG_CONSTANT_(location, value)                                                                            \
-    ({                                                                                                           \
-        SG_MUST_((__UINT64_TYPE__)(value) == __sg_fact_constant(location), "the value of a constant");           \
-        (value);                                                                                                 \
+/* Compared with what LLVM does not see to be the constant: else it would take the value for the constant in what is said. */
+#define SG_CONSTANT_(location, value)                                                            \
+    ({                                                                                           \
+        __UINT64_TYPE__ sg_constant = __sg_fact_constant(location);                              \
+        __asm__("" : "+r"(sg_constant));                                                         \
+        SG_MUST_((__UINT64_TYPE__)(value) == sg_constant, "the value of a constant");            \
+        (value);                                                                                 \
     })
 #else
 #define SG_TRUSTED_(location, facts, predicate, name) __sg_fact_trust(location, facts, predicate)

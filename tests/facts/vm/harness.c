@@ -33,6 +33,8 @@ HOLE_AS(int16_t, i16, d, current->d)
 HOLE_AS(int16_t, i16, a, current->a)
 HOLE_AS(int16_t, i16, b, current->b)
 HOLE_AS(uint64_t, u64, imm, current->imm)
+HOLE_AS(double, f64, real, current->real)
+HOLE_AS(void *, p, pointer, current->pointer)
 
 #include "nothing_known.h"
 

@@ -67,6 +67,32 @@ STENCIL(SET)
     CONTINUE();
 }
 
+/* Constants of other types, and of no hole. */
+STENCIL(SET_REAL)
+{
+    const union {
+        double real;
+        uint64_t bits;
+    } value = {.real = HOLE(double, real)};
+    WRITE(D, value.bits);
+    LEARN_CONSTANT(D, value.bits);
+    CONTINUE();
+}
+
+STENCIL(SET_POINTER)
+{
+    WRITE(D, (uint64_t)HOLE(void *, pointer));
+    LEARN_CONSTANT(D, HOLE(void *, pointer));
+    CONTINUE();
+}
+
+STENCIL(SET_ADDRESS)
+{
+    WRITE(D, (uint64_t)&vm_unmark + 1);
+    LEARN_CONSTANT(D, (uint64_t)&vm_unmark + 1);
+    CONTINUE();
+}
+
 STENCIL(MOVE)
 {
     slots[D] = VALUE_AT(A, slots[A]);

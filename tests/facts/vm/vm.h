@@ -11,7 +11,11 @@ typedef struct Instruction {
     uint16_t opcode;
     int16_t d, a, b;
     uint32_t target; /* position in the trace */
-    int64_t imm;
+    union {
+        int64_t imm;
+        double real;
+        void *pointer;
+    };
 } Instruction;
 
 /* All that a trace can change. A mark says something of a slot that its value does not show. */

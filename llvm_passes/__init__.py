@@ -8,7 +8,8 @@
     link(modules) -> ir                     the modules of several sources made one
 
 The way of a stencil: `module` takes it out of its file, `cold` marks it, `fold` (with `arms`, `addends`) replaces what is known
-at emit time by `symbols`, `backend` is LLVM, `assembly` cuts the result apart. `generate` reads like this line.
+at emit time by `symbols`, `undo` shortens what exits keep alive, `backend` is LLVM, `assembly` cuts the result apart. `generate`
+reads like this line.
 """
 
 from llvm_passes.assembly import DataObject

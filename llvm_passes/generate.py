@@ -17,6 +17,7 @@ from llvm_passes.fold import function_spans, layout_of
 from llvm_passes.last_values import LastValues, Place, defer
 from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol
 from llvm_passes.text import NAME
+from llvm_passes.undo import may_undo, undone
 from llvm_passes.versions import Level, Version, make_versions
 
 _SYMBOL = re.compile(rf"{SYMBOL_PREFIX}\w+")
@@ -59,7 +60,8 @@ def _compile(level: Level, is_first: bool) -> list[tuple[str, CompiledFunction]]
         for function in level.module.functions:
             if function.name in level.versions and level.versions[function.name].test is not None:
                 function.linkage = "available_externally"
-    assembly, data = split_assembly(backend.emit(level.module))
+    module = backend.parse(undone(str(level.module))) if may_undo(level.text) else level.module
+    assembly, data = split_assembly(backend.emit(module))
     wanted = {name: version for name, version in level.versions.items() if name in assembly}
     direct, indirect = callees_of(level.text, {name: version.folded for name, version in wanted.items()})
     compiled = []

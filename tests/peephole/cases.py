@@ -237,17 +237,15 @@ def redundant_mask() -> Iterator[Case]:
     yield from stays(rule, "mov rcx, E; and dword [rcx], 1", dead="flags", E=(0, 1))
 
 
-def low_ones() -> Iterator[Case]:
-    rule = "low_ones"
-    dead = "rcx PF SF AF"
+def low_bits() -> Iterator[Case]:
+    rule = "low_bits"
+    dead = "rcx CF PF AF SF OF"
+    # all ones
     for mask in (1, 3, 0x7F, 0xFF):
-        yield from fires(
-            rule, f"mov ecx, esi; not ecx; test cl, {mask}", f"lea ecx, [rsi + 1]; test cl, {mask}", dead=dead
-        )
+        before = f"mov ecx, esi; not ecx; test cl, {mask}"
+        yield from fires(rule, before, f"lea ecx, [rsi + 1]; test cl, {mask}", dead=dead)
     yield from fires(rule, "mov rcx, rbx; not rcx; test cx, 0x3ff", "lea rcx, [rbx + 1]; test cx, 0x3ff", dead=dead)
-    yield from fires(
-        rule, "mov ecx, r12d; not ecx; test ecx, 0xffff", "lea ecx, [r12 + 1]; test ecx, 0xffff", dead=dead
-    )
+    yield from fires(rule, "mov ecx, r12d; not ecx; test ecx, 0xff", "lea ecx, [r12 + 1]; test ecx, 0xff", dead=dead)
     yield from fires(rule, "mov rcx, rbx; not rcx; test rcx, 1", "lea rcx, [rbx + 1]; test rcx, 1", dead=dead)
     yield from fires(
         rule,
@@ -255,27 +253,53 @@ def low_ones() -> Iterator[Case]:
         "lea ecx, [rbx + 1]; mov rbx, rdx; mov [rsi], rdx; test cl, 7",
         dead=dead,
     )
-    # other flags are used, or the complement
-    for flag in ("PF", "SF"):
-        yield from stays(rule, "mov ecx, esi; not ecx; test cl, 3", dead=f"rcx AF {flag}")
-    yield from stays(rule, "mov ecx, esi; not ecx; test cl, 3", dead="flags")
-    yield from stays(rule, "mov ecx, esi; not ecx; test cl, 3; mov [rsi], ecx", dead=dead)
-    yield from stays(rule, "mov ecx, esi; not ecx; mov [rsi], ecx; test cl, 3", dead=dead)
-    yield from stays(rule, "mov ecx, esi; mov [rsi], ecx; not ecx; test cl, 3", dead=dead)
+    # another number
+    for mask, number in ((1, 1), (3, 1), (3, 2), (3, 3), (7, 5), (0x7F, 100)):
+        before = f"mov ecx, esi; and ecx, {mask}; cmp ecx, {number}"
+        yield from fires(rule, before, f"lea ecx, [rsi - {number}]; test cl, {mask}", dead=dead)
+    yield from fires(rule, "mov rcx, rbx; and rcx, 7; cmp rcx, 2", "lea rcx, [rbx - 2]; test cl, 7", dead=dead)
+    yield from fires(rule, "mov ecx, ebx; and ecx, 255; cmp ecx, 9", "lea ecx, [rbx - 9]; test ecx, 255", dead=dead)
+    yield from fires(
+        rule,
+        "mov ecx, ebx; and ecx, 3; mov rbx, rdx; cmp ecx, 1",
+        "lea ecx, [rbx - 1]; mov rbx, rdx; test cl, 3",
+        dead=dead,
+    )
+    # other flags are used, or the copy
+    for flag in dead.split()[1:]:
+        others = dead.replace(flag, "")
+        yield from stays(rule, "mov ecx, esi; not ecx; test cl, 3", dead=others)
+        yield from stays(rule, "mov ecx, esi; and ecx, 3; cmp ecx, 1", dead=others)
+    yield from stays(rule, "mov ecx, esi; and ecx, 3; sete dl; cmp ecx, 1", dead=dead)
+    for last in ("not ecx; test cl, 3", "and ecx, 3; cmp ecx, 1"):
+        first, second = last.split("; ")
+        yield from stays(rule, f"mov ecx, esi; {last}", dead="flags")
+        yield from stays(rule, f"mov ecx, esi; {last}; mov [rsi], ecx", dead=dead)
+        yield from stays(rule, f"mov ecx, esi; {first}; mov [rsi], ecx; {second}", dead=dead)
+        yield from stays(rule, f"mov ecx, esi; mov [rsi], ecx; {last}", dead=dead)
+        # no copy, or one of another width
+        yield from stays(rule, f"mov ecx, [rsi]; {last}", dead=dead)
+        yield from stays(rule, f"mov ecx, ds; {last}", dead=dead)
+        yield from stays(rule, f"mov ecx, 5; {last}", dead=dead)
+        yield from stays(rule, f"mov rcx, rbx; {last}", dead=dead)
+    yield from stays(rule, "mov cl, bl; not cl; test cl, 3", dead=dead)
+    yield from stays(rule, "mov ecx, ebx; not rcx; test cl, 3", dead=dead)
     # not all ones from the lowest bit on, or of other bits
     for mask in (0, 2, 5, 6, 0x80):
         yield from stays(rule, f"mov ecx, esi; not ecx; test cl, {mask}", dead=dead)
+        yield from stays(rule, f"mov ecx, esi; and ecx, {mask}; cmp ecx, 2", dead=dead)
     yield from stays(rule, "mov ecx, esi; not ecx; test ch, 3", dead=dead)
     yield from stays(rule, "mov ecx, esi; not ecx; test rcx, -1", dead=dead)
     yield from stays(rule, "mov ecx, esi; not ecx; test cl, cl", dead=dead)
     yield from stays(rule, "mov ecx, esi; not ecx; test cl, E", dead=dead, E=(1, 3))
-    # no copy, or one of another width
-    yield from stays(rule, "mov ecx, [rsi]; not ecx; test cl, 3", dead=dead)
-    yield from stays(rule, "mov ecx, ds; not ecx; test cl, 3", dead=dead)
-    yield from stays(rule, "mov ecx, 5; not ecx; test cl, 3", dead=dead)
-    yield from stays(rule, "mov cl, bl; not cl; test cl, 3", dead=dead)
-    yield from stays(rule, "mov rcx, rbx; not ecx; test cl, 3", dead=dead)
-    yield from stays(rule, "mov ecx, ebx; not rcx; test cl, 3", dead=dead)
+    # a number that the bits cannot be, or another part of the register
+    yield from stays(rule, "mov ecx, esi; and ecx, 3; cmp ecx, 0", dead=dead)
+    yield from stays(rule, "mov ecx, esi; and ecx, 3; cmp ecx, 4", dead=dead)
+    yield from stays(rule, "mov ecx, esi; and ecx, 3; cmp ecx, -1", dead=dead)
+    yield from stays(rule, "mov ecx, esi; and ecx, 3; cmp ecx, E", dead=dead, E=(1, 3))
+    yield from stays(rule, "mov ecx, esi; and ecx, 3; cmp cl, 1", dead=dead)
+    yield from stays(rule, "mov ecx, esi; and ecx, 3; cmp edx, ecx", dead=dead)
+    yield from stays(rule, "mov ecx, esi; and ecx, edx; cmp ecx, 1", dead=dead)
 
 
 def self_test() -> Iterator[Case]:
@@ -540,7 +564,7 @@ def forward_copy() -> Iterator[Case]:
 
 RULE_CASES = (
     fold_constant, multiply_constant, commute_constant, constant_count, absolute_address, extend_constant,
-    redundant_mask, low_ones, self_test, dead_result, compare_memory, fold_load,
+    redundant_mask, low_bits, self_test, dead_result, compare_memory, fold_load,
     self_move, dead_code, fold_address, spread_constant, forward_copy,
 )  # fmt: skip
 CASES: tuple[Case, ...] = tuple(case for cases in RULE_CASES for case in cases())

@@ -75,6 +75,7 @@ TEMPLATES = """
     sar {x}, 1; test {x}, {x}; setl al
     mov {x}, {m}; sub {y}, {x}
     mov ecx, ebx; not ecx; test cl, 3
+    mov eax, edx; and eax, 7; cmp eax, 5; sete bl
     lea rax, [E]
     lea rdx, [rbx + E]
     mov ecx, F; add {x}, {y}

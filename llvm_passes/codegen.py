@@ -183,8 +183,9 @@ def derive(module: Module, request: DeriveRequest, jobs: int = 1) -> tuple[Modul
         results = list(pool.map(lambda chunk: _derive_chunk(module, replace(request, sequences=chunk)), chunks))
     variants = tuple(variant for result in results for variant in result.variants)
     reasons = {parts: reason for result in results for parts, reason in result.reasons.items()}
+    heights = {parts: height for result in results for parts, height in result.heights.items()}
     text = link(result.ir for result in results) if results else ""
-    return split_module(text), Derived(text, variants, reasons)
+    return split_module(text), Derived(text, variants, reasons, heights)
 
 
 def _derive_chunk(module: Module, request: DeriveRequest) -> Derived:

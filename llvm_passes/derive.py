@@ -21,7 +21,7 @@ from llvm_passes.layout import Layout
 from llvm_passes.module import split_module
 from llvm_passes.sequence import micro_op, pattern
 from llvm_passes.text import NAME, closing, unquote
-from llvm_passes.window import MemoryForm, Stack, parameters, usage_of, variant
+from llvm_passes.window import Height, MemoryForm, Stack, Usage, parameters, usage_of, variant
 
 __all__ = ["TRANSITION", "DeriveRequest", "Derived", "Variant", "derive", "variant_name"]
 
@@ -29,46 +29,59 @@ TRANSITION = "sg_transition"
 """The base of units that do nothing but change how many entries are in registers."""
 
 
+States = tuple[int, int, int]
+"""How many entries are in registers before a unit, after it, and where it jumps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One function of a derived module: the words (`sequence`) of what it does, and how many entries are in registers before
-    and after.
+    it, after it, and where it jumps.
     """
 
     name: str
     parts: tuple[str, ...]
     kin: int
     kout: int
+    jump: int = 0
+
+    @property
+    def states(self) -> States:
+        """The numbers of entries by themselves."""
+        return self.kin, self.kout, self.jump
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """ir: a module that defines nothing but the units; reasons: why a sequence has none."""
+    """ir: a module that defines nothing but the units; reasons: why a sequence has none; heights: what one says of the stack's
+    height.
+    """
 
     ir: str
     variants: tuple[Variant, ...]
     reasons: Mapping[tuple[str, ...], str]
+    heights: Mapping[tuple[str, ...], Height] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class DeriveRequest:
     """A module's text with what is to be derived from it.
 
-    stack: without one there are only sequences of several stencils, as they are; only: the (kin, kout) that are wanted of a
+    stack: without one there are only sequences of several stencils, as they are; only: the states that are wanted of a
     sequence, all if it is not in it; operands: the holes that a sequence's words speak of.
     """
 
     text: str
     sequences: tuple[tuple[str, ...], ...]
     stack: Stack | None
-    only: Mapping[tuple[str, ...], frozenset[tuple[int, int]]] = field(default_factory=dict)
+    only: Mapping[tuple[str, ...], frozenset[States]] = field(default_factory=dict)
     operands: Operands = field(default_factory=dict)
 
 
-def variant_name(parts: tuple[str, ...], kin: int, kout: int) -> str:
+def variant_name(parts: tuple[str, ...], kin: int, kout: int, jump: int = 0) -> str:
     """The name of a unit: also a part of a C identifier."""
     names = [*map(micro_op, parts)] or [TRANSITION]
-    return "__".join([*names, *filter(None, [pattern(parts)]), f"{kin}_{kout}"])
+    return "__".join([*names, *filter(None, [pattern(parts)]), f"{kin}_{kout}{f'_{jump}' if jump else ''}"])
 
 
 def derive(request: DeriveRequest) -> Derived:
@@ -83,22 +96,26 @@ def derive(request: DeriveRequest) -> Derived:
     variants: list[Variant] = []
     texts: list[str] = []
     reasons: dict[tuple[str, ...], str] = {}
+    heights: dict[tuple[str, ...], Height] = {}
     for parts in request.sequences:
         source = functions[_base(parts)] if parts else _empty(next(iter(functions.values())))
         try:
-            for unit, function in _variants(parts, source, request.stack, layout):
-                if (unit.kin, unit.kout) not in request.only.get(parts, {(unit.kin, unit.kout)}):
-                    continue
-                variants.append(unit)
-                texts.append(_own_attributes(function, attributes))
+            usage = usage_of(source, request.stack, layout) if request.stack else None
         except MemoryForm as error:
             reasons[parts] = str(error)
+            continue
+        if usage:
+            heights[parts] = usage.height
+        for unit, function in _variants(parts, source, request.stack, usage):
+            if unit.states in request.only.get(parts, {unit.states}):
+                variants.append(unit)
+                texts.append(_own_attributes(function, attributes))
     names = [unit.name for unit in variants]
     if f"@{CONTINUE}(" not in text:  # needed by transitions, even if no stencil of this chunk goes on
         text += f"declare dso_local preserve_nonecc i64 @{CONTINUE}(...)\n"
     module = backend.simplify("\n".join([text, *texts, ""]), names)
     ir = _CERTAIN.sub(_more_certain, split_module(without_assumptions(str(module))).extract(names))
-    return Derived(ir, tuple(variants), reasons)
+    return Derived(ir, tuple(variants), reasons, heights)
 
 
 def _base(parts: tuple[str, ...]) -> str:
@@ -130,21 +147,33 @@ def _with_fused(text: str, sequences: Iterable[tuple[str, ...]], operands: Opera
 
 
 def _variants(
-    parts: tuple[str, ...], source: str, stack: Stack | None, layout: Layout
+    parts: tuple[str, ...], source: str, stack: Stack | None, usage: Usage | None
 ) -> Iterator[tuple[Variant, str]]:
-    if stack is None:
+    if stack is None or usage is None:
         name = variant_name(parts, 0, 0)
         yield Variant(name, parts, 0, 0), re.sub(rf"@{NAME}\(", f"@{name}(", source, count=1)
         return
-    usage = usage_of(source, stack, layout)
-    for kin in range(stack.registers + 1):
-        for kout in usage.outs(kin, stack.registers):
-            if not parts and kout >= kin:
-                continue  # nothing to do
-            if len(parts) == 1 and kin == kout == 0:
-                continue  # the stencil itself
-            name = variant_name(parts, kin, kout)
-            yield Variant(name, parts, kin, kout), variant(usage, stack, name, kin, kout)
+    for kin, kout, jump in _states(parts, usage, stack.registers):
+        name = variant_name(parts, kin, kout, jump)
+        yield Variant(name, parts, kin, kout, jump), variant(usage, stack, name, kin, kout, jump)
+
+
+def _states(parts: tuple[str, ...], usage: Usage, registers: int) -> Iterator[States]:
+    """Which variants a sequence has. A transition moves any number of entries; where several stencils are one, entries are in
+    memory where they jump.
+    """
+    counts = range(registers + 1)
+    for kin in counts:
+        if not parts:
+            yield from ((kin, kout, 0) for kout in counts if kout != kin)
+            continue
+        for kout in usage.outs(kin, registers):
+            if len(parts) > 1 or kin or kout:  # else it is the stencil itself
+                yield kin, kout, 0
+        for jump in counts[1:] if len(parts) == 1 and usage.jumps else ():
+            natural = usage.natural_out(kin, registers, jump)
+            if natural is not None:
+                yield kin, natural, jump
 
 
 _CERTAIN = re.compile(r'(!"branch_weights", !"expected", )i32 (1|2000), i32 (1|2000)\b')

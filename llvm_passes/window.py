@@ -7,16 +7,17 @@ The key idea is a *shadow window*. Every use of the stack pointer in a stencil i
 access names one entry: slot -1 is the top at the stencil's start, slot 0 the first free one. A variant keeps the slots from
 -kin upwards in a local array, filled from the registers at its start; deeper slots stay in memory, except that a slot which is
 to end in a register moves into the array when it is stored. Where control goes on, the topmost kout entries are handed over in
-registers and the others of the array are written back; where it leaves (exits, jumps, calls that may look at the stack)
-all are, and the true stack pointer is restored. LLVM's scalar replacement then makes values of the array's elements, and
-nothing is left of it.
+registers and the others of the array are written back; where it jumps, the topmost `jump` entries are; where it leaves (exits,
+calls that may look at the stack) all are written back, and the true stack pointer is restored. LLVM's scalar replacement then
+makes values of the array's elements, and nothing is left of it.
 
 Between units the stack pointer counts the entries in memory only: those in registers lie above it. The VM author promises
 (`[stack]`) that what lies above the top is dead; that entries are accessed through the stack pointer alone; and that a
 pointer into the stack which a stencil stores in memory is where a callee finds the top: it may look at what lies below. A
 callee that is handed a pointer may look at all.
 A register is only ever filled from an entry that is known to exist, because the stencil itself accesses it or a deeper
-one on every way to that point: what lies below the stack's first entry is never read and written back.
+one on every way to that point: what lies below the stack's first entry is never read and written back. Before a jump, and in
+a transition that fills registers, the planner knows it from what the trace does where the jump arrives (`Height`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from llvm_passes.body import Body
-from llvm_passes.holes import CONTINUE, EFFECT_PREFIX, HOLE_PREFIX, QUESTION_PREFIX
+from llvm_passes.holes import CONTINUE, EFFECT_PREFIX, HOLE_PREFIX, LABEL_PREFIX, QUESTION_PREFIX
 from llvm_passes.instructions import Instruction, constant, global_address, strides
 from llvm_passes.layout import Layout, UnknownType
 from llvm_passes.stack_flow import EVERYTHING, NOTHING, Flow, flow_of
@@ -81,10 +82,30 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A tail call that hands on the stack pointer, moved by `top` slots. `goes_on`: to the next micro-op."""
+    """A tail call that hands on the stack pointer, moved by `top` slots. `goes_on`: to the next micro-op; `label`: the function
+    that stands for a jump, if it is one.
+    """
 
     top: int
     goes_on: bool
+    label: str = ""
+
+    @property
+    def jumps(self) -> bool:
+        """Whether it goes to a micro-op that the trace names."""
+        return self.label != ""
+
+
+@dataclass(frozen=True, slots=True)
+class Height:
+    """What a trace that goes on behind a stencil says of its stack's height.
+
+    needs: so many entries there are at its start, since it accesses them on every way that goes on or jumps; moves: by how many
+    entries the top is then moved where it goes on; None when it does not, or not always alike.
+    """
+
+    needs: int
+    moves: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +125,42 @@ class Usage:
     exposed: Mapping[int, int]
     flow: Mapping[int, Flow]
 
-    def outs(self, kin: int, registers: int) -> list[int]:
-        """How many entries may be left in registers when `kin` came in them; none when `kin` cannot."""
+    @property
+    def height(self) -> Height:
+        """What is known of the stack's height where it goes on."""
+        ahead = [(line, end) for line, end in self.ends.items() if end.goes_on or end.jumps]
+        moves = {end.top for _, end in ahead if end.goes_on}
+        needs = min((max(-self.flow[line].deepest, -end.top, 0) for line, end in ahead), default=0)
+        return Height(needs, moves.pop() if len(moves) == 1 else None)
+
+    @property
+    def jumps(self) -> bool:
+        """Whether it may jump, to one place only: of several, each may have other entries in registers."""
+        return len({end.label for end in self.ends.values() if end.jumps}) == 1
+
+    def outs(self, kin: int, registers: int, jump: int = 0) -> list[int]:
+        """How many entries may be left in registers when `kin` came in them; none when `kin` cannot. jump: how many are where
+        it jumps.
+        """
         most = registers if any(end.goes_on for end in self.ends.values()) else 0
         for line, end in self.ends.items():
             if end.goes_on:
                 most = min(most, end.top - min(-kin, self.flow[line].deepest))
-        return [kout for kout in range(most + 1) if self._possible(kin, self.base(kin, kout))]
+        return [kout for kout in range(most + 1) if self._possible(kin, self.base(kin, kout, jump))]
 
-    def base(self, kin: int, kout: int) -> int:
+    def natural_out(self, kin: int, registers: int, jump: int) -> int | None:
+        """Of `outs`, for a jump that leaves `jump` entries, the one by which both ways keep the same entries, or the next lower
+        one; None: it cannot be.
+        """
+        tops = {False: 0, True: 0} | {end.goes_on: end.top for end in self.ends.values() if end.goes_on or end.jumps}
+        alike = max(jump + tops[True] - tops[False], 0)
+        return max((kout for kout in self.outs(kin, registers, jump) if kout <= alike), default=None)
+
+    def base(self, kin: int, kout: int, jump: int = 0) -> int:
         """The lowest slot of the window."""
-        return min([-kin, *(end.top - kout for end in self.ends.values() if end.goes_on)])
+        left = [end.top - kout for end in self.ends.values() if end.goes_on]
+        left += [end.top - jump for end in self.ends.values() if end.jumps and jump]
+        return min([-kin, *left])
 
     def _possible(self, kin: int, base: int) -> bool:
         """Whether it is clear of each slot, wherever it is accessed, that it is in the window or that it is in memory."""
@@ -277,7 +323,7 @@ class _Analysis:
                 raise MemoryForm("hands the stack pointer on as another part of the state")
             if offset % SLOT:
                 raise MemoryForm("moves the stack pointer by less than an entry")
-            self.ends[line] = End(offset // SLOT, callee == CONTINUE)
+            self.ends[line] = End(offset // SLOT, callee == CONTINUE, callee if callee.startswith(LABEL_PREFIX) else "")
         elif bulk := _BULK.match(callee):
             length = re.fullmatch(r"i64 (\d+)", arguments[2])
             if not length:
@@ -321,28 +367,30 @@ def parameters(header: str) -> list[str]:
 # ---- Rewriting ----
 
 
-def variant(usage: Usage, stack: Stack, name: str, kin: int, kout: int) -> str:
-    """The text of the function `name`: the stencil with `kin` entries in registers at its start and `kout` at its end.
+def variant(usage: Usage, stack: Stack, name: str, kin: int, kout: int, jump: int = 0) -> str:
+    """The text of the function `name`: the stencil with `kin` entries in registers at its start and `kout` at its end, `jump`
+    where it jumps.
 
-    `kout` must be one of `usage.outs(kin, …)`. All variants have the same parameters, those of the stencil and one i64 a
+    `kout` must be one of `usage.outs(kin, …, jump)`. All variants have the same parameters, those of the stencil and one i64 a
     register; which of them hold entries is what `kin` and `kout` say.
     """
-    return _Variant(usage, stack, kin, kout).run(name)
+    return _Variant(usage, stack, kin, kout, jump).run(name)
 
 
 _OPAQUE = "poison"
 
 
 class _Variant:
-    def __init__(self, usage: Usage, stack: Stack, kin: int, kout: int) -> None:
+    def __init__(self, usage: Usage, stack: Stack, kin: int, kout: int, jump: int) -> None:
         self.usage = usage
         self.stack = stack
         self.kin = kin
         self.kout = kout
+        self.jump = jump
         self.lines = usage.text.split("\n")
         self.out: list[str] = []
         self.count = 0
-        self.base = usage.base(kin, kout)
+        self.base = usage.base(kin, kout, jump)
         self.size = max([0, *(access.last for found in usage.accesses.values() for access in found)]) + 1 - self.base
 
     def run(self, name: str) -> str:
@@ -395,7 +443,7 @@ class _Variant:
         self.out.append(line)
 
     def _end(self, index: int, line: str, end: End) -> str:
-        kept = self.kout if end.goes_on else 0
+        kept = self.kout if end.goes_on else self.jump if end.jumps else 0
         shadowed = self._shadowed(index)
         self._write_back([slot for slot in shadowed if slot < end.top - kept])
         values = [

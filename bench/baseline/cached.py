@@ -79,8 +79,12 @@ def build_cached(config: Config, flavour: Flavour) -> Cached:
     request = DeriveRequest("", ((), *((name,) for name in facts.stencils)), stack)
     module, derived = derive(plain, request, os.cpu_count() or 1)
     variants = {name: Variant(name, (name,), 0, 0) for name in facts.stencils}
-    variants |= {variant.name: variant for variant in derived.variants}
-    parts = [plain.extract(list(facts.stencils)), module.extract([variant.name for variant in derived.variants])]
+    # without those by which entries are in registers where jumps arrive
+    in_line = [
+        variant for variant in derived.variants if not variant.jump and (variant.parts or variant.kin > variant.kout)
+    ]
+    variants |= {variant.name: variant for variant in in_line}
+    parts = [plain.extract(list(facts.stencils)), module.extract([variant.name for variant in in_line])]
     whole = link(parts)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "variants.ll").write_text(whole)

@@ -29,7 +29,7 @@ STACK = StackTable(pointer="sp", registers=3)
 OPERANDS = ("oparg",)
 QUICK = ("sieve", "spectral")
 """Workloads of a quick run."""
-EMITTERS = r"(emit_|code(\.\d+)?$|sg_(units|steps|costs|chosen|longer_units|first_longer|longer_count)$)"
+EMITTERS = r"(emit_|code(\.\d+)?$|sg_(units|steps|rooms|costs|chosen|letter|next|first|ending|heights|fills)$)"
 """Symbols of emit functions and of the tables by which units are chosen."""
 
 

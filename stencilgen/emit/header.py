@@ -388,7 +388,7 @@ def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
     for (uint32_t i = 0; i < length; i++) {{
         const {instruction} *const instruction = &instructions[i];
         plan->ops[i] = (uint16_t){read};
-        sg_mark_targets(plan, instruction, plan->ops[i]);
+        sg_mark_targets(plan, i, instruction, plan->ops[i]);
     }}
 """
     return f"""\

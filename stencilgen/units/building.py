@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llvm_passes.derive import States
 from llvm_passes.fuse import Operands
 from llvm_passes.module import Module
 from llvm_passes.sequence import micro_op
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Superstencils", "Workshop", "build_selection"]
 
-States = Mapping[tuple[str, ...], frozenset[tuple[int, int]]]
-"""By sequence, which (entries in registers before, after) are wanted of it."""
+Wanted = Mapping[tuple[str, ...], frozenset[States]]
+"""By sequence, in which states it is wanted; none: in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def build_selection(
     variants: list[VariantSet] = []
     keys: list[str] = []
     if stack:
-        singles: States = {parts: frozenset() for parts in ((), *((name,) for name in shop.keys))}
+        singles: Wanted = {parts: frozenset() for parts in ((), *((name,) for name in shop.keys))}
         variants, keys = _build(shop, stack, singles)
     gains: dict[tuple[str, ...], int] = {}
     if wish:
@@ -100,7 +101,7 @@ def build_selection(
     while True:
         used = choices_of(stencils, variants, registers).used
         wanted = {
-            found.parts: frozenset((variant.kin, variant.kout) for variant, unit in found.units if unit.name in used)
+            found.parts: frozenset(variant.states for variant, unit in found.units if unit.name in used)
             for found in variants
         }
         for other, built in zip(shops[1:], higher.values(), strict=True):
@@ -122,7 +123,7 @@ def _without(found: VariantSet, names: AbstractSet[str]) -> VariantSet:
 
 
 def _build(
-    shop: Workshop, stack: Stack | None, wanted: States, operands: Operands | None = None
+    shop: Workshop, stack: Stack | None, wanted: Wanted, operands: Operands | None = None
 ) -> tuple[list[VariantSet], list[str]]:
     """The compiled units of these sequences (of no particular states: all), from the cache where they are."""
     keys = {parts: _key(shop, parts, states) for parts, states in wanted.items()}
@@ -136,11 +137,12 @@ def _build(
         built = {unit.name: unit for unit in shop.compile(derivation.module, units)}
         for parts in missing:
             found = tuple((d.variant, built[d.unit.name]) for d in derivation.units if d.variant.parts == parts)
-            shop.store[keys[parts]] = VariantSet(parts, found, derivation.reasons.get(parts, ""))
+            reason, height = derivation.reasons.get(parts, ""), derivation.heights.get(parts)
+            shop.store[keys[parts]] = VariantSet(parts, found, reason, height)
     return [shop.store[key] for key in keys.values()], list(keys.values())
 
 
-def _key(shop: Workshop, parts: tuple[str, ...], states: frozenset[tuple[int, int]]) -> str:
+def _key(shop: Workshop, parts: tuple[str, ...], states: frozenset[States]) -> str:
     stack = shop.config.stack.model_dump_json() if shop.config.stack else ""
     operands = ",".join(shop.config.superstencils.operands)
     made_from = [shop.keys[micro_op(part)] for part in parts] or list(shop.keys.values())[:1]

@@ -1,17 +1,22 @@
 """For each micro-op, and each number of entries in registers before and after it, the cheapest step.
 
-A step is a unit with the transitions that it needs around it: entries spilled before, entries spilled after. (There are no
-transitions that fill registers: a unit that needs an entry loads it itself.) So the matrix of a micro-op's costs is closed
-under transitions, the planner need not know them. A unit that no entry of any matrix names is never emitted, and one that others
-replace at little cost is not worth its place: both are left out of the header.
+A step is a unit with the transitions that it needs around it: entries spilled before, entries spilled after. (It fills no
+registers: a unit that needs an entry loads it itself.) So the matrix of a micro-op's costs is closed under transitions, the
+planner need not know them. A unit that no entry of any matrix names is never emitted, and one that others replace at little
+cost is not worth its place: both are left out of the header.
+
+Where jumps arrive there is one state, in which all ways must meet. The key idea: a micro-op that jumps to where two entries are
+in registers is, to whoever chooses, another micro-op than the one that jumps to where all are in memory: a word of its own,
+`LOOP>2`, with a matrix of its own. What falls through to such a place may have fewer entries in registers; then a transition
+fills the others, before the place. So both ways there are possible, whatever the state.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stencilgen.units.cost import INSTRUCTION
 
-__all__ = ["Choices", "Costed", "Step", "choose"]
+__all__ = ["Choices", "Costed", "Step", "choose", "jumping"]
 
 
 TOLERANCE = 2 * INSTRUCTION
@@ -22,13 +27,19 @@ traces cost 0.1 % more. At 0 it would be 302, at 3 * INSTRUCTION 192 and 0.6 %.
 
 @dataclass(frozen=True, slots=True)
 class Costed:
-    """A unit as far as its choice goes: what it does, its precondition, its postcondition and its cost."""
+    """A unit as far as its choice goes: what it does, its precondition, its postconditions and its cost."""
 
     name: str
     parts: tuple[str, ...]
     kin: int
     kout: int
     cost: int
+    jump: int = 0
+
+
+def jumping(name: str, state: int) -> str:
+    """The word for a micro-op that jumps to where so many entries are in registers."""
+    return f"{name}>{state}" if state else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +55,24 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """matrices: by sequence of micro-ops, then [before][after] the step, or None where there is no way.
+    """matrices: by sequence of micro-ops, then [before][after] the step, or None where there is no way; jumps: by micro-op that
+    may jump, the most entries in registers where it arrives; fills: [before][after] the transition that fills registers,
+    if any place where jumps arrive may need it.
 
     used: the names of the units in any step.
     """
 
     states: int
     matrices: Mapping[tuple[str, ...], tuple[tuple[Step | None, ...], ...]]
+    jumps: Mapping[str, int] = field(default_factory=dict)
+    fills: Mapping[tuple[int, int], Costed] = field(default_factory=dict)
 
     @property
     def used(self) -> frozenset[str]:
         """The units that the planner may choose."""
         steps = (step for matrix in self.matrices.values() for row in matrix for step in row if step)
-        return frozenset(name for step in steps for name in (step.before, step.unit, step.after) if name)
+        names = frozenset(name for step in steps for name in (step.before, step.unit, step.after) if name)
+        return names | {fill.name for fill in self.fills.values()}
 
 
 def choose(units: Sequence[Costed], registers: int, tolerance: int = TOLERANCE) -> Choices:
@@ -64,16 +80,45 @@ def choose(units: Sequence[Costed], registers: int, tolerance: int = TOLERANCE) 
 
     A unit is dropped when steps with others cost at most `tolerance` more wherever it would be chosen.
     """
-    transitions = {(unit.kin, unit.kout): unit for unit in units if not unit.parts}
+    transitions = {(unit.kin, unit.kout): unit for unit in units if not unit.parts and unit.kin > unit.kout}
+    fills = {(unit.kin, unit.kout): unit for unit in units if not unit.parts and unit.kin < unit.kout}
     by_parts: dict[tuple[str, ...], list[Costed]] = {}
     for unit in units:
         if unit.parts:
-            by_parts.setdefault(unit.parts, []).append(unit)
+            parts = (jumping(unit.parts[0], unit.jump),) if len(unit.parts) == 1 else unit.parts
+            by_parts.setdefault(parts, []).append(unit)
     matrices = {
         parts: _matrix(transitions, _pruned(transitions, found, registers + 1, tolerance), registers + 1)
         for parts, found in by_parts.items()
     }
-    return Choices(registers + 1, matrices)
+    jumps = _jumps(matrices, registers) if fills else {}
+    beyond = {
+        (jumping(name, state),) for name in _names(units) for state in range(jumps.get(name, 0) + 1, registers + 1)
+    }
+    matrices = {parts: matrix for parts, matrix in matrices.items() if parts not in beyond}
+    return Choices(registers + 1, matrices, jumps, fills if jumps else {})
+
+
+def _names(units: Sequence[Costed]) -> frozenset[str]:
+    """The micro-ops that have units of their own."""
+    return frozenset(unit.parts[0] for unit in units if len(unit.parts) == 1)
+
+
+def _jumps(matrices: Mapping[tuple[str, ...], tuple[tuple[Step | None, ...], ...]], registers: int) -> dict[str, int]:
+    """Up to how many entries in registers a micro-op may jump to whatever the state before it. From that in memory all others
+    are reached, so it must be possible from there.
+    """
+    found: dict[str, int] = {}
+    for name, *others in matrices:
+        most = 0
+        while not others and most < registers:
+            matrix = matrices.get((jumping(name, most + 1),))
+            if matrix is None or matrix[0][0] is None:
+                break
+            most += 1
+        if most:
+            found[name] = most
+    return found
 
 
 def _pruned(

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from llvm_passes.checks import MAXIMUM_INTEGERS
 from llvm_passes.codegen import derive
-from llvm_passes.derive import DeriveRequest, Variant
+from llvm_passes.derive import DeriveRequest, States, Variant
 from llvm_passes.fuse import Operands, exit_label, part_hole
 from llvm_passes.module import Module
 from llvm_passes.sequence import micro_op
-from llvm_passes.window import Stack
+from llvm_passes.window import Height, Stack
 from stencilgen.config import INTEGER_BITS, Config, Hole
 from stencilgen.errors import UserError
 from stencilgen.facts import Facts
@@ -33,11 +33,14 @@ class DerivedUnit:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """module: defines the units' functions; reasons: why a sequence of stencils has no variants."""
+    """module: defines the units' functions; reasons: why a sequence of stencils has no variants; heights: what one says of the
+    stack's height.
+    """
 
     module: Module
     units: tuple[DerivedUnit, ...]
     reasons: Mapping[tuple[str, ...], str]
+    heights: Mapping[tuple[str, ...], Height]
 
 
 def stack_of(config: Config, facts: Facts) -> Stack | None:
@@ -84,7 +87,7 @@ def derive_units(
     stack: Stack | None,
     sequences: Sequence[tuple[str, ...]],
     jobs: int,
-    only: Mapping[tuple[str, ...], frozenset[tuple[int, int]]] | None = None,
+    only: Mapping[tuple[str, ...], frozenset[States]] | None = None,
     operands: Operands | None = None,
     suffix: str = "",
 ) -> Derivation:
@@ -94,7 +97,7 @@ def derive_units(
     request = DeriveRequest("", tuple(sequences), stack, only or {}, operands or {})
     derived_module, derived = derive(module, request, jobs)
     units = tuple(DerivedUnit(variant, _unit(config, facts, variant, suffix)) for variant in derived.variants)
-    return Derivation(derived_module, units, derived.reasons)
+    return Derivation(derived_module, units, derived.reasons, derived.heights)
 
 
 def _unit(config: Config, facts: Facts, variant: Variant, suffix: str) -> Unit:
@@ -105,7 +108,8 @@ def _unit(config: Config, facts: Facts, variant: Variant, suffix: str) -> Unit:
         file, line = "", 0
     state = "".join(parameter.kind for parameter in facts.state)
     holes = _holes(config, len(variant.parts))
-    return Unit(variant.name, file, line, "i" * variant.kout + state, holes, suffix=suffix)
+    entries = "i" * max(variant.kout, variant.jump)  # live where it goes on, or where it jumps
+    return Unit(variant.name, file, line, entries + state, holes, suffix=suffix)
 
 
 def _holes(config: Config, parts: int) -> dict[str, Hole]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llvm_passes.derive import Variant
 from llvm_passes.fuse import Operands, exit_label
+from llvm_passes.window import Height
 from stencilgen.config import Config
 from stencilgen.last import stub_kind
 from stencilgen.twins import without_twins
@@ -21,11 +22,14 @@ __all__ = ["Selection", "VariantSet", "choices_of", "select_units", "size_of"]
 
 @dataclass(frozen=True, slots=True)
 class VariantSet:
-    """All compiled units of one sequence of micro-ops, or why it has none ("" when it has)."""
+    """All compiled units of one sequence of micro-ops, or why it has none ("" when it has); height: what it says of the stack's
+    height.
+    """
 
     parts: tuple[str, ...]
     units: tuple[tuple[Variant, "BuiltStencil"], ...]
     reason: str
+    height: Height | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ def select_units(
         room={name: _room(found) for name, found in room.items()},
         operands={name: [config.holes[hole].value for hole, _ in found] for name, found in operands.items()},
         labels=labels_of(config, stencils),
+        heights={found.parts[0]: found.height for found in variants if len(found.parts) == 1 and found.height},
     )
     everything = tuple({one.emitter: one for found in alike.values() for one in found}.values())
     return Selection(everything, tables, _statistics(stencils, variants, choices, used, gains))
@@ -116,7 +121,8 @@ def _room(levels: Sequence["BuiltStencil"]) -> Room:
 
 
 def _costed(built: "BuiltStencil", variant: Variant) -> Costed:
-    return Costed(variant.name, variant.parts, variant.kin, variant.kout, cost_of(built.stencil, built.max_hot))
+    cost = cost_of(built.stencil, built.max_hot)
+    return Costed(variant.name, variant.parts, variant.kin, variant.kout, cost, variant.jump)
 
 
 def _statistics(

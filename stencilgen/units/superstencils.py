@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
+from llvm_passes.derive import States
 from llvm_passes.sequence import micro_op, renumbered
 from stencilgen.units.choice import Choices
 from stencilgen.units.plan import Matrices, plan
@@ -25,13 +26,13 @@ _MOST_CANDIDATES = 240
 
 def candidates(
     traces: Counter[Trace], choices: Choices, fusible: AbstractSet[str]
-) -> dict[tuple[str, ...], frozenset[tuple[int, int]]]:
+) -> dict[tuple[str, ...], frozenset[States]]:
     """Sequences that occur, most promising first, each with the states in which traces of single micro-ops pass it.
 
     fusible: micro-ops that may be part of one.
     """
     weights: Counter[tuple[str, ...]] = Counter()
-    passed: dict[tuple[str, ...], set[tuple[int, int]]] = {}
+    passed: dict[tuple[str, ...], set[States]] = {}
     for trace, weight in traces.items():
         states = plan(trace, choices.matrices, frozenset(), choices.states).states
         for start in range(len(trace.ops)):
@@ -40,7 +41,7 @@ def candidates(
                 if end - 1 in trace.targets or not fusible >= {micro_op(parts[0]), micro_op(parts[-1])}:
                     break
                 weights[parts] += weight * (end - start - 1)
-                passed.setdefault(parts, set()).add((states[start] or 0, states[end] or 0))
+                passed.setdefault(parts, set()).add((states[start] or 0, states[end] or 0, 0))
     promising = sorted(weights, key=lambda parts: (-weights[parts], parts))[:_MOST_CANDIDATES]
     return {parts: frozenset(passed[parts]) for parts in promising}
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llvm_passes.sequence import micro_op, operands
+from llvm_passes.window import Height
 from stencilgen.emit.jumps import over_targets
 from stencilgen.units.automaton import Parts, automaton_of
-from stencilgen.units.choice import Choices, Step
+from stencilgen.units.choice import Choices, Step, jumping
 from stencilgen.units.operands import condition
 
 __all__ = ["Room", "Tables", "Unit", "render_loop", "render_marking", "render_tables"]
@@ -35,7 +36,7 @@ class Tables:
 
     sources: the C of all their functions; labels: by stencil, the C expressions of the positions that it may jump to; room: that
     stencils and units need, on any level; operands: by stencil, the C expressions of what sequences are told apart by; stub:
-    bytes of the stub of an exit inside of a unit.
+    bytes of the stub of an exit inside of a unit; heights: by stencil, what is known of the stack's height.
     """
 
     units: Sequence[Unit]
@@ -45,6 +46,7 @@ class Tables:
     room: Mapping[str, Room]
     operands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     stub: int = 0
+    heights: Mapping[str, Height] = field(default_factory=dict)
 
 
 _MOST_ROOM = 1 << 20
@@ -77,7 +79,13 @@ def render_tables(
 
     costs, chosen = [], []
     sequences = _by_name(tables.choices)
+    jumps = _jump_rows(tables.choices, names)
     rows_of: dict[Parts, str] = {(name,): opcode(name) for name in names}
+    rows_of |= {
+        (jumping(name, state),): f"{_OPS} + {first + state - 1}"
+        for name, (first, most) in jumps.items()
+        for state in range(1, most + 1)
+    }
     rows_of |= {parts: _sequence_row(row) for rows in sequences.values() for parts, row in rows.items()}
     for parts, index in rows_of.items():
         matrix = _padded(tables.choices.matrices[parts], states)
@@ -87,7 +95,15 @@ def render_tables(
     rooms = "".join(f"    {{{hot}, {cold}}},\n" for hot, cold, _ in room)
     sizes = ", ".join(str(frame) for *_, frame in room)
     frames = f"static const uint32_t sg_frames[] = {{{sizes}}};\n" if any(frame for *_, frame in room) else ""
+    words = sum(most for _, most in jumps.values())
     return f"""\
+/* Rows of choices: one for each micro-op, then for each that jumps to where entries are in registers, then for sequences. */
+enum {{ SG_WORDS = {_OPS} + {words} }};
+
+/* Steps with a number of their own: units, then what is more than one. */
+enum {{ SG_STEPS = {len(room)} }};
+_Static_assert(SG_STEPS + SG_MAX_JUMPS <= UINT16_MAX, "too many units");
+
 /* A unit with the transitions around it: before, unit, after, micro-ops, exits of its inner micro-ops. */
 static const sg_step sg_steps[] = {{
 {rows}}};
@@ -103,9 +119,11 @@ static const uint16_t sg_chosen[][{states * states}] = {{
 {"".join(chosen)}}};
 
 {_automaton(sequences, opcode)}{_fitting(sequences, tables.operands, instruction)}\
+{_heights(tables, names, jumps, opcode)}{_fills(tables.choices, numbers, states)}\
 static const sg_choices sg_unit_choices = {{
-    .states = {states}, .costs = sg_costs[0], .steps = sg_chosen[0], .room = sg_rooms,{_FRAMES if frames else ""}\
-{_AUTOMATON if sequences else ""}\
+    .states = {states}, .costs = sg_costs[0], .steps = sg_chosen[0],
+    .room = sg_rooms, .step_count = SG_STEPS,{_FRAMES if frames else ""}\
+{_AUTOMATON if sequences else ""}{_JUMPS if jumps else ""}\
 {_FITTING if any(map(_is_picky, sequences.values())) else ""}
 }};
 
@@ -141,9 +159,19 @@ static void (*const sg_units{suffix}[])(sg_assembler *as, const {instruction} *i
     NULL,
 {emitters}}};
 
-static __attribute__((noinline)) void sg_emit_step{suffix}(sg_assembler *as, const {instruction} *instruction,
-                                                          const sg_step *step)
+/* A step that is more than one unit; the number of its micro-ops. */
+static __attribute__((noinline)) size_t sg_emit_step{suffix}(sg_assembler *as, const {instruction} *instruction,
+                                                            const sg_plan *plan, size_t number)
 {{
+    enum {{ UNITS = sizeof sg_units{suffix} / sizeof *sg_units{suffix} }};
+    if (number >= SG_STEPS) {{
+        const sg_head_step *const head = &plan->heads[number - SG_STEPS];
+        sg_units{suffix}[head->fill](as, instruction);
+        sg_begin_micro_op(as, as->index); /* jumps arrive behind it */
+        number = head->step;
+    }}
+    const sg_step alone = {{.unit = (uint16_t)number, .length = 1}};
+    const sg_step *const step = number < UNITS ? &alone : &sg_steps[number - UNITS];
     if (step->before != 0) {{
         sg_units{suffix}[step->before](as, instruction);
     }}
@@ -157,6 +185,7 @@ static __attribute__((noinline)) void sg_emit_step{suffix}(sg_assembler *as, con
     if (step->length > 1) {{
         sg_end_unit(as, step);
     }}
+    return step->length;
 }}
 
 static void sg_emit{suffix}(sg_assembler *as, const void *trace, uint32_t length)
@@ -173,8 +202,7 @@ static void sg_emit{suffix}(sg_assembler *as, const void *trace, uint32_t length
 {arrive}        if (step < UNITS) {{
             sg_units{suffix}[step](as, instruction);
         }} else {{
-            count = sg_steps[step - UNITS].length;
-            sg_emit_step{suffix}(as, instruction, &sg_steps[step - UNITS]);
+            count = sg_emit_step{suffix}(as, instruction, plan, step);
         }}
 {again}        i += count;
     }}
@@ -220,7 +248,7 @@ Rows = Mapping[Parts, int]
 
 
 def _sequence_row(number: int) -> str:
-    return f"{_OPS} + {number}"
+    return f"SG_WORDS + {number}"
 
 
 def _by_name(choices: Choices) -> dict[Parts, Rows]:
@@ -254,7 +282,7 @@ def _automaton(sequences: Mapping[Parts, Rows], opcode: Callable[[str], str]) ->
     return f"""\
 /* The automaton that tells which sequences of micro-ops end where: each micro-op's letter; by node and letter the next node; by
  * node the first of those that end there: their rows in the tables above, their lengths, whether operands matter. */
-static const uint16_t sg_letter[{_OPS}] = {{
+static const uint16_t sg_letter[SG_WORDS] = {{
 {letters}}};
 static const uint16_t sg_next[][{len(automaton.letters) + 1}] = {{
 {next_}}};
@@ -294,16 +322,76 @@ static uint32_t sg_fitting(const void *element, uint32_t row)
 """
 
 
+# ---- Where jumps arrive ----
+
+_JUMPS = "\n    .heights = sg_heights, .fills = sg_fills[0],"
+
+_UNKNOWN, _HIGHEST = "SG_UNKNOWN", 100
+"""`sg_height.moves` of runtime/include/stencilgen/plan.h, and what certainly fits there."""
+
+
+def _jump_rows(choices: Choices, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """By micro-op that may jump to where entries are in registers: its first row behind the micro-ops' own, and how many it
+    has.
+    """
+    rows: dict[str, tuple[int, int]] = {}
+    first = 0
+    for name in names:
+        if most := choices.jumps.get(name, 0):
+            rows[name] = first, most
+            first += most
+    return rows
+
+
+def _heights(
+    tables: Tables, names: Sequence[str], jumps: Mapping[str, tuple[int, int]], opcode: Callable[[str], str]
+) -> str:
+    if not jumps:
+        return ""
+    lines = []
+    for name in names:
+        height = tables.heights.get(name, Height(0, None))
+        first, most = jumps.get(name, (0, 0))
+        known = height.moves is not None and abs(height.moves) <= _HIGHEST
+        row = f"{_OPS} + {first}" if most else "0"
+        moves = height.moves if known else _UNKNOWN
+        lines.append(f"    [{opcode(name)}] = {{{min(height.needs, _HIGHEST)}, {moves}, {most}, {row}}},\n")
+    return f"""\
+/* By micro-op: how many entries it accesses, by how many it moves the top; up to how many may be in registers where it jumps to,
+ * and the row of its choices if it is one. */
+static const sg_height sg_heights[{_OPS}] = {{
+{"".join(lines)}}};
+
+"""
+
+
+def _fills(choices: Choices, numbers: Mapping[str, int], states: int) -> str:
+    if not choices.fills:
+        return ""
+
+    def cell(before: int, after: int) -> str:
+        fill = choices.fills.get((before, after))
+        return f"{{{min(fill.cost, _MOST) * _SCALE}, {numbers[fill.name]}}}" if fill else "{SG_NEVER, 0}"
+
+    rows = "".join(f"    {{{', '.join(cell(a, b) for b in range(states))}}},\n" for a in range(states))
+    return f"""\
+/* By the entries in registers before and after it: the transition that fills registers where jumps arrive, its cost first. */
+static const sg_fill sg_fills[][{states}] = {{
+{rows}}};
+
+"""
+
+
 # ---- The loop before ----
 
 
 def render_marking(labels_of: Mapping[str, Sequence[str]], opcode: Callable[[str], str], instruction: str) -> str:
     """`sg_mark_targets`: C for noting in a plan where a micro-op may jump to. labels_of: by stencil, the expressions."""
     return f"""\
-/* Note where a micro-op may jump to. */
-static inline void sg_mark_targets(sg_plan *plan, const {instruction} *instruction, uint32_t opcode)
+/* Note where the micro-op at this position may jump to. */
+static inline void sg_mark_targets(sg_plan *plan, uint32_t position, const {instruction} *instruction, uint32_t opcode)
 {{
-{over_targets(labels_of, opcode, "sg_plan_target", ["plan"])}}}
+{over_targets(labels_of, opcode, "sg_plan_jump", ["plan", "position"])}}}
 """
 
 
@@ -334,7 +422,7 @@ static uint32_t sg_prepare(sg_plan *plan, const void *trace, uint32_t length)
             if (sg_kinds[opcode] == 0) {{
                 return i;
             }}
-            sg_mark_targets(plan, instruction, opcode);
+            sg_mark_targets(plan, i, instruction, opcode);
         }}
     }}
     return length;

@@ -22,7 +22,19 @@ from stencilgen.pipeline import Build, build
 from stencilgen.toolchain.clang import ziglang
 from x86_64 import Memory, format_intel
 
-__all__ = ["BEST", "OPS", "PLAIN", "RANDOM", "Instruction", "StackVM", "compile_vm", "random_trace", "wide_accesses"]
+__all__ = [
+    "BEST",
+    "HERE",
+    "JUMPS",
+    "OPS",
+    "PLAIN",
+    "RANDOM",
+    "Instruction",
+    "StackVM",
+    "compile_vm",
+    "random_trace",
+    "wide_accesses",
+]
 
 HERE = Path(__file__).parent / "vm"
 BEST, PLAIN, RANDOM = range(3)
@@ -39,6 +51,7 @@ class Instruction(ctypes.Structure):
         ("imm", ctypes.c_int64),
         ("d", ctypes.c_int16),
         ("a", ctypes.c_int16),
+        ("other", ctypes.c_uint32),
     ]
 
 
@@ -83,6 +96,11 @@ OPS: dict[str, tuple[int, int]] = {
     "JUMP_BACK": (0, 0),
     "BRANCH": (1, -1),
     "BRANCH_KEEP": (1, 0),
+    "BRANCH_RARELY": (1, 0),
+    "LOOP": (0, 0),
+    "LOOP_PUSHING": (0, 1),
+    "ITERATE": (1, 1),
+    "SWITCH": (1, 0),
     "MIX": (1, 0),
     "MIX_SECOND": (2, -1),
     "RARE_CALL": (2, -1),
@@ -101,8 +119,23 @@ OPS: dict[str, tuple[int, int]] = {
 }
 """For each micro-op how many entries it needs, and by how many it moves the top (POP_SOME: downwards at most)."""
 
-JUMPS = frozenset({"JUMP_BACK", "BRANCH", "BRANCH_KEEP"})
-LEAVES = frozenset({"RETURN_TOP", "RETURN_ACCUMULATOR", "TAIL", "JUMP_BACK"})
+JUMPS = {
+    name: OPS[name][1]
+    for name in (
+        "JUMP_BACK",
+        "BRANCH",
+        "BRANCH_KEEP",
+        "BRANCH_RARELY",
+        "LOOP",
+       
+        "LOOP_PUSHING",
+        "SWITCH",
+    )
+}
+JUMPS["ITERATE"] = -1
+"""By how much a micro-op moves the top where it jumps."""
+
+LEAVES = frozenset({"RETURN_TOP", "RETURN_ACCUMULATOR", "TAIL", "JUMP_BACK", "LOOP_PUSHING"})
 HIGHEST = 40
 
 
@@ -118,9 +151,10 @@ class StackVM:
     exits: dict[str, int] = field(default_factory=dict)
 
     def instruction(
-        self, name: str, oparg: int = 0, imm: int = 0, target: int = 0, d: int = 0, a: int = 0
+        self, name: str, oparg: int = 0, imm: int = 0, target: int = 0, d: int = 0, a: int = 0, other: int | None = None
     ) -> Instruction:
-        return Instruction(self.names.index(name), oparg, target, imm, d, a)
+        """other: the same as `target` if it is None."""
+        return Instruction(self.names.index(name), oparg, target, imm, d, a, target if other is None else other)
 
     def check(
         self, trace: Sequence[Instruction], height: int, selection: int, *, plan: int = 0, seed: int = 0, runs: int = 8
@@ -149,9 +183,13 @@ class StackVM:
 
     def show(self, trace: Sequence[Instruction]) -> str:
         return "\n".join(
-            f"{number:4} {self.names[i.opcode]} oparg={i.oparg} imm={i.imm} target={i.target} d={i.d} a={i.a}"
+            f"{number:4} {self.names[i.opcode]} oparg={i.oparg} imm={i.imm} target={i.target} d={i.d} a={i.a} other={i.other}"
             for number, i in enumerate(trace)
         )
+
+    def arrivals(self, length: int) -> dict[int, int]:
+        """Where jumps arrive in the trace of this length that was compiled last: how many entries are in registers there."""
+        return {place: found - 1 for place, found in enumerate(self.library.across_arrivals()[: length + 1]) if found}
 
     @property
     def emitted(self) -> dict[str, int]:
@@ -197,6 +235,7 @@ def compile_vm(config: Config, workspace: Path, result: Build | None = None) -> 
         *(ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t),
     ]
     loaded.across_used.restype = ctypes.POINTER(ctypes.c_uint64)
+    loaded.across_arrivals.restype = ctypes.POINTER(ctypes.c_uint8)
     return StackVM(result, loaded, tuple(names))
 
 
@@ -227,11 +266,11 @@ def random_trace(
         heights.append(heights[-1] + effect)
     trace = []
     for position, name in enumerate(chosen):
-        target = 0
+        target = other = 0
         if name in JUMPS:
-            after = heights[position + 1]
+            after = heights[position] + JUMPS[name]
             targets = [place for place in range(length) if heights[place] == after]
-            target = rng.choice([*targets, *targets, *targets, length])
+            target, other = (rng.choice([*targets, *targets, *targets, length]) for _ in range(2))
         imm = rng.choice((0, 1, 5, -1, 127, 128, 2**31, -(2**40), rng.getrandbits(62)))
-        trace.append(vm.instruction(name, rng.randrange(8), imm, target, rng.randrange(8), rng.randrange(8)))
+        trace.append(vm.instruction(name, rng.randrange(8), imm, target, rng.randrange(8), rng.randrange(8), other))
     return trace, height

@@ -120,3 +120,22 @@ def test_no_unit_spans_a_place_that_jumps_arrive_at(tmp_path: Path) -> None:
     assert any(len(name.split()) > 2 for name in _build_few(profile))
     profile.write_text("5 PUSH ADD ^PUSH SUB\n")
     assert _build_few(profile) == {"PUSH ADD", "PUSH SUB"}
+
+
+def test_what_is_chosen_does_not_depend_on_traces_before(vm: StackVM, tmp_path: Path) -> None:
+    """Where jumps arrive, several choices are tried; none looks at what another trial has left."""
+    rng = random.Random(1)
+    names = ("PUSH", "NEGATE", "ADD", "LOAD", "STORE", "LESS", "BRANCH", "BRANCH_KEEP", "BRANCH_KEEP", "BRANCH_RARELY")
+    for _ in range(14):
+        assert vm.profile(random_trace(rng, vm, 24, names)[0], tmp_path / "profile.txt") is None
+    config = load_config(HERE)
+    result = build(config, cache=False, superstencils=Superstencils((tmp_path / "profile.txt",), COUNT))
+    branching = compile_vm(config, tmp_path, result)
+    traces = [random_trace(rng, branching, rng.randrange(2, 40), (*names, "LOOP")) for _ in range(3000)]
+
+    def states(trace: list[Instruction], height: int) -> dict[int, int]:
+        assert branching.check(trace, height, BEST, runs=1) is None
+        return branching.arrivals(len(trace))
+
+    chosen = [states(*trace) for trace in traces]
+    assert chosen == [states(*trace) for trace in reversed(traces)][::-1]

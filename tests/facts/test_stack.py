@@ -63,9 +63,11 @@ def test_random_traces(stacked: StackFactsVM) -> None:
     assert stacked.ended >= stacked.runs // 20
     guards = {"GUARD_ODD", "GUARD_SECOND_SMALL", "GUARD_SINGLE", "GUARD_LOCAL", "GUARD_POP", "HALVE", "EXIT_CHANGED"}
     assert guards <= stacked.exits.keys()
-    missing = sorted(
-        name for name, count in stacked.used.items() if count == 0 and "__" in name and "transition" not in name
-    )
+    for seed in range(100, 130):  # some units are rare
+        missing = [n for n, count in stacked.used.items() if count == 0 and "__" in n and "transition" not in n]
+        if not missing:
+            break
+        compare(stacked, seed, TRACES // 4)
     assert not missing, missing
 
 

@@ -28,7 +28,7 @@ extern "C" {
 
 /* Raised whenever a struct of this header or of emit.h changes; sg_jit_create refuses a VM for another
  * one. */
-enum { SG_ABI = 6 };
+enum { SG_ABI = 7 };
 enum { SG_MAX_OPERANDS = 8 };
 
 typedef struct sg_assembler sg_assembler;

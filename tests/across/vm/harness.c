@@ -27,12 +27,19 @@ typedef struct Outcome {
 } Outcome;
 
 static uint64_t used[UNITS];
+static uint8_t arrivals[4096]; /* by position of the trace compiled last: 0, or 1 plus the entries in registers there */
 
 const sg_plan *planned_and_counted(const sg_assembler *as)
 {
     const sg_plan *const plan = sg_planned(as);
+    memcpy(arrivals, plan->target, plan->length + (size_t)1);
     for (uint32_t i = 0; i < plan->length;) {
-        const uint32_t chosen = plan->steps[i];
+        uint32_t chosen = plan->steps[i];
+        if (chosen >= SG_STEPS) {
+            const sg_head_step *const head = &plan->heads[chosen - SG_STEPS];
+            used[head->fill]++;
+            chosen = head->step;
+        }
         const sg_step alone = {.unit = (uint16_t)chosen, .length = 1};
         const sg_step *const step = chosen < UNITS ? &alone : &sg_steps[chosen - UNITS];
         used[step->before]++;
@@ -48,6 +55,12 @@ const uint64_t *across_used(void);
 const uint64_t *across_used(void)
 {
     return used;
+}
+
+const uint8_t *across_arrivals(void);
+const uint8_t *across_arrivals(void)
+{
+    return arrivals;
 }
 
 /* ---- The reference ---- */
@@ -78,6 +91,7 @@ HOLE_AS(uint16_t, u16, a, current->a)
 END(__sg_continue, CONTINUED, 0)
 END(__sg_exit, EXITED, 0)
 END(__sg_label_target, JUMPED, current->target)
+END(__sg_label_other, JUMPED, current->other)
 
 #define DECLARE(name) STENCIL name(STATE);
 EACH_STENCIL(DECLARE)

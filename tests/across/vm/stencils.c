@@ -307,6 +307,60 @@ STENCIL(BRANCH_KEEP)
     CONTINUE();
 }
 
+/* Round a loop that has its values on the stack. */
+STENCIL(LOOP)
+{
+    if (machine->fuel != 0) {
+        machine->fuel--;
+        JUMP(target);
+    }
+    CONTINUE();
+}
+
+STENCIL(LOOP_PUSHING)
+{
+    EXIT_IF(machine->fuel == 0);
+    machine->fuel--;
+    *sp++ = acc;
+    JUMP(target);
+}
+
+/* The way to the jump is cold. */
+STENCIL(BRANCH_RARELY)
+{
+    if (UNLIKELY((sp[-1] & 7) == 2 && machine->fuel != 0)) {
+        machine->fuel--;
+        sp[-1] += vm_mix(machine, sp[-1]);
+        JUMP(target);
+    }
+    CONTINUE();
+}
+
+/* The stack is higher on one way than on the other. */
+STENCIL(ITERATE)
+{
+    if ((sp[-1] & 3) == 0 && machine->fuel != 0) {
+        machine->fuel--;
+        sp--;
+        JUMP(target);
+    }
+    *sp++ = acc;
+    CONTINUE();
+}
+
+STENCIL(SWITCH)
+{
+    if (machine->fuel != 0) {
+        machine->fuel--;
+        if ((sp[-1] & 3) == 0)
+            JUMP(target);
+        if ((sp[-1] & 3) == 1)
+            JUMP(other);
+    }
+    sp[-1] ^= acc;
+    CONTINUE();
+}
+
 /* ---- Calls ---- */
 
 STENCIL(MIX)

@@ -12,13 +12,14 @@ typedef struct Instruction {
     uint32_t target; /* position in the trace */
     int64_t imm;
     int16_t d, a;    /* locals that a micro-op writes and reads */
+    uint32_t other;  /* a second position to jump to */
 } Instruction;
 
 /* All that a trace can change. */
 typedef struct Machine {
     uint64_t locals[LOCALS];
     double numbers[NUMBERS];
-    uint64_t *base;  /* the stack's first entry */
+    uint64_t *base;  /* the stack's first entry; the word below it is not the stack's, and helpers change it */
     uint64_t *saved; /* the stack pointer, where helpers look for it */
     uint64_t fuel;   /* how many more times this run may jump back */
     uint64_t log;    /* a digest of what helpers saw */

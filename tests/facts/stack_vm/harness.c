@@ -31,7 +31,12 @@ const sg_plan *planned_and_counted(const sg_assembler *as)
 {
     const sg_plan *const plan = sg_planned(as);
     for (uint32_t i = 0; i < plan->length;) {
-        const uint32_t chosen = plan->steps[i];
+        uint32_t chosen = plan->steps[i];
+        if (chosen >= SG_STEPS) {
+            const sg_head_step *const head = &plan->heads[chosen - SG_STEPS];
+            used[head->fill]++;
+            chosen = head->step;
+        }
         const sg_step alone = {.unit = (uint16_t)chosen, .length = 1};
         const sg_step *const step = chosen < UNITS ? &alone : &sg_steps[chosen - UNITS];
         used[step->unit]++;

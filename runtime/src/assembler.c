@@ -102,7 +102,7 @@ void sg_label_ahead(sg_assembler *as, uint8_t *p, uint64_t target)
 
 uint8_t *sg_jump_ahead(sg_assembler *as, uint8_t *p, uint64_t target)
 {
-    if (target == (uint64_t)as->index + 1 && p >= as->labels[0] && p < as->hot_limit) {
+    if (target == (uint64_t)as->index + 1 && !as->is_followed && p >= as->labels[0] && p < as->hot_limit) {
         as->reaches_end |= target == as->length;
         return p;
     }

@@ -178,7 +178,9 @@ static __attribute__((noinline)) size_t sg_emit_step{suffix}(sg_assembler *as, c
     if (step->length > 1) {{
         sg_begin_unit(as, step);
     }}
+    as->is_followed = step->after != 0;
     sg_units{suffix}[step->unit](as, instruction);
+    as->is_followed = false;
     if (step->after != 0) {{
         sg_units{suffix}[step->after](as, instruction);
     }}

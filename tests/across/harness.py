@@ -98,6 +98,7 @@ OPS: dict[str, tuple[int, int]] = {
     "BRANCH_KEEP": (1, 0),
     "BRANCH_RARELY": (1, 0),
     "LOOP": (0, 0),
+    "LOOP_CHANGING": (1, 0),
     "LOOP_PUSHING": (0, 1),
     "ITERATE": (1, 1),
     "SWITCH": (1, 0),
@@ -127,7 +128,7 @@ JUMPS = {
         "BRANCH_KEEP",
         "BRANCH_RARELY",
         "LOOP",
-       
+        "LOOP_CHANGING",
         "LOOP_PUSHING",
         "SWITCH",
     )

@@ -119,6 +119,16 @@ def test_a_micro_op_that_jumps_to_several_places_finds_all_in_memory(vm: StackVM
     assert vm.arrivals(len(trace)) == {0: 0, 1: 0}
 
 
+def test_a_jump_to_the_next_position_does_not_run_into_a_transition(vm: StackVM) -> None:
+    """It is no jump where a unit ends in it, unless a transition stands behind the unit, for control that goes on."""
+    before = vm.emitted["LOOP_CHANGING__1_1"]
+    for plan in range(40):
+        trace = [vm.instruction(name, target=2) for name in ("PUSH", "LOOP_CHANGING", "STORE")]
+        failure = vm.check(trace, 4, RANDOM, plan=plan, seed=77)
+        assert failure is None, failure
+    assert vm.emitted["LOOP_CHANGING__1_1"] > before
+
+
 def test_more_jumps_than_the_planner_looks_at(vm: StackVM) -> None:
     """Or a trace longer than it looks at: jumps arrive where all is in memory."""
     loops = [(name, 2 * number) for number in range(65) for name in ("NEGATE", "LOOP")]

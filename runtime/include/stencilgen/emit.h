@@ -92,6 +92,7 @@ typedef struct sg_assembler {
     sg_error *error; /* the caller's, may be NULL */
     bool failed;
     bool reaches_end; /* some jump goes to the trace's end */
+    bool is_followed; /* a transition stands between the unit in hand and the next position */
     sg_facts *facts;  /* what is known of the VM's locations (facts.h); NULL until there is any */
     uint32_t place_count;
     const struct sg_last_place *places;

@@ -317,6 +317,17 @@ STENCIL(LOOP)
     CONTINUE();
 }
 
+/* Its code ends in the jump. */
+STENCIL(LOOP_CHANGING)
+{
+    if (machine->fuel != 0) {
+        machine->fuel--;
+        sp[-1] = sp[-1] * 3 + (sp[-1] >> 5);
+        JUMP(target);
+    }
+    CONTINUE();
+}
+
 STENCIL(LOOP_PUSHING)
 {
     EXIT_IF(machine->fuel == 0);

@@ -1,6 +1,6 @@
 """Fixtures that every room's tests may use; and how tests are spread over workers, one for each core.
 
-A worker takes a whole file, or a whole folder whose files share a VM that takes long to build. What takes longest is begun
+A worker takes a whole file, or several that share a VM which takes long to build. What takes longest is begun
 first: else one worker would end with it while the others have nothing left to do.
 """
 
@@ -22,17 +22,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what 
 
 
 TESTS = Path(__file__).parent
-TOGETHER = ("across", "facts", "last_values")
-"""Folders that one worker takes as a whole."""
+TOGETHER = {
+    "across": ("across/",),
+    "differential/machines": ("differential/test_stencils.py", "differential/test_traces.py"),
+    "facts": ("facts/",),
+    "last_values": ("last_values/",),
+}
+"""What one worker takes as a whole, because it shares VMs: by group, what the paths of its files begin with."""
 LONGEST = (
     "minipy/test_sanitized",
     "minipy/test_units",
     "bench/test_same_states",
     "differential/test_random_stencils",
+    "differential/machines",
     "dasc/test_traces",
-    "last_values",
     "across",
     "facts",
+    "last_values",
 )
 """What is begun first, in this order."""
 MOST_WORKERS = 8
@@ -41,8 +47,7 @@ MOST_WORKERS = 8
 
 def group_of(file: str) -> str:
     """The tests that one worker takes together with those of this file, whose path is relative to TESTS."""
-    folder, _, name = file.rpartition("/")
-    return folder if folder in TOGETHER else f"{folder}/{name.removesuffix('.py')}"
+    return next((group for group, begin in TOGETHER.items() if file.startswith(begin)), file.removesuffix(".py"))
 
 
 @pytest.hookimpl(tryfirst=True)

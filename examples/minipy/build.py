@@ -16,8 +16,8 @@ PROFILE = HERE / "minipy.profile"
 """What the programs' traces consist of, weighted by how often they ran (`minipy.py --profile`)."""
 
 ZIG_FLAGS = ("-target", "x86_64-linux-gnu", "-mcpu=x86_64", "-fno-sanitize=undefined")
-SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-O1", "-g1")
-"""With lines for reports. More of either takes the compiler minutes, for code whose every access is a call of its own."""
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-O0", "-g1")
+"""With lines for reports. Optimising takes the compiler four times as long, for code whose every access is checked anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +104,19 @@ def _made_from() -> list[Path]:
 
 def _build(variant: Variant, folder: Path, program: Path) -> None:
     from stencilgen.config import load_config
+    from stencilgen.errors import UserError
     from stencilgen.output import write_files
     from stencilgen.pipeline import build
     from stencilgen.toolchain.cc import find_compiler, link
     from stencilgen.toolchain.clang import ziglang
     from stencilgen.units.building import Superstencils
 
+    compiler = find_compiler()
+    if variant.threaded and not os.environ.get("CC") and (zig := ziglang()):  # a Clang: it knows musttail
+        if variant.sanitize:
+            what = "the ziglang package's compiler, which builds the threaded interpreter, has no AddressSanitizer"
+            raise UserError(what, remedy="use --interpreter switch, or set CC to a Clang")
+        compiler = replace(compiler, command=(str(zig / "zig"), "cc"), flags=ZIG_FLAGS)
     runtime = paths.runtime()
     checks = ["-DMINIPY_CHECK"] if variant.check else []
     config = load_config(HERE)
@@ -121,9 +128,6 @@ def _build(variant: Variant, folder: Path, program: Path) -> None:
             verify=variant.verify,
             superstencils=Superstencils((PROFILE,), variant.superstencils) if variant.superstencils else None,
         )
-    compiler = find_compiler()
-    if variant.threaded and not os.environ.get("CC") and (zig := ziglang()):  # a Clang: it knows musttail
-        compiler = replace(find_compiler(), command=(str(zig / "zig"), "cc"), flags=ZIG_FLAGS)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".headers-") as work:
         write_files(Path(work), {"jit_stencils.h": built.header})
         includes = [work, str(HERE), str(HERE / "vm"), str(runtime / "include")]

@@ -102,7 +102,7 @@ static _Noreturn void failed(const sg_error *error)
 static void new_context(void)
 {
     sg_error error;
-    jit = sg_jit_new(&(sg_options){.near = (const void *)&float_consume}, &error);
+    jit = sg_jit_new(&(sg_options){.near = (const void *)&allocate_float}, &error);
     if (jit == NULL) {
         failed(&error);
     }

@@ -156,6 +156,10 @@ def _ratios(measured: Sizes, times: Times, workloads: list[str], found: Mapping[
         f"{SEQUENCES} unless the row says otherwise, by a profile of these traces; by operands: told apart by which locals they "
         "name.",
         f"{CACHED}: variants for each number of entries in registers, as CPython 3.15 writes them by hand, here derived.",
+        "facts: what micro-ops have found out of locals and entries, those behind them do not test again; all other code is made "
+        "from the same sources, with every test. The box of a float's result is found in the micro-op itself, in an operand "
+        "that nobody else has or on the list of free ones, for all contenders; making one from nothing, and freeing what is not "
+        "such an operand, are calls.",
         "Hot bytes of copy-and-patch are those of the same blocks (bench/baseline/split.py).",
     )
     return Table("Hand-written traces: geometric means, copy-and-patch = 1", columns, tuple(rows), notes)

@@ -10,7 +10,7 @@ from bench.baseline.cached import build_cached
 from bench.baseline.split import hot_bytes
 from bench.frame.report import Options
 from bench.frame.symbols import symbol_bytes
-from bench.quality.ways import EVERYTHING, SEQUENCES, STACK_WAYS, Way, build_way, profile_of
+from bench.quality.ways import EVERYTHING, SEQUENCES, SINGLE, STACK_WAYS, Way, build_way, profile_of
 from bench.vm import Library, Run
 from bench.vm.counts import Counted, available, count
 from stencilgen.config import StackTable
@@ -20,7 +20,8 @@ from stencilgen.units.profile import Trace
 __all__ = ["BASELINE", "BEST", "CACHED", "LIMIT", "LLVM", "LLVM_0", "OWN", "PEERS", "Measured", "Variant", "variants"]
 
 OWN, BASELINE, CACHED = "stencilgen", "copy-and-patch", "copy-and-patch, caching 3"
-BEST = f"{OWN}, {EVERYTHING.name}"
+FACTS = "facts"
+BEST = f"{OWN}, {EVERYTHING.name}, {FACTS}"
 LLVM_0, LLVM, LIMIT = "LLVM -O0", "LLVM -O3", "LLVM -O3, no alias"
 PEERS = {"CPython 3.14's flags": "O3", "CPython 3.15's flags": "Os", "3.14's, separate stores": "O3-separate"}
 """Further ways of compiling for copy-and-patch, beside the best one."""
@@ -29,6 +30,9 @@ STACK = StackTable(pointer="sp", registers=3)
 OPERANDS = ("oparg",)
 QUICK = ("sieve", "spectral")
 """Workloads of a quick run."""
+QUICK_WAYS = (Way(3), EVERYTHING)
+WITH_FACTS = (SINGLE, Way(3), EVERYTHING)
+"""Ways that are measured with facts, too."""
 EMITTERS = r"(emit_|code(\.\d+)?$|sg_(units|steps|rooms|costs|chosen|letter|next|first|ending|heights|fills)$)"
 """Symbols of emit functions and of the tables by which units are chosen."""
 
@@ -83,20 +87,25 @@ def variants(options: Options) -> dict[str, Variant]:
 
 
 def _own(workloads: list[str], options: Options) -> list[Variant]:
-    """Plain stencils, and each step across them."""
-    config = machine.configuration()
-    plain = build(config)
+    """Plain stencils, and each step across them: without facts, and those that matter with them."""
+    configs = {facts: machine.configuration(facts=facts) for facts in (False, True)}
+    plain = build(configs[False])
     vm = machine.load()
     traces = [(1, [(op.name, op.operands) for op in machine.trace(vm, name)]) for name in machine.NAMES]
     profile = profile_of(traces, plain, OPERANDS)
     found = [Variant(OWN, dict.fromkeys(workloads, machine.library(plain.header)))]
-    for way in (Way(3), EVERYTHING) if options.quick else STACK_WAYS:
+    ways = [(way, False) for way in (QUICK_WAYS if options.quick else STACK_WAYS)]
+    ways += [(way, True) for way in (QUICK_WAYS if options.quick else WITH_FACTS)]
+    for way, facts in ways:
         from_nothing = not options.quick and way.count == SEQUENCES
         start = time.perf_counter()
-        built = build_way(config, way, stack=STACK.pointer, operands=OPERANDS, profile=profile, cache=not from_nothing)
+        built = build_way(
+            configs[facts], way, stack=STACK.pointer, operands=OPERANDS, profile=profile, cache=not from_nothing
+        )
         seconds = time.perf_counter() - start if from_nothing else None
         libraries = dict.fromkeys(workloads, machine.library(built.header))
-        found.append(Variant(f"{OWN}, {way.name}", libraries, units=len(built.units), build_seconds=seconds))
+        name = ", ".join(filter(None, (OWN, way.name, FACTS if facts else "")))
+        found.append(Variant(name, libraries, units=len(built.units), build_seconds=seconds))
     return found
 
 

@@ -17,7 +17,7 @@ from stencilgen.pipeline import Build, build
 from stencilgen.units.building import Superstencils
 from stencilgen.units.profile import Trace, write_profile
 
-__all__ = ["BOTH", "EVERYTHING", "SLOT_WAYS", "STACK_WAYS", "Way", "build_way", "profile_of"]
+__all__ = ["BOTH", "EVERYTHING", "SINGLE", "SLOT_WAYS", "STACK_WAYS", "Way", "build_way", "profile_of"]
 
 BUILD = Path(__file__).resolve().parent / "build"
 SEQUENCES = 40
@@ -44,6 +44,7 @@ class Way:
         return ", ".join(steps)
 
 
+SINGLE = Way()
 BOTH = Way(3, 4)
 EVERYTHING = Way(3, 4, operands=True)
 STACK_WAYS = (
@@ -79,7 +80,7 @@ def build_way(
         "stack": StackTable(pointer=stack, registers=way.registers) if way.registers else None,
         "superstencils": SuperstencilTable(operands=list(operands) if way.operands else []),
     }
-    key = f"{way.registers}-{way.longest}{'-operands' if way.operands else ''}"
+    key = f"{way.registers}-{way.longest}{'-operands' if way.operands else ''}{'-facts' if config.facts else ''}"
     directory = BUILD / config.directory.name / key
     if not cache:
         shutil.rmtree(directory, ignore_errors=True)

@@ -48,9 +48,13 @@ BUILD = HERE / "build"
 OPCODES = 39
 
 
-def configuration() -> Config:
-    """The machine's stencilgen.toml."""
-    return load_config(HERE)
+def configuration(*, facts: bool = True) -> Config:
+    """The machine's stencilgen.toml; without facts micro-ops tell each other nothing."""
+    config = load_config(HERE)
+    if facts:
+        return config
+    stencils = config.stencils.model_copy(update={"flags": [*config.stencils.flags, "-DSG_NO_FACTS"]})
+    return config.model_copy(update={"stencils": stencils, "facts": None})
 
 
 class Instruction(ctypes.Structure):

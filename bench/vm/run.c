@@ -103,7 +103,7 @@ Run *run_new(const char *words, sg_error *error)
     }
     const sg_last_mode mode = *rest == '\0' ? SG_LAST_PUT_OFF : (sg_last_mode)(*rest - '0');
     /* small: a benchmark has dozens of contexts, and all must lie near the same code */
-    const sg_options options = {.near = (const void *)&float_consume, .size = 2 << 20, .last = mode};
+    const sg_options options = {.near = (const void *)&allocate_float, .size = 2 << 20, .last = mode};
     run->jit = sg_jit_new(&options, error);
     if (run->jit == NULL) {
         return run_failed(run);

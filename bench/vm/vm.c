@@ -19,7 +19,7 @@ static void *allocate(size_t size, const Type *type)
 
 void release(Thread *thread, Ref ref)
 {
-    if ((ref & TAG_BORROWED) == 0) {
+    if (is_owned(ref)) {
         Object *const object = to_object(ref);
         if ((int32_t)object->count >= 0 && --object->count == 0) {
             deallocate(thread, object);
@@ -44,6 +44,11 @@ void deallocate(Thread *thread, Object *object)
     free(object);
 }
 
+Float *allocate_float(void)
+{
+    return allocate(sizeof(Float), &float_type);
+}
+
 Ref new_float(Thread *thread, double number)
 {
     Float *box = thread->free_floats;
@@ -51,38 +56,10 @@ Ref new_float(Thread *thread, double number)
         thread->free_floats = (Float *)box->object.type;
         box->object = (Object){1, 0, &float_type};
     } else {
-        box = allocate(sizeof *box, &float_type);
+        box = allocate_float();
     }
     box->number = number;
     return (Ref)box;
-}
-
-static bool is_unique(Ref ref)
-{
-    return (ref & TAG_MASK) == TAG_OWNED && to_object(ref)->count == 1;
-}
-
-Ref float_consume(Thread *thread, Ref left, Ref right, double number)
-{
-    if (is_unique(left)) {
-        ((Float *)left)->number = number;
-        release(thread, right);
-        return left;
-    }
-    if (is_unique(right)) {
-        ((Float *)right)->number = number;
-        release(thread, left);
-        return right;
-    }
-    const Ref result = new_float(thread, number);
-    release(thread, left);
-    release(thread, right);
-    return result;
-}
-
-Ref float_consume_one(Thread *thread, Ref operand, double number)
-{
-    return float_consume(thread, operand, from_int(0), number);
 }
 
 Ref new_list(uint64_t length)

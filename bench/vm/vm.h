@@ -98,6 +98,11 @@ static inline bool is_int(Ref ref)
     return (ref & TAG_MASK) == TAG_INT;
 }
 
+static inline bool is_owned(Ref ref)
+{
+    return (ref & TAG_BORROWED) == 0;
+}
+
 static inline int64_t to_int(Ref ref)
 {
     return (int64_t)ref >> TAG_BITS;
@@ -128,7 +133,7 @@ static inline void retain_object(Object *object)
 /* Another reference to the same, owned if the first one is. */
 static inline Ref duplicate(Ref ref)
 {
-    if ((ref & TAG_BORROWED) == 0) {
+    if (is_owned(ref)) {
         retain_object(to_object(ref));
     }
     return ref;
@@ -136,9 +141,8 @@ static inline Ref duplicate(Ref ref)
 
 /* vm.c: out of line, as such things are. */
 __attribute__((cold)) void deallocate(Thread *thread, Object *object);
-/* A new float, in the box of an operand that nobody else has if there is one; takes the operands' counts. */
-Ref float_consume(Thread *thread, Ref left, Ref right, double number);
-Ref float_consume_one(Thread *thread, Ref operand, double number);
+/* A box with a count of 1, from nothing. */
+__attribute__((cold)) Float *allocate_float(void);
 
 /* For workloads. */
 Ref new_float(Thread *thread, double number);

@@ -82,7 +82,7 @@ def _value(vm: VM, hole: str, value: int) -> int | Address:
 
 @functools.cache
 def _module() -> Module:
-    return compile_sources(machine.configuration(), find_clang(), 1)[0]
+    return compile_sources(machine.configuration(facts=False), find_clang(), 1)[0]
 
 
 def _link(folder: Path, code: bytes, length: int) -> Library:

@@ -14,7 +14,7 @@ from bench import baseline, whole_trace
 from bench import vm as machine
 from bench.baseline.cached import build_cached
 from bench.quality.variants import OPERANDS, STACK
-from bench.quality.ways import BOTH, EVERYTHING, Way, build_way, profile_of
+from bench.quality.ways import BOTH, EVERYTHING, SINGLE, Way, build_way, profile_of
 from bench.vm import Library
 from stencilgen.config import load_config
 from stencilgen.pipeline import build
@@ -34,9 +34,12 @@ def libraries() -> dict[str, Library]:
     plain, vm = build(config), machine.load()
     traces = [(1, [(op.name, op.operands) for op in machine.trace(vm, name)]) for name in machine.NAMES]
     profile = profile_of(traces, plain, OPERANDS)
+    without = machine.configuration(facts=False)
     ways = {
-        way.name: build_way(config, way, stack=STACK.pointer, operands=OPERANDS, profile=profile)
-        for way in (Way(2), BOTH, EVERYTHING)
+        f"{way.name}, facts {bool(made.facts)}": build_way(
+            made, way, stack=STACK.pointer, operands=OPERANDS, profile=profile
+        )
+        for way, made in ((SINGLE, without), (Way(2), config), (BOTH, without), (EVERYTHING, config))
     }
     flags = ["-I", str(copied["O3"].include)]
     return {

@@ -64,6 +64,23 @@ def test_a_trace_leaves_the_same_whenever_it_stores_the_instruction_pointer(libr
             assert len({run.disturbed(seed) for run in runs}) == 1, seed
 
 
+@pytest.mark.parametrize("name", machine.NAMES)
+def test_what_is_known_along_a_trace_is_true_and_shortens_it(library: Library, name: str) -> None:
+    """Each fact that is trusted is tested, in the states that the traces were written for and in others."""
+    config = machine.configuration()
+    verified, without = (
+        machine.library(build(one, verify=verify).header)
+        for one, verify in ((config, True), (machine.configuration(facts=False), False))
+    )
+    runs = [one.run(name) for one in (library, verified, without)]
+    for run in runs:
+        run.time(1)
+    assert len({run.result() for run in runs}) == 1
+    for seed in range(200):
+        assert len({run.disturbed(seed) for run in runs}) == 1, seed
+    assert runs[0].info().hot_size < runs[2].info().hot_size
+
+
 def test_fannkuch_reverses(library: Library) -> None:
     run = library.run("fannkuch")
     before = items(local(run, 0))

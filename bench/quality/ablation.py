@@ -52,7 +52,7 @@ PASSES = {
     "short constants": "not always a movabs",
     "short operands": "immediates and displacements of the fewest bytes",
     "last values": "stores of where the program is are put off",
-    "facts": "what micro-ops have found out of slots is not tested again (minipy only)",
+    "facts": "what micro-ops have found out of values is not tested again",
 }
 """What is switched off beside peephole rules, and what it does."""
 

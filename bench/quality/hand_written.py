@@ -11,7 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from bench.frame.measure import interleave
 from bench.frame.report import Cell, Column, NotMeasured, Options, Report, Spread, Table, Timing
 from bench.quality.classify import CATEGORIES, profile
-from bench.quality.variants import BASELINE, BEST, CACHED, LIMIT, LLVM, LLVM_0, OWN, Measured, Variant, variants
+from bench.quality.variants import (
+    BASELINE,
+    BEST,
+    CACHED,
+    LIMIT,
+    LLVM,
+    LLVM_0,
+    LLVM_FACTS,
+    OWN,
+    Measured,
+    Variant,
+    variants,
+)
 from bench.quality.ways import SEQUENCES
 from bench.vm import Run
 from bench.vm.counts import Executed, available
@@ -157,9 +169,9 @@ def _ratios(measured: Sizes, times: Times, workloads: list[str], found: Mapping[
         "name.",
         f"{CACHED}: variants for each number of entries in registers, as CPython 3.15 writes them by hand, here derived.",
         "facts: what micro-ops have found out of locals and entries, those behind them do not test again; all other code is made "
-        "from the same sources, with every test. The box of a float's result is found in the micro-op itself, in an operand "
-        "that nobody else has or on the list of free ones, for all contenders; making one from nothing, and freeing what is not "
-        "such an operand, are calls.",
+        "from the same sources, with every test. LLVM with facts is told what the emit functions know at each micro-op. The box "
+        "of a float's result is found in the micro-op itself, in an operand that nobody else has or on the list of free ones, "
+        "for all contenders; making one from nothing, and freeing what is not such an operand, are calls.",
         "Hot bytes of copy-and-patch are those of the same blocks (bench/baseline/split.py).",
     )
     return Table("Hand-written traces: geometric means, copy-and-patch = 1", columns, tuple(rows), notes)
@@ -225,7 +237,9 @@ def _bytes_per_micro_op(measured: Sizes, found: Mapping[str, Variant]) -> Table:
 
 def _rest(measured: Sizes, workloads: list[str], found: Mapping[str, Variant]) -> Iterable[Table]:
     """What the traces' instructions are for: how many are executed, and how many bytes of hot code they are."""
-    names = [name for name in (BASELINE, OWN, CACHED, f"{OWN}, caching 3", BEST, LLVM, LIMIT) if name in found]
+    names = [
+        name for name in (BASELINE, OWN, CACHED, f"{OWN}, caching 3", BEST, LLVM, LLVM_FACTS, LIMIT) if name in found
+    ]
     whats: tuple[tuple[str, Callable[[Executed], float]], ...] = (
         ("executed instructions", lambda one: one.count),
         ("hot bytes", lambda one: one.instruction.len if one.count >= HOT else 0),

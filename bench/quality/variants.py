@@ -17,12 +17,25 @@ from stencilgen.config import StackTable
 from stencilgen.pipeline import build
 from stencilgen.units.profile import Trace
 
-__all__ = ["BASELINE", "BEST", "CACHED", "LIMIT", "LLVM", "LLVM_0", "OWN", "PEERS", "Measured", "Variant", "variants"]
+__all__ = [
+    *("BASELINE", "BEST", "CACHED", "LIMIT", "LLVM", "LLVM_0", "LLVM_FACTS", "OWN", "PEERS"),
+    *("Measured", "Variant", "variants"),
+]
 
 OWN, BASELINE, CACHED = "stencilgen", "copy-and-patch", "copy-and-patch, caching 3"
 FACTS = "facts"
 BEST = f"{OWN}, {EVERYTHING.name}, {FACTS}"
 LLVM_0, LLVM, LIMIT = "LLVM -O0", "LLVM -O3", "LLVM -O3, no alias"
+LLVM_FACTS = f"{LLVM}, {FACTS}"
+LIMIT_FACTS = f"{LIMIT}, {FACTS}"
+COMPILED = (
+    (LLVM_0, 0, False, False),
+    (LLVM, 3, False, False),
+    (LLVM_FACTS, 3, False, True),
+    (LIMIT, 3, True, False),
+    (LIMIT_FACTS, 3, True, True),
+)
+"""LLVM's code of whole traces: level, whether the places of the machine are told apart, whether it is told facts."""
 PEERS = {"CPython 3.14's flags": "O3", "CPython 3.15's flags": "Os", "3.14's, separate stores": "O3-separate"}
 """Further ways of compiling for copy-and-patch, beside the best one."""
 
@@ -137,8 +150,8 @@ def _compiled(workloads: list[str]) -> list[Variant]:
     """LLVM on the whole trace."""
     vm = machine.load()
     found = []
-    for name, level, no_alias in ((LLVM_0, 0, False), (LLVM, 3, False), (LIMIT, 3, True)):
-        compiled = {w: whole_trace.build(vm, w, level=level, no_alias=no_alias) for w in workloads}
+    for name, level, no_alias, facts in COMPILED:
+        compiled = {w: whole_trace.build(vm, w, level=level, no_alias=no_alias, facts=facts) for w in workloads}
         libraries = {w: one.library for w, one in compiled.items()}
         found.append(Variant(name, libraries, compile_seconds={w: one.seconds for w, one in compiled.items()}))
     return found

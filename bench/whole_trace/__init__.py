@@ -1,12 +1,14 @@
 """The limit: what LLVM makes of a whole trace when it is one function in which every hole is a constant.
 
-    compiled = whole_trace.build(vm, "nbody", level=3, no_alias=True)
+    compiled = whole_trace.build(vm, "nbody", level=3, no_alias=True, facts=True)
     compiled.library.run("nbody").time(100), compiled.seconds
 
 A workload of bench/vm becomes a library with the same harness. LLVM at -O0 is what a JIT that takes LLVM could afford,
--O3 is how good the code could be if compiling cost nothing. minipy.py does the same for whole programs.
+-O3 is how good the code could be if compiling cost nothing. With facts it is told what stencilgen's emit functions know at
+each micro-op, which no compiler finds out from the code. minipy.py does the same for whole programs.
 """
 
+import ctypes
 import functools
 import hashlib
 import os
@@ -22,10 +24,9 @@ from bench.vm import Library
 from bench.whole_trace.ir import Address, Operation, whole_trace
 from bench.whole_trace.placing import is_cold
 from llvm_passes.module import Module
-from stencilgen import paths
+from stencilgen import paths, pipeline
 from stencilgen.embed import VM
 from stencilgen.errors import UserError
-from stencilgen.pipeline import compile_sources
 from stencilgen.toolchain.cc import Compiler, link
 from stencilgen.toolchain.clang import find_clang, ziglang
 
@@ -43,9 +44,9 @@ class Compiled:
     seconds: float
 
 
-def build(vm: VM, name: str, *, level: int, no_alias: bool = False) -> Compiled:
+def build(vm: VM, name: str, *, level: int, no_alias: bool = False, facts: bool = False) -> Compiled:
     """Compile a workload's trace at LLVM's -O`level` and link it with the machine and its harness."""
-    text = whole_trace(_module(), operations(vm, name), no_alias=no_alias)
+    text = whole_trace(_module(facts), operations(vm, name, facts=facts), no_alias=no_alias)
     folder = BUILD / hashlib.sha256(f"{level} {text}".encode()).hexdigest()[:20]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "trace.ll").write_text(text)
@@ -64,12 +65,42 @@ def build(vm: VM, name: str, *, level: int, no_alias: bool = False) -> Compiled:
     return Compiled(_link(folder, ended.stdout, len(machine.trace(vm, name))), optimising + generating)
 
 
-def operations(vm: VM, name: str) -> list[Operation]:
+def operations(vm: VM, name: str, *, facts: bool = False) -> list[Operation]:
     """A workload's trace; operands that are addresses of the machine's objects by their names."""
+    trace = machine.trace(vm, name)
+    known = _known(name, len(trace)) if facts else [{} for _ in trace]
     return [
-        Operation(op.name, {hole: _value(vm, hole, value) for hole, value in op.operands.items()})
-        for op in machine.trace(vm, name)
+        Operation(op.name, {hole: _value(vm, hole, value) for hole, value in op.operands.items()}, facts_before)
+        for op, facts_before in zip(trace, known, strict=True)
     ]
+
+
+class _Known(ctypes.Structure):
+    """Known of known.h"""
+
+    _fields_ = [("location", ctypes.c_int64), ("position", ctypes.c_uint32), ("facts", ctypes.c_uint32)]
+
+
+def _known(name: str, length: int) -> list[dict[int, int]]:
+    """The facts that hold before each micro-op of a workload's trace, by location."""
+    library = _noting()
+    library.run(name)
+    noted = ctypes.CDLL(str(library.path))
+    count = ctypes.c_uint32.in_dll(noted, "known_count").value
+    known: list[dict[int, int]] = [{} for _ in range(length)]
+    for one in (_Known * count).in_dll(noted, "known_facts"):
+        known[one.position][one.location] = one.facts
+    return known
+
+
+@functools.cache
+def _noting() -> Library:
+    """The machine with stencilgen's code, whose emit functions note what is known."""
+    header = pipeline.build(machine.configuration()).header
+    arrives, include = "        sg_facts_arrive(as, i);\n", "#include <stencilgen/jit.h>\n"
+    assert header.count(arrives) == header.count(include) == 1
+    header = header.replace(arrives, f"{arrives}        known_note(as, i);\n")
+    return machine.library(header.replace(include, f"{include}{(HERE / 'known.h').read_text()}"))
 
 
 def _value(vm: VM, hole: str, value: int) -> int | Address:
@@ -81,8 +112,8 @@ def _value(vm: VM, hole: str, value: int) -> int | Address:
 
 
 @functools.cache
-def _module() -> Module:
-    return compile_sources(machine.configuration(facts=False), find_clang(), 1)[0]
+def _module(facts: bool) -> Module:
+    return pipeline.compile_sources(machine.configuration(facts=facts), find_clang(), 1)[0]
 
 
 def _link(folder: Path, code: bytes, length: int) -> Library:

@@ -52,8 +52,13 @@ def libraries() -> dict[str, Library]:
 @pytest.mark.parametrize("name", machine.NAMES)
 def test_random_states_end_alike(libraries: dict[str, Library], name: str) -> None:
     vm = machine.load()
-    limits = {(level, alias): whole_trace.build(vm, name, level=level, no_alias=alias) for level, alias in LEVELS}
-    every = {**libraries, **{f"LLVM -O{level} {alias}": one.library for (level, alias), one in limits.items()}}
+    limits = {
+        f"LLVM -O{level}, no alias {alias}, facts {facts}": whole_trace.build(
+            vm, name, level=level, no_alias=alias, facts=facts
+        ).library
+        for level, alias, facts in LEVELS
+    }
+    every = {**libraries, **limits}
     runs = {variant: library.run(name) for variant, library in every.items()}
     exits: collections.Counter[int] = collections.Counter()
     for seed in range(STATES):
@@ -63,7 +68,7 @@ def test_random_states_end_alike(libraries: dict[str, Library], name: str) -> No
     assert len(exits) >= 4, exits
 
 
-LEVELS = ((0, False), (3, False), (3, True))
+LEVELS = ((0, False, False), (3, False, False), (3, True, False), (3, False, True), (3, True, True))
 
 
 @pytest.mark.parametrize(("folder", "flavour"), [("vm", baseline.BEST), ("wide_vm", baseline.BEST), ("wide_vm", "O3")])

@@ -163,6 +163,7 @@ class Stencil:
     parameters: C declarations of the emit function's parameters after the assembler
     values:     in the order in which they are computed: an expression may use the values before it
     effects:    calls of the runtime's macros, `SG_LEARN(instruction->a, 2)`, that come when the code is written
+    static_depth: the exit stub may have to add the depth of a stack to its pointer
     """
 
     name: str
@@ -174,6 +175,7 @@ class Stencil:
     cold: tuple[Line, ...] = ()
     decision: Decision | None = None
     effects: tuple[str, ...] = ()
+    static_depth: bool = False
 
 
 def versions(stencil: Stencil) -> Iterator[Stencil]:

@@ -35,7 +35,8 @@ from x86_64 import AssemblyError, Symbol
 __all__ = ["parse"]
 
 _STENCIL = re.compile(
-    r"static\s+void\s+emit_(?P<name>\w+)\s*\((?P<parameters>.*)\)\s*//\s*@stencil\s+frame\s+(?P<frame>\d+)(,\s*(?P<source>.*?))?\s*",
+    r"static\s+void\s+emit_(?P<name>\w+)\s*\((?P<parameters>.*)\)\s*//\s*@stencil\s+frame\s+(?P<frame>\d+)"
+    r"(?P<static_depth>,\s*static\s+depth)?(,\s*(?P<source>.*?))?\s*",
     re.ASCII,
 )
 _VALUE = re.compile(
@@ -178,6 +179,7 @@ class _StencilReader:
             name=self.match["name"],
             source=self.match["source"] or "",
             frame=int(self.match["frame"]),
+            static_depth=self.match["static_depth"] is not None,
             parameters=tuple(parameter.text for parameter in parameters),
             values=top.values,
             hot=top.hot,

@@ -73,9 +73,10 @@ def write_stencil(stencil: Stencil) -> str:
 
 
 def _stencil(stencil: Stencil) -> Iterator[str]:
+    depth = ", static depth" if stencil.static_depth else ""
     source = f", {stencil.source}" if stencil.source else ""
     parameters = ", ".join(("sg_assembler *Dst", *stencil.parameters))
-    yield f"static void emit_{stencil.name}({parameters})  // @stencil frame {stencil.frame}{source}"
+    yield f"static void emit_{stencil.name}({parameters})  // @stencil frame {stencil.frame}{depth}{source}"
     yield "{"
     yield from _version(stencil, "    ")
     yield "}"

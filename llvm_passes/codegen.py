@@ -25,6 +25,7 @@ from llvm_passes.fold import FoldOptions
 from llvm_passes.last_values import LastValues, Place
 from llvm_passes.module import Module, split_module
 from llvm_passes.sequence import micro_op
+from llvm_passes.static_depth import Movement
 from llvm_passes.symbols import JitSymbol
 
 _CHUNK_MINIMUM = 40
@@ -46,7 +47,8 @@ class CompiledFunction:
     `conditions` the JIT-time values that it still tests at run time; `decision`, if any, the versions that are better
     than this one, which serves for all values; `said`, `lost` what it does to facts when it goes on, and when it jumps;
     `promises` what its author assumes of JIT-time values, each of one bit: the code is right only where all of them are 1.
-    `last` what it does with declared places, None where there are none.
+    `last` what it does with declared places, None where there are none; `movement` what it does with the depth of a stack whose
+    depth is static.
     """
 
     name: str
@@ -63,6 +65,7 @@ class CompiledFunction:
     lost: tuple[Effect, ...] = ()
     promises: tuple[JitExpr, ...] = ()
     last: LastValues | None = None
+    movement: Movement | None = None
 
     def deciding(self, decision: Decision | None, promises: tuple[JitExpr, ...]) -> CompiledFunction:
         """The same function with versions, and what all of them rely on."""
@@ -86,13 +89,15 @@ class CompileOptions:
     """How to compile; `fold` says what is known about holes.
 
     version_limit: how many versions of a function there may be; 1 for none but the function itself. split: whether rare
-    code goes apart. places: whose stores are put off.
+    code goes apart. places: whose stores are put off. stack: the position among the parameters of the pointer of a stack whose
+    depth is static, if there is one.
     """
 
     fold: FoldOptions = field(default_factory=FoldOptions)
     version_limit: int = 16
     split: bool = True
     places: tuple[Place, ...] = ()
+    stack: int | None = None
 
 
 class InternalError(Exception):

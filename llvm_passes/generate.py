@@ -15,6 +15,7 @@ from llvm_passes.decisions import left_over
 from llvm_passes.expression import SymbolAddress, walk
 from llvm_passes.fold import function_spans, layout_of
 from llvm_passes.last_values import LastValues, Place, defer
+from llvm_passes.static_depth import DECLARATION, Movement, with_static_depth
 from llvm_passes.symbols import SYMBOL_PREFIX, JitSymbol
 from llvm_passes.text import NAME
 from llvm_passes.undo import may_undo, undone
@@ -30,9 +31,12 @@ def generate(text: str, names: tuple[str, ...], options: CompileOptions) -> list
     last: dict[str, LastValues] = {}
     if options.places:
         marked, last = _put_off(marked, options.places)
+    movements: dict[str, Movement] = {}
+    if options.stack is not None:
+        marked, movements = _let_stand(marked, names, options.stack)
     levels = list(make_versions(marked, options.fold, options.version_limit))
     compiled = {
-        name: replace(function, last=last.get(function.name))
+        name: replace(function, last=last.get(function.name), movement=movements.get(function.name))
         for number, level in enumerate(levels)
         for name, function in _compile(level, number == 0)
     }
@@ -52,6 +56,19 @@ def _put_off(text: str, places: Sequence[Place]) -> tuple[str, dict[str, LastVal
         pieces += [text[position:start], function]
         position = end
     return "".join([*pieces, text[position:]]), found
+
+
+def _let_stand(text: str, names: Sequence[str], parameter: int) -> tuple[str, dict[str, Movement]]:
+    """A module in which these functions leave the stack pointer where it is, and by how much each would have moved it."""
+    layout = layout_of(text)
+    movements: dict[str, Movement] = {}
+    pieces, position = [], 0
+    for start, end, name in function_spans(text):
+        if name in names:
+            function, movements[name] = with_static_depth(text[start:end], parameter, layout)
+            pieces += [text[position:start], function]
+            position = end
+    return "".join([*pieces, text[position:], DECLARATION]), movements
 
 
 def _compile(level: Level, is_first: bool) -> list[tuple[str, CompiledFunction]]:

@@ -23,6 +23,7 @@ from llvm_passes.expression import (
     add,
     operation,
     scale,
+    to_signed,
 )
 from llvm_passes.holes import HOLE_PREFIX, QUESTION_PREFIX
 from llvm_passes.layout import Layout, UnknownType, integer_bits
@@ -292,6 +293,20 @@ def strides(instruction: Instruction, layout: Layout, indices: list[int | None])
             current, offset = layout.step(aggregate, index)
             steps.append((offset, False))
     return steps
+
+
+def constant_distance(instruction: Instruction, layout: Layout) -> int | None:
+    """Bytes that a getelementptr adds to its base; None if they are not constant. Raises UnknownType."""
+    indices: list[int | None] = []
+    for type_text, token in instruction.operands[1:]:
+        value = constant(type_text, token, layout, global_address)
+        if not isinstance(value, Const):
+            return None
+        indices.append(to_signed(value.value, value.bits))
+    return sum(
+        amount * (index or 0) if is_stride else amount
+        for index, (amount, is_stride) in zip(indices, strides(instruction, layout, indices), strict=True)
+    )
 
 
 def _address(instruction: Instruction, operands: list[JitExpr], layout: Layout) -> JitExpr:

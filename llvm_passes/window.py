@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 from llvm_passes.body import Body
 from llvm_passes.holes import CONTINUE, EFFECT_PREFIX, HOLE_PREFIX, LABEL_PREFIX, QUESTION_PREFIX
-from llvm_passes.instructions import Instruction, constant, global_address, strides
+from llvm_passes.instructions import Instruction, constant_distance
 from llvm_passes.layout import Layout, UnknownType
 from llvm_passes.stack_flow import EVERYTHING, NOTHING, Flow, flow_of
 from llvm_passes.text import NAME, closing, split_top, unquote
@@ -278,20 +278,13 @@ class _Analysis:
 
     def _distance(self, instruction: Instruction) -> int:
         """Bytes that a getelementptr adds, if they are constant."""
-        indices = []
-        for type_text, token in instruction.operands[1:]:
-            value = constant(type_text, token, self.layout, global_address)
-            if value is None or not hasattr(value, "value"):
-                raise MemoryForm("accesses the stack at a distance from the top that is not constant")
-            number = int(value.value)
-            indices.append(number - (1 << value.bits) if number >> (value.bits - 1) else number)
         try:
-            steps = strides(instruction, self.layout, list(indices))
+            distance = constant_distance(instruction, self.layout)
         except UnknownType as error:
             raise MemoryForm(f"accesses the stack as {error}, a type of unknown size") from None
-        return sum(
-            amount * index if is_stride else amount for index, (amount, is_stride) in zip(indices, steps, strict=True)
-        )
+        if distance is None:
+            raise MemoryForm("accesses the stack at a distance from the top that is not constant")
+        return distance
 
     def _memory(self, line: int, opcode: str, rest: str, name: str, offset: int) -> None:
         if rest.startswith(("volatile ", "atomic ")):

@@ -24,7 +24,8 @@ VM never has to copy its instructions into ours. Everything else has a default.
     share   = true                        # rare code that micro-ops have in common is there once, and called: shorter, but slower
     [stack]                               # an operand stack whose topmost entries may be kept in registers (default: none)
     pointer = "sp"                        # the state parameter that points at its first free entry; it grows upwards
-    registers = 3                         # entries in registers at most
+    registers = 3                         # entries in registers at most; 0 for none
+    depth = "dynamic"                     # or "static": the pointer stays where it is, a trace knows how deep the stack is
     escapes = ["vm_collect"]              # functions that look at the stack without being handed a pointer into it
     [superstencils]                       # for sequences of micro-ops that are fused (default: none)
     operands = ["d", "a", "b"]            # holes that number places: it matters which of a sequence's are equal
@@ -47,6 +48,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dasc.check import is_expression
 from llvm_passes.ranges import Promise
+from llvm_passes.static_depth import DEPTH
 from stencilgen.errors import Diagnostic, UserError
 from stencilgen.toolchain.cpu import CPUS, Cpu, CpuName
 from stencilgen.toolchain.flags import refused_flags
@@ -120,7 +122,8 @@ class StackTable(_Table):
 
     pointer: Name
     slot: Literal[8] = 8
-    registers: Annotated[int, Field(ge=1, le=4)] = 3
+    registers: Annotated[int, Field(ge=0, le=4)] = 3
+    depth: Literal["dynamic", "static"] = "dynamic"
     escapes: list[str] = []
 
 
@@ -239,6 +242,7 @@ def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
         problems.append(Diagnostic(f"the flag {refused.flag}: {refused.why}", refused.remedy, path, line))
     problems += _check_target(config, path, text)
     problems += _check_operands(config, path, text)
+    problems += _check_stack(config, path, text)
     names = config.facts.names if config.facts else []
     for name in sorted({name for name in names if names.count(name) > 1}):
         what = f"the fact '{name}' is listed twice"
@@ -272,6 +276,17 @@ def _check(config: Config, path: Path, text: str) -> list[Diagnostic]:
 
 _MOST_PLACES = 4
 """SG_MAX_LAST of runtime/include/stencilgen/jit.h."""
+
+
+def _check_stack(config: Config, path: Path, text: str) -> Iterator[Diagnostic]:
+    if config.stack is None:
+        return
+    if config.stack.depth == "static" and DEPTH in config.holes:
+        what = f"the hole '{DEPTH}' has the name of the one that holds the depth of the stack"
+        yield Diagnostic(what, "call it something else", path, _line_of(text, ("holes", DEPTH)))
+    if config.stack.registers == 0 and config.stack.depth == "dynamic":
+        remedy = 'set registers to 1 or more, or depth to "static"; or remove the table'
+        yield Diagnostic("[stack] asks for nothing", remedy, path, _line_of(text, ("stack", "registers")))
 
 
 def _check_target(config: Config, path: Path, text: str) -> Iterator[Diagnostic]:
@@ -331,6 +346,7 @@ _EXAMPLES = {
     "stack.pointer": 'pointer = "sp"',
     "stack.slot": "slot = 8",
     "stack.registers": "registers = 3",
+    "stack.depth": 'depth = "static"',
     "superstencils": '[superstencils] with operands = ["d", "a", "b"]',
     "superstencils.operands": 'operands = ["d", "a", "b"]',
     "last": '[last] with ip = { place = "frame->ip" }',

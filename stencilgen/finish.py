@@ -16,8 +16,10 @@ from llvm_passes.callees import Callee
 from llvm_passes.codegen import CompiledFunction, Decision
 from llvm_passes.expression import holes_of
 from llvm_passes.holes import holes_read
+from llvm_passes.static_depth import DEPTH
 from stencilgen.assembly import Data, read_data
 from stencilgen.config import Config
+from stencilgen.depth import with_movement
 from stencilgen.emit.conditions import both, grouped, negated, render_condition
 from stencilgen.emit.constants import merged
 from stencilgen.emit.expressions import HoleSource
@@ -145,9 +147,11 @@ def finish_unit(config: Config, work: tuple[Unit, CompiledFunction]) -> BuiltSte
     value_holes = value_holes.union(*map(holes_of, compiled.promises))
     # a promise may have decided something so that the hole itself is gone
     value_holes |= {hole for hole in holes_read(compiled.ir) & sources.keys() if sources[hole].promise}
-    stencil = choose(tree, (*promised(value_holes, sources), *assumed(unit, compiled.promises, sources)))
+    stencil = choose(tree, (*promised(value_holes - {DEPTH}, sources), *assumed(unit, compiled.promises, sources)))
     if compiled.last is not None:
         stencil = with_effects(stencil, compiled.last, sources)
+    if compiled.movement is not None:
+        stencil = with_movement(stencil, compiled.movement)
     emitter = dasc.compile_stencil(stencil)
     sizes = zip(_paths(stencil), emitter.versions, strict=True)
     plain = emitter if compiled.decision is None else dasc.compile_stencil(choose(Leaf(general.stencil)))
@@ -177,7 +181,7 @@ def finish_unit(config: Config, work: tuple[Unit, CompiledFunction]) -> BuiltSte
             for value in version.values
             if value.expression in expressions
         },
-        holes=tuple(sorted(value_holes.union(*(part.lowered.labels for part in parts)))),
+        holes=tuple(sorted(value_holes.union(*(part.lowered.labels for part in parts)) - {DEPTH})),
         constants=merged(item for part in parts for item in part.lowered.constants.items()),
         shared=_shared(stencil, {name: shared for part in parts for name, shared in part.lowered.shared.items()}),
         externs=frozenset[str]().union(*(part.lowered.externs for part in parts)),

@@ -51,7 +51,7 @@ from stencilgen.toolchain.header import examine_header
 from stencilgen.twins import without_twins
 from stencilgen.unit import Unit, unit_of
 from stencilgen.units.building import Superstencils, Workshop, build_selection
-from stencilgen.units.derivation import operands_of
+from stencilgen.units.derivation import operands_of, standing_pointer
 from stencilgen.units.selection import labels_of
 from stencilgen.version import RUNTIME_ABI, VERSION
 from stencilgen.workers import map_in_processes
@@ -126,7 +126,7 @@ def build(
                 level.keys,
                 store,
                 jobs,
-                partial(_compile_more, config, level.places, jobs, progress),
+                partial(_compile_more, config, level, jobs, progress),
                 level.suffix,
             )
             for level in levels
@@ -162,6 +162,7 @@ def build(
             targets=labels_of(config, stencils),
             facts=config.facts is not None,
             places=lowest.places,
+            standing=lowest.standing,
             uses={s.name: use_of(s.stencil, s.ends) for s in stencils} if lowest.places else {},
         ),
     )
@@ -259,13 +260,14 @@ def write_build(build: Build, directory: Path) -> list[Path]:
 @dataclass(frozen=True, slots=True)
 class Sources:
     """All sources as one module for one level of x86-64, what is known of them, and each stencil's key in the cache. places:
-    whose stores are put off.
+    whose stores are put off; standing: the position in the state of the pointer of a stack whose depth is static.
     """
 
     cpu: Cpu
     module: Module
     facts: Facts
     places: tuple[Place, ...]
+    standing: int | None
     keys: dict[str, str]
 
 
@@ -274,7 +276,8 @@ def read_sources(config: Config, clang: Clang, cpu: Cpu, jobs: int, only: Collec
     module, names = compile_sources(config, clang, jobs, cpu)
     facts = examine(module, config, names, only)
     places = places_of(config, module, facts)
-    return Sources(cpu, module, facts, places, stencil_keys(config, cpu, module, facts, places))
+    standing = standing_pointer(config, facts, places)
+    return Sources(cpu, module, facts, places, standing, stencil_keys(config, cpu, module, facts, places, standing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,11 +309,13 @@ def build_level(
     require_hidden(sources.module, missing, sources.places)
     kinds = "".join(parameter.kind for parameter in facts.state)
     units = [unit_of(facts.stencils[name], kinds, config, suffix) for name in missing]
-    for stencil in compile_units(config, sources.module, sources.places, units, jobs, progress):
+    for stencil in compile_units(config, sources, sources.module, units, jobs, progress):
         store[keys[stencil.name]] = stencil
     places = {name: source.position for name, source in facts.stencils.items()}
     stencils = tuple(store[keys[name]].at(place.file, place.line) for name, place in places.items())
-    return BuiltLevel(cpu, sources.module, facts, sources.places, keys, suffix, stencils, len(missing))
+    return BuiltLevel(
+        cpu, sources.module, facts, sources.places, sources.standing, keys, suffix, stencils, len(missing)
+    )
 
 
 def _require_alike(config: Config, level: Sources, lowest: Sources) -> None:
@@ -398,13 +403,23 @@ def _suffix(config: Config, cpu: Cpu) -> str:
     return "" if cpu == config.cpus[0] else cpu.suffix
 
 
-def stencil_keys(config: Config, cpu: Cpu, module: Module, facts: Facts, places: Sequence[Place]) -> dict[str, str]:
+def stencil_keys(
+    config: Config, cpu: Cpu, module: Module, facts: Facts, places: Sequence[Place], standing: int | None
+) -> dict[str, str]:
     """For each stencil a digest of all that its emit function is made from: code, state, configuration, LLVM, ourselves."""
     kinds = "".join(parameter.kind for parameter in facts.state)
     holes = config.model_dump_json(include={"holes", "instruction", "versions", "code", "facts"})
     level = f"{cpu.name} {_suffix(config, cpu)}"
     common = _digest(
-        VERSION, str(RUNTIME_ABI), _own_code(), version("llvmlite"), level, kinds, holes, *map(_described, places)
+        VERSION,
+        str(RUNTIME_ABI),
+        _own_code(),
+        version("llvmlite"),
+        level,
+        kinds,
+        holes,
+        str(standing),
+        *map(_described, places),
     )
     return {name: _digest(common, module.fingerprint(name)) for name in facts.stencils}
 
@@ -415,22 +430,22 @@ def _described(place: Place) -> str:
 
 
 def _compile_more(
-    config: Config, places: Sequence[Place], jobs: int, progress: Progress, module: Module, units: Sequence[Unit]
+    config: Config, sources: Sources, jobs: int, progress: Progress, module: Module, units: Sequence[Unit]
 ) -> Iterable[BuiltStencil]:
-    return compile_units(config, module, places, units, jobs, progress)
+    return compile_units(config, sources, module, units, jobs, progress)
 
 
 def compile_units(
-    config: Config, module: Module, places: Sequence[Place], units: Sequence[Unit], jobs: int, progress: Progress
+    config: Config, sources: Sources, module: Module, units: Sequence[Unit], jobs: int, progress: Progress
 ) -> Iterable[BuiltStencil]:
-    """IR → emit functions, for these units, each a function of the module."""
+    """IR → emit functions, for these units, each a function of the module, which is that of the sources or derived from it."""
     progress("generate code", 0, len(units))
     if not units:
         return
     holes = {name: hole for unit in units for name, hole in unit.holes.items()}
     promises = {name: hole.promise for name, hole in holes.items() if hole.promise}
     fold = FoldOptions(promises, expressions=config.code.fold)
-    options = CompileOptions(fold, config.versions.limit, config.code.split, tuple(places))
+    options = CompileOptions(fold, config.versions.limit, config.code.split, sources.places, sources.standing)
     try:
         compiled = compile_functions(module, [unit.name for unit in units], options, jobs)
     except CodegenError as error:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from dasc import EXIT, NEXT
 from llvm_passes.debug_info import StencilSource
+from llvm_passes.static_depth import DEPTH, FARTHEST
 from stencilgen.config import Config, Hole
 from x86_64 import Label
 
-__all__ = ["BOUNDARIES", "Unit", "unit_of"]
+__all__ = ["BOUNDARIES", "Unit", "depth_hole", "unit_of"]
 
 BOUNDARIES: Mapping[str, Label] = {"__sg_continue": NEXT, "__sg_exit": EXIT}
 """The functions by whose tail calls a micro-op goes on or leaves the trace."""
@@ -38,6 +39,20 @@ class Unit:
     suffix: str = ""
 
 
+def depth_hole(config: Config) -> dict[str, Hole]:
+    """The hole that the assembler fills, where the depth of the stack is static."""
+    if config.stack is None or config.stack.depth != "static":
+        return {}
+    return {DEPTH: Hole(value="as->depth", type="int64_t", range=[-FARTHEST, FARTHEST], multiple_of=8)}
+
+
 def unit_of(stencil: StencilSource, state: str, config: Config, suffix: str = "") -> Unit:
     """The unit that a stencil is by itself: its holes are those of the configuration."""
-    return Unit(stencil.name, stencil.position.file, stencil.position.line, state, config.holes, suffix=suffix)
+    return Unit(
+        stencil.name,
+        stencil.position.file,
+        stencil.position.line,
+        state,
+        {**config.holes, **depth_hole(config)},
+        suffix=suffix,
+    )

@@ -9,5 +9,5 @@ try:
 except PackageNotFoundError:  # a checkout that is not installed
     VERSION = "0+checkout"
 
-RUNTIME_ABI = 7
+RUNTIME_ABI = 8
 """SG_ABI of the runtime that generated headers are made for; a test holds the two equal."""

@@ -15,7 +15,7 @@ from dasc.compiler.branches import OutOfReach, settle
 from dasc.compiler.c_text import emit_function
 from dasc.compiler.layout import Layout
 from dasc.compiler.pieces import Choice, Fixed, Piece, longest
-from dasc.compiler.select import EXIT_STUB, select, writing_exit_stub
+from dasc.compiler.select import exit_stub, select
 from dasc.constants import c_constants
 from dasc.errors import CompileError
 from dasc.model import (
@@ -108,10 +108,8 @@ def _compile_version(version: Stencil) -> _CompiledVersion:
 
 def _exit_stub(version: Stencil) -> Piece:
     """The stub, and what it writes before it leaves."""
-    for line in (*version.hot, *version.cold):
-        if _is_about_stub(line):
-            return writing_exit_stub(line)
-    return EXIT_STUB
+    writing = next(filter(_is_about_stub, (*version.hot, *version.cold)), None)
+    return exit_stub(version.static_depth, writing)
 
 
 def _is_about_stub(line: Line) -> TypeGuard[LastValue]:

@@ -29,13 +29,11 @@ from x86_64 import (
     Symbolic,
 )
 
-__all__ = ["EXIT_STUB", "address_value", "select", "symbolic_value", "writing_exit_stub"]
+__all__ = ["address_value", "exit_stub", "select", "symbolic_value"]
 
 # Bytes that the runtime's helpers emit at most; see the enum at the head of stencilgen/emit.h.
-_LOAD, _CALL, _DROP_FRAME, _JUMP_LABEL, _WRITE_LAST = 10, 6, 7, 5, 18
+_LOAD, _CALL, _DROP_FRAME, _SETTLE_DEPTH, _JUMP_LABEL, _WRITE_LAST = 10, 6, 7, 4, 5, 18
 _EXIT_STUB = 7 + 3  # its jump lies in one aligned word
-
-EXIT_STUB = Helper("exit stub", "sg_exit_stub(as, {p})", _EXIT_STUB)
 
 
 def select(stencil: Stencil, line: Line, local: frozenset[Label], last: bool) -> Piece:
@@ -52,10 +50,13 @@ def select(stencil: Stencil, line: Line, local: frozenset[Label], last: bool) ->
             return _Selection(stencil, text.partition("  //")[0], instruction, flags_dead).piece(local, last)
 
 
-def writing_exit_stub(line: LastValue) -> Helper:
-    """A stub that writes last values before it leaves."""
-    sure = "true" if line.action == "exits_write" else "false"
-    return Helper("exit stub", f"sg_writing_exit_stub(as, {{p}}, {sure})", _EXIT_STUB + line.place * _WRITE_LAST)
+def exit_stub(static_depth: bool, writing: LastValue | None) -> Helper:
+    """A stub; writing: of the last values that it writes before it leaves."""
+    most = _EXIT_STUB + (_SETTLE_DEPTH if static_depth else 0)
+    if writing is None:
+        return Helper("exit stub", "sg_exit_stub(as, {p})", most)
+    sure = "true" if writing.action == "exits_write" else "false"
+    return Helper("exit stub", f"sg_writing_exit_stub(as, {{p}}, {sure})", most + writing.place * _WRITE_LAST)
 
 
 def _last_value(text: str, line: LastValue) -> Helper:

@@ -102,7 +102,9 @@ void sg_label_ahead(sg_assembler *as, uint8_t *p, uint64_t target)
 
 uint8_t *sg_jump_ahead(sg_assembler *as, uint8_t *p, uint64_t target)
 {
-    if (target == (uint64_t)as->index + 1 && !as->is_followed && p >= as->labels[0] && p < as->hot_limit) {
+    /* What falls through may come by a transition, or by an addition where the depth of the stack is static; what jumps does not. */
+    const bool alike = !as->is_followed && as->add_to_stack == 0;
+    if (target == (uint64_t)as->index + 1 && alike && p >= as->labels[0] && p < as->hot_limit) {
         as->reaches_end |= target == as->length;
         return p;
     }

@@ -37,6 +37,10 @@ static bool check_vm(const sg_vm *vm, sg_error *error)
             return false;
         }
     }
+    if (vm->stack > 16) {
+        sg_error_format(error, "the stack pointer's register is number %" PRIu32 " of 16; regenerate the header", vm->stack);
+        return false;
+    }
     return sg_check_state(vm, error) && sg_check_places(vm, error);
 }
 
@@ -182,6 +186,10 @@ sg_jit *sg_jit_create(const sg_vm *vm, const sg_options *options, sg_error *erro
     jit->as.jit = jit;
     jit->as.places = vm->places;
     jit->as.place_count = vm->place_count;
+    if (vm->stack != 0) {
+        const uint32_t number = vm->stack - 1;
+        jit->as.add_to_stack = 0xC08348 | number >> 3 | (number & 7) << 16; /* REX.W+B 83 /0 ib */
+    }
     jit->as.base = jit->region.writable;
     jit->as.bias = (intptr_t)((uintptr_t)jit->region.executable - (uintptr_t)jit->region.writable);
     write_routines(jit);

@@ -45,6 +45,7 @@ static void emit(sg_assembler *as, const sg_vm *vm, const void *trace, uint32_t 
         const void *const instruction = instruction_at(vm, trace, i);
         const sg_op *const op = &vm->ops[vm->opcode(instruction)];
         sg_settle_last(as, true, 0); /* nobody says where jumps go */
+        sg_meet_depth(as, true);
         sg_begin_micro_op(as, i);
         op->emit(as, instruction);
         if (SG_UNLIKELY((size_t)(as->hot - as->labels[i]) > op->max_hot ||
@@ -96,10 +97,15 @@ static bool find_room(sg_jit *jit, sg_arena *arena, const char *name, uint64_t s
     return true;
 }
 
+/* How often at most a step settles the depth: before it, behind a transition that fills registers for the jumps that arrive there,
+ * before its unit, and before the transition after that. */
+enum { SETTLED = 4 };
+
 static bool reserve(sg_jit *jit, uint32_t length, const sg_size *size, room *room, sg_error *error)
 {
     const uint64_t writes = (length + (uint64_t)1) * jit->vm->place_count * SG_MAX_WRITE_LAST;
-    const uint64_t hot = size->hot + writes + SG_MAX_SET_FRAME + SG_MAX_EXIT_STUB + SG_MAX_EXIT_PADDING + SG_SLACK;
+    const uint64_t settling = (length + (uint64_t)1) * (jit->vm->stack != 0 ? SG_MAX_SETTLE_DEPTH : 0);
+    const uint64_t hot = size->hot + writes + SETTLED * settling + SG_MAX_SET_FRAME + SG_MAX_EXIT_STUB + SG_MAX_EXIT_PADDING + SG_SLACK;
     const uint64_t landings = (length / SG_LANDING_EXITS + (uint64_t)1) * SG_LANDING;
     const uint64_t cold =
         size->cold + (uint64_t)length * SG_MAX_EXIT_PADDING + landings + SG_MAX_LINK_ENTRY + SG_SLACK;
@@ -143,6 +149,7 @@ static sg_code *begin(sg_jit *jit, const room *room, const void *trace, uint32_t
     as->error = error;
     as->failed = false;
     as->reaches_end = length == 0;
+    as->depth = 0;
     memset(as->last, 0, sizeof as->last);
     as->last_pending = 0;
     as->last_due = sg_always_due(as);
@@ -161,6 +168,7 @@ static void emit_end(sg_assembler *as, const sg_vm *vm)
     const uint32_t length = as->length;
     const sg_op *const last = length == 0 ? NULL : op_at(vm, as->trace, length - 1);
     sg_settle_last(as, true, 0);
+    sg_meet_depth(as, true);
     sg_begin_micro_op(as, length);
     if (last == NULL || (last->flags & SG_ENDS) == 0 || as->reaches_end) {
         as->hot = sg_exit_stub(as, as->hot);

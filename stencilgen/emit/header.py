@@ -17,6 +17,7 @@ from llvm_passes.last_values import Place
 from stencilgen.config import Config
 from stencilgen.emit import targets
 from stencilgen.emit.constants import Pool
+from stencilgen.layout.conventions import STATE_INTEGERS
 from stencilgen.toolchain.cpu import Cpu
 from stencilgen.units.operands import operands_function
 from stencilgen.units.table import Tables, render_loop, render_marking, render_tables
@@ -101,7 +102,8 @@ class HeaderContent:
     """All that goes into a header. levels: the lowest first; they share emit functions. units: what there is beside the
     stencils, if anything; operands: by stencil, the C expressions of what sequences of micro-ops are told apart by; targets:
     by stencil, those of the positions that it may jump to; facts: whether it has any; places: whose stores are put off; uses: by
-    stencil, which of them it sets and writes, a bit for each;
+    stencil, which of them it sets and writes, a bit for each; standing: the position in the state of the pointer of a stack whose
+    depth is static;
     shared: cold code that stencils call.
     """
 
@@ -117,6 +119,7 @@ class HeaderContent:
     targets: Mapping[str, Sequence[str]] = field(default_factory=dict)
     facts: bool = False
     places: Sequence[Place] = ()
+    standing: int | None = None
     uses: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
@@ -199,7 +202,16 @@ _Static_assert(SG_ABI == {RUNTIME_ABI}, "this header was generated for another v
 
 def _further(content: HeaderContent) -> list[str]:
     """The runtime's headers that only some VMs need."""
-    return [name for name, needed in (("facts", content.facts), ("plan", content.units or content.places)) if needed]
+    return [
+        name
+        for name, needed in (("facts", content.facts), ("plan", content.units or _needs_targets(content)))
+        if needed
+    ]
+
+
+def _needs_targets(content: HeaderContent) -> bool:
+    """Whether something has to be put right where jumps arrive."""
+    return bool(content.places) or content.standing is not None
 
 
 def _layouts(layouts: Sequence[Layout]) -> str:
@@ -345,8 +357,8 @@ def _choices(config: Config, content: HeaderContent) -> str:
 
 
 def _marking(config: Config, content: HeaderContent) -> str:
-    """For a VM without units: where jumps arrive, memory must be right."""
-    if content.units or not content.places:
+    """For a VM without units: where jumps arrive, memory and the stack pointer must be right."""
+    if content.units or not _needs_targets(content):
         return ""
     return render_marking(content.targets, partial(opcode_name, config), config.instruction.type)
 
@@ -365,6 +377,7 @@ static const sg_last_use sg_last_uses[] = {{
 
 
 _MEET = "        sg_meet_last(as, plan, (uint32_t)i);\n"
+_MEET_DEPTH = "        sg_meet_depth(as, plan->target[i] != 0);\n"
 
 
 def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
@@ -374,12 +387,15 @@ def _emit_loop(config: Config, level: Level, content: HeaderContent) -> str:
     if content.facts:
         begin, arrive, again = targets.begin(instruction, read), targets.ARRIVE, targets.AGAIN
     meet = _MEET if content.places else ""
+    standing = content.standing is not None
+    if standing:
+        meet += _MEET_DEPTH
     if content.units:
         emitters = [emitter.function for emitter in level.emitters]
-        return render_loop(content.units, emitters, level.suffix, instruction, begin, meet, arrive, again)
+        return render_loop(content.units, emitters, level.suffix, instruction, begin, meet, arrive, again, standing)
     functions = "".join(f"    [{opcode_name(config, e.name)}] = {e.function},\n" for e in level.emitters)
     plan = ""
-    if content.places:
+    if _needs_targets(content):
         plan = f"""\
     sg_plan *const plan = sg_plan_begin(as, length);
     if (plan == NULL) {{
@@ -417,6 +433,7 @@ def _description(config: Config, content: HeaderContent) -> str:
     parts = "sg_parts, sizeof sg_parts / sizeof *sg_parts" if content.shared else "NULL, 0"
     instruction = config.instruction.type
     places, uses = ("sg_places", "sg_last_uses") if content.places else ("NULL", "NULL")
+    stack = 0 if content.standing is None else 1 + state_register(content.state, content.standing).number
     choices = "&sg_unit_choices, sg_prepare" if content.units else "NULL, NULL"
     descriptions = "\n".join(
         f"""\
@@ -424,7 +441,7 @@ static const sg_vm sg_vm_description{suffix} = {{
     SG_ABI, {cpu.constant}, sizeof({instruction}), sg_ops{suffix}, sizeof sg_ops{suffix} / sizeof *sg_ops{suffix},
     sg_opcode, {rodata}, {relocations}, {parts},
     sg_state_kinds, {len(content.state)}, sg_measure{suffix}, sg_emit{suffix}, sg_operands,
-    {places}, {len(content.places)}, {uses}, {choices},
+    {places}, {len(content.places)}, {uses}, {choices}, {stack},
 }};
 """
         for cpu, suffix in ((level.cpu, level.suffix) for level in content.levels)
@@ -437,6 +454,12 @@ static const uint8_t sg_state_kinds[] = {{{kinds}}};
 /* The VM for each level of x86-64, the lowest first. */
 static const sg_vm *const sg_vms[] = {{{all_of_them}}};
 """
+
+
+def state_register(state: Sequence[StateParameter], position: int) -> Register:
+    """Where an integer or pointer of the state lives."""
+    assert state[position].kind == "i"
+    return STATE_INTEGERS[sum(parameter.kind == "i" for parameter in state[:position])]
 
 
 def _places(places: Sequence[Place]) -> str:

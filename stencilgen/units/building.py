@@ -71,6 +71,9 @@ def build_selection(
     """
     shop, stencils = shops[0], levels[0]
     stack = stack_of(shop.config, shop.facts)
+    stack = (
+        stack if stack and stack.registers else None
+    )  # what else is said of it concerns stencils too, not only units
     if stack is None and wish is None:
         return None, []
     registers = stack.registers if stack else 0

@@ -12,15 +12,16 @@ from llvm_passes.checks import MAXIMUM_INTEGERS
 from llvm_passes.codegen import derive
 from llvm_passes.derive import DeriveRequest, States, Variant
 from llvm_passes.fuse import Operands, exit_label, part_hole
+from llvm_passes.last_values import Place
 from llvm_passes.module import Module
 from llvm_passes.sequence import micro_op
 from llvm_passes.window import Height, Stack
 from stencilgen.config import INTEGER_BITS, Config, Hole
 from stencilgen.errors import UserError
 from stencilgen.facts import Facts
-from stencilgen.unit import Unit
+from stencilgen.unit import Unit, depth_hole
 
-__all__ = ["Derivation", "DerivedUnit", "derive_units", "operands_of", "stack_of"]
+__all__ = ["Derivation", "DerivedUnit", "derive_units", "operands_of", "stack_of", "standing_pointer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,24 @@ def stack_of(config: Config, facts: Facts) -> Stack | None:
     return Stack(parameter, table.registers, frozenset(table.escapes))
 
 
+def standing_pointer(config: Config, facts: Facts, places: Sequence[Place]) -> int | None:
+    """The position in the state of the pointer of a stack whose depth is static. UserError if a place of `[last]` is found
+    by it.
+    """
+    stack = stack_of(config, facts)
+    if stack is None or config.stack is None or config.stack.depth != "static":
+        return None
+    for place in places:
+        if place.parameter == stack.parameter:
+            raise UserError(
+                f"[last] {place.name} is found by the stack pointer, which does not move while a trace runs",
+                remedy="declare places that other state parameters lead to, or remove depth from [stack]",
+                file=config.path,
+                line=config.line("last", place.name),
+            )
+    return stack.parameter
+
+
 def operands_of(config: Config, holes: Iterable[str]) -> tuple[tuple[str, int], ...]:
     """Of a stencil's holes those that count as operands, in the configuration's order, with the bits of their types."""
     used = frozenset(holes)
@@ -118,7 +137,7 @@ def _holes(config: Config, parts: int) -> dict[str, Hole]:
     The exits of all parts but the last are labels: while the unit is emitted, `as->index` is the position of its last micro-op,
     and the labels of its inner positions are the exits' stubs (`sg_begin_unit` of the runtime).
     """
-    holes = dict(config.holes)
+    holes = {**config.holes, **depth_hole(config)}
     for part in range(1, parts):
         for name, hole in config.holes.items():
             value = re.sub(r"\binstruction\b", f"(instruction + {part})", hole.value)

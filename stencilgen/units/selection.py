@@ -10,6 +10,7 @@ from llvm_passes.window import Height
 from stencilgen.config import Config
 from stencilgen.last import stub_kind
 from stencilgen.twins import without_twins
+from stencilgen.unit import depth_hole
 from stencilgen.units.choice import Choices, Costed, choose
 from stencilgen.units.cost import cost_of
 from stencilgen.units.table import Room, Tables, Unit
@@ -86,7 +87,7 @@ def select_units(
         ],
         sources=list(dict.fromkeys(one.c_source for found in alike.values() for one in found)),
         choices=choices,
-        stub=_EXIT_STUB + len(config.last) * _WRITE_LAST,
+        stub=_EXIT_STUB + (_SETTLE_DEPTH if depth_hole(config) else 0) + len(config.last) * _WRITE_LAST,
         room={name: _room(found) for name, found in room.items()},
         operands={name: [config.holes[hole].value for hole, _ in found] for name, found in operands.items()},
         labels=labels_of(config, stencils),
@@ -106,6 +107,8 @@ def labels_of(config: Config, stencils: Sequence["BuiltStencil"]) -> dict[str, l
 
 _WRITE_LAST = 18
 """SG_MAX_WRITE_LAST of runtime/include/stencilgen/emit.h."""
+_SETTLE_DEPTH = 4
+"""SG_MAX_SETTLE_DEPTH."""
 _EXIT_STUB = 7 + 3
 """SG_MAX_EXIT_STUB of runtime/include/stencilgen/emit.h, with its padding."""
 

@@ -147,10 +147,14 @@ def render_loop(
     meet: str = "",
     arrive: str = "",
     again: str = "",
+    standing: bool = False,
 ) -> str:
     """`sg_emit` for one level of x86-64. functions: the emit functions of all stencils; begin, meet, arrive, again: more to do
-    first, where two units meet, before each unit, and after it.
+    first, where two steps meet, before each step, and after it; standing: whether there is a stack whose depth is static.
     """
+    between, arrived = (
+        f"        sg_meet_depth(as, {arrivals});\n" if standing else "" for arrivals in ("false", "true")
+    )
     emitters = "".join(f"    {f},\n" for f in (*functions, *(unit.functions[suffix] for unit in tables.units)))
     return f"""\
 /* The emit functions of all units: the stencils, then their variants NAME__IN_OUT, which find IN stack entries in
@@ -167,14 +171,14 @@ static __attribute__((noinline)) size_t sg_emit_step{suffix}(sg_assembler *as, c
     if (number >= SG_STEPS) {{
         const sg_head_step *const head = &plan->heads[number - SG_STEPS];
         sg_units{suffix}[head->fill](as, instruction);
-        sg_begin_micro_op(as, as->index); /* jumps arrive behind it */
+{arrived}        sg_begin_micro_op(as, as->index); /* jumps arrive behind it */
         number = head->step;
     }}
     const sg_step alone = {{.unit = (uint16_t)number, .length = 1}};
     const sg_step *const step = number < UNITS ? &alone : &sg_steps[number - UNITS];
     if (step->before != 0) {{
         sg_units{suffix}[step->before](as, instruction);
-    }}
+{between}    }}
     if (step->length > 1) {{
         sg_begin_unit(as, step);
     }}
@@ -182,7 +186,7 @@ static __attribute__((noinline)) size_t sg_emit_step{suffix}(sg_assembler *as, c
     sg_units{suffix}[step->unit](as, instruction);
     as->is_followed = false;
     if (step->after != 0) {{
-        sg_units{suffix}[step->after](as, instruction);
+{between}        sg_units{suffix}[step->after](as, instruction);
     }}
     if (step->length > 1) {{
         sg_end_unit(as, step);

@@ -11,4 +11,4 @@ from tests.across.harness import StackVM, compile_vm
 @pytest.fixture(scope="session")
 def vm(tmp_path_factory: pytest.TempPathFactory) -> StackVM:
     """With up to three entries in registers."""
-    return compile_vm(load_config(Path(__file__).parent / "vm"), tmp_path_factory.mktemp("across"))
+    return compile_vm(load_config(Path(__file__).parent / "vm"), tmp_path_factory.mktemp("across"), debug=True)

@@ -201,8 +201,10 @@ class StackVM:
         return {name: self.library.across_used()[number] for number, name in enumerate(names, start=1)}
 
 
-def compile_vm(config: Config, workspace: Path, result: Build | None = None) -> StackVM:
-    """Build the configuration, compile it with the harness, and load it."""
+def compile_vm(config: Config, workspace: Path, result: Build | None = None, *, debug: bool = False) -> StackVM:
+    """Build the configuration, compile it with the harness, and load it. debug: emit functions end the process if they write
+    more than they promised, or what they compute is out of its range.
+    """
     zig = ziglang()
     if zig is None:
         pytest.skip("the ziglang wheel is not installed")
@@ -219,6 +221,8 @@ def compile_vm(config: Config, workspace: Path, result: Build | None = None) -> 
         *("-O0", "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wl,-Bsymbolic"),
         f"-DSG_STATE_NAMES={','.join(parameter.name for parameter in result.state)}",
         f"-DEACH_STENCIL(X)={each}",
+        *(["-DHAS_UNITS"] if result.units else []),
+        *(["-DSG_DEBUG"] if debug else []),
         *(flag for directory in directories for flag in ("-I", str(directory))),
         *map(str, [*config.sources, HERE / "vm.c", HERE / "harness.c", *sorted((runtime / "src").glob("*.c"))]),
         *("-o", str(library)),
@@ -235,8 +239,9 @@ def compile_vm(config: Config, workspace: Path, result: Build | None = None) -> 
     loaded.across_profile.argtypes = [
         *(ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t),
     ]
-    loaded.across_used.restype = ctypes.POINTER(ctypes.c_uint64)
-    loaded.across_arrivals.restype = ctypes.POINTER(ctypes.c_uint8)
+    if result.units:
+        loaded.across_used.restype = ctypes.POINTER(ctypes.c_uint64)
+        loaded.across_arrivals.restype = ctypes.POINTER(ctypes.c_uint8)
     return StackVM(result, loaded, tuple(names))
 
 

@@ -19,6 +19,20 @@ HERE = Path(__file__).parent / "vm"
         ('pointer = "sp"', 'pointer = "acc"', "has the type uint64_t", 'pointer = "acc"'),
         ('pointer = "sp"', 'pointer = "sp"\nregisters = 9', "registers", "registers = 9"),
         ('pointer = "sp"', 'pointer = "sp"\nslot = 4', "slot", "slot = 4"),
+        ('pointer = "sp"', 'pointer = "sp"\nregisters = 0', "asks for nothing", "registers = 0"),
+        (
+            'escapes = ["vm_look"]',
+            'depth = "static"\n[holes.sg_depth]\nvalue = "instruction->d"\ntype = "int16_t"',
+            "has the name of the one that holds the depth",
+            "[holes.sg_depth]",
+        ),
+        ('pointer = "sp"', 'pointer = "sp"\ndepth = "known"', "depth", 'depth = "known"'),
+        (
+            'escapes = ["vm_look"]',
+            'depth = "static"\n[last]\ntop = { place = "sp[0]" }',
+            "found by the stack pointer",
+            'top = { place = "sp[0]" }',
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, what: str, line: str) -> None:

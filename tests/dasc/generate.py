@@ -197,7 +197,8 @@ def stencil(random: Random, name: str) -> Stencil:
     hot = g.lines(random.choice((0, 1, 3, 8, 30)), [label for label in g.labels if label not in cold_labels])
     cold = g.lines(random.choice((0, 0, 2, 8)), cold_labels)
     source = random.choice(("", "stencils.c:12"))
-    return Stencil(name, source, random.choice((0, 8, 136)), values=tuple(g.values), hot=hot, cold=cold)
+    frame, static_depth = random.choice((0, 8, 136)), random.random() < 0.5
+    return Stencil(name, source, frame, values=tuple(g.values), hot=hot, cold=cold, static_depth=static_depth)
 
 
 def value_of(random: Random, value: Value) -> int:

@@ -31,11 +31,15 @@ def profile(stacked: StackFactsVM, tmp_path_factory: pytest.TempPathFactory) -> 
     return path
 
 
-@pytest.fixture(scope="module", params=["a stack", "no stack"])
+@pytest.fixture(scope="module", params=["a stack", "no stack", "static depth"])
 def fused(request: pytest.FixtureRequest, profile: Path, tmp_path_factory: pytest.TempPathFactory) -> StackFactsVM:
     config = load_config(HERE)
+    assert config.stack is not None
     if request.param == "no stack":
         config = config.model_copy(update={"stack": None})
+    elif request.param == "static depth":
+        stack = config.stack.model_copy(update={"registers": 0, "depth": "static"})
+        config = config.model_copy(update={"stack": stack})
     built = build_quietly(config, superstencils=Superstencils((profile,), count=60))
     return compile_vm(config, tmp_path_factory.mktemp("fused"), built)
 

@@ -1,4 +1,4 @@
-"""The machine, compiled once a session: with units of all kinds, and with stencils only."""
+"""The machine, compiled once a session: with units of all kinds, with stencils only, with a stack whose depth is static."""
 
 import random
 
@@ -32,7 +32,16 @@ def united(plain: Machine, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     return compile_vm(load_config(HERE), folder, result)
 
 
-@pytest.fixture(scope="session", params=["plain", "united"])
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """Each micro-op by itself, while the stack pointer stays where it is."""
+    config = load_config(HERE)
+    assert config.stack is not None
+    stack = config.stack.model_copy(update={"depth": "static", "registers": 0})
+    return compile_vm(config.model_copy(update={"stack": stack}), tmp_path_factory.mktemp("standing"))
+
+
+@pytest.fixture(scope="session", params=["plain", "united", "standing"])
 def machine(request: pytest.FixtureRequest) -> Machine:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Machine)

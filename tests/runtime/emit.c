@@ -104,6 +104,29 @@ static void loads_reach_every_register(void)
     munmap(page, 4096);
 }
 
+static void the_stack_pointer_is_made_true_by_one_add(void)
+{
+    for (uint32_t number = 0; number < 16; number++) {
+        sg_assembler as = assembler_at(0);
+        as.add_to_stack = 0xC08348 | number >> 3 | (number & 7) << 16;
+        CHECK_EQUAL(sg_settle_depth(&as, buffer) - buffer, 0);
+        as.depth = -24;
+        CHECK_BYTES(sg_settle_depth(&as, buffer), 0x48 | (int)(number >> 3), 0x83, 0xC0 | (int)(number & 7), 0xE8);
+        CHECK_EQUAL(as.depth, 0);
+        as.hot = buffer;
+        as.depth = SG_DEPTH_LIMIT;
+        sg_meet_depth(&as, false);
+        CHECK_EQUAL(as.hot - buffer, 0); /* not so deep that displacements would need more than a byte */
+        as.depth += 8;
+        sg_meet_depth(&as, false);
+        CHECK_EQUAL(as.hot - buffer, SG_MAX_SETTLE_DEPTH);
+        as.depth = 8;
+        sg_meet_depth(&as, true);
+        CHECK_EQUAL(as.hot - buffer, 2 * SG_MAX_SETTLE_DEPTH);
+        CHECK_EQUAL(as.depth, 0);
+    }
+}
+
 static void frames_are_dropped_by_the_shortest_add(void)
 {
     sg_assembler as = assembler_at(0);
@@ -250,6 +273,7 @@ int main(void)
     RUN(loads_take_the_shortest_instruction);
     RUN(nearness_is_counted_from_the_executable_address);
     RUN(loads_reach_every_register);
+    RUN(the_stack_pointer_is_made_true_by_one_add);
     RUN(frames_are_dropped_by_the_shortest_add);
     RUN(exit_stubs_hold_their_jump_in_one_aligned_word);
     RUN(backward_jumps_are_short_when_they_can_be);

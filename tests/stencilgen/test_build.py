@@ -135,6 +135,9 @@ def test_constants_are_emitted_once_and_may_hold_addresses(built: Built) -> None
 def test_the_header_compiles_without_warnings(built: Built, tmp_path: Path, compiler: Compiler) -> None:
     compile_header(built(STENCILS), tmp_path, compiler)
     compile_header(built(STENCILS), tmp_path, compiler, "-DSG_DEBUG")
+    for registers in (0, 2):
+        stack = f'[stack]\npointer = "sp"\ndepth = "static"\nregisters = {registers}\n'
+        compile_header(built(STENCILS, configuration=CONFIGURATION + stack), tmp_path, compiler, "-DSG_DEBUG")
 
 
 def test_the_header_refuses_a_vm_whose_structs_changed(built: Built, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ enum {
     SG_MAX_LOAD = 10,
     SG_MAX_CALL = 6,
     SG_MAX_DROP_FRAME = 7,
+    SG_MAX_SETTLE_DEPTH = 4,
     SG_MAX_EXIT_STUB = 7, /* alignment comes on top; the runtime reserves that itself */
     SG_MAX_JUMP_LABEL = 5,
     SG_MAX_WRITE_LAST = 18,
@@ -77,6 +78,7 @@ typedef struct sg_assembler {
     uint32_t index;        /* position of the micro-op being emitted */
     uint32_t length;       /* number of micro-ops */
     uint8_t **labels;      /* where micro-op i's hot part starts (writable view), valid for i <= index */
+    int32_t depth;         /* what the top of the stack is above its pointer, in bytes; 0 unless the depth is static */
 
     /* The runtime's own from here on. */
     uint8_t **cold_labels;    /* the same for the cold parts */
@@ -100,6 +102,7 @@ typedef struct sg_assembler {
     uint32_t last_mode;    /* sg_last_mode */
     uint32_t last_pending; /* a bit for each place whose memory lacks the value, or perhaps lacks it; else memory is right */
     uint32_t last_due;     /* a bit for each place whose value, if pending, is written before the next micro-op */
+    uint32_t add_to_stack; /* the code of `add stack pointer, 0`, whose last byte is the immediate; 0 unless the depth is static */
 } sg_assembler;
 
 /* The VM's constant at this offset, as an lvalue: `&SG_RODATA(16)` is its address. Needs `as` in scope. */
@@ -289,8 +292,37 @@ static inline uint8_t *sg_drop_frame(const sg_assembler *as, uint8_t *p)
     return p + 7;
 }
 
+/* ---- A stack whose depth is static (llvm_passes/static_depth.py): its pointer does not move while the depth is known ---- */
+
+enum { SG_DEPTH_LIMIT = 64 /* bytes, either way, that the depth is from 0 at most where a unit begins */ };
+
+/* Make the stack pointer true: nothing, or add r64, imm8. Changes flags. No unit moves the top by more than 56 bytes. */
+static inline uint8_t *sg_settle_depth(sg_assembler *as, uint8_t *p)
+{
+    if (as->depth != 0) {
+        sg_put32(p, as->add_to_stack | (uint32_t)as->depth << 24);
+        as->depth = 0;
+        p += SG_MAX_SETTLE_DEPTH;
+    }
+    return p;
+}
+
+/* Before a unit. arrivals: jumps come here, from where the stack pointer is true. */
+static inline void sg_meet_depth(sg_assembler *as, bool arrivals)
+{
+    if (arrivals || as->depth > SG_DEPTH_LIMIT || as->depth < -SG_DEPTH_LIMIT) {
+        as->hot = sg_settle_depth(as, as->hot);
+    }
+}
+
+/* The code before has left the top so many bytes higher, and the stack pointer where it was. */
+#define SG_DEEPER(bytes) (as->depth += (bytes))
+/* The code before never goes on. */
+#define SG_NO_DEPTH() (as->depth = 0)
+
 /* The exit stub of this micro-op, at most one for each: mov bl, the exit's ordinal (rbx is never state); jmp landing,
- * which is known when the trace is complete. The exit routine drops the frame. The caller jumps to where `p` was. */
+ * which is known when the trace is complete. The exit routine drops the frame. The caller jumps to where `p` was. Before that,
+ * where the depth is not 0, the stack pointer is made true. */
 static inline uint8_t *sg_exit_stub(sg_assembler *as, uint8_t *p)
 {
     const uint32_t ordinal = as->exit_count;
@@ -301,6 +333,10 @@ static inline uint8_t *sg_exit_stub(sg_assembler *as, uint8_t *p)
     }
     as->last_exit = as->index + 1;
     as->exit_count = ordinal + 1;
+    if (as->depth != 0) {
+        sg_put32(p, as->add_to_stack | (uint32_t)as->depth << 24);
+        p += SG_MAX_SETTLE_DEPTH;
+    }
     sg_put16(p, (uint16_t)(0xB3 | ordinal << 8));
     p += 2;
     /* sg_link patches the rel32 while other threads may run this code, by one store of the aligned word of 8 bytes that it

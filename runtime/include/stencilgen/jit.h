@@ -28,7 +28,7 @@ extern "C" {
 
 /* Raised whenever a struct of this header or of emit.h changes; sg_jit_create refuses a VM for another
  * one. */
-enum { SG_ABI = 7 };
+enum { SG_ABI = 8 };
 enum { SG_MAX_OPERANDS = 8 };
 
 typedef struct sg_assembler sg_assembler;
@@ -136,6 +136,8 @@ typedef struct sg_vm {
      * opcode, and where jumps arrive. */
     const struct sg_choices *choices;
     uint32_t (*prepare)(struct sg_plan *plan, const void *trace, uint32_t length);
+    /* If the depth of the operand stack is static: 1 + the number of its pointer's register; else 0. */
+    uint32_t stack;
 } sg_vm;
 
 static inline void sg_measure_op(sg_size *size, const sg_op *op)

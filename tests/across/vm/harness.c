@@ -3,19 +3,16 @@
  */
 #include "vm.h"
 
-/* The header's loop calls planned_and_counted below, which notes what the planner has chosen. */
+/* A header's loop over units calls planned_and_counted below, which notes what the planner has chosen. */
 #define sg_planned planned_and_counted
 #include "jit_stencils.h"
 #undef sg_planned
-const sg_plan *sg_planned(const sg_assembler *as);
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define STENCIL __attribute__((preserve_none)) uint64_t
 #define STATE Machine *machine, uint64_t *sp, uint64_t acc
-
-enum { UNITS = sizeof sg_units / sizeof *sg_units };
 
 typedef enum Kind { RETURNED, EXITED, CONTINUED, JUMPED } Kind;
 
@@ -25,6 +22,11 @@ typedef struct Outcome {
     uint64_t *sp;
     uint64_t acc;
 } Outcome;
+
+#ifdef HAS_UNITS
+const sg_plan *sg_planned(const sg_assembler *as);
+
+enum { UNITS = sizeof sg_units / sizeof *sg_units };
 
 static uint64_t used[UNITS];
 static uint8_t arrivals[4096]; /* by position of the trace compiled last: 0, or 1 plus the entries in registers there */
@@ -62,6 +64,7 @@ const uint8_t *across_arrivals(void)
 {
     return arrivals;
 }
+#endif
 
 /* ---- The reference ---- */
 

@@ -164,9 +164,9 @@ def _ratios(measured: Sizes, times: Times, workloads: list[str], found: Mapping[
         Column(f"time / {LLVM}", format=".3f"),
     )
     notes = (
-        "caching N: so many entries of the operand stack in registers; N-grams: superstencils of up to N micro-ops, at most "
-        f"{SEQUENCES} unless the row says otherwise, by a profile of these traces; by operands: told apart by which locals they "
-        "name.",
+        "caching N: so many entries of the operand stack in registers; static depth: its pointer stays where it is; N-grams: "
+        f"superstencils of up to N micro-ops, at most {SEQUENCES} unless the row says otherwise, by a profile of these traces; "
+        "by operands: told apart by which locals they name.",
         f"{CACHED}: variants for each number of entries in registers, as CPython 3.15 writes them by hand, here derived.",
         "facts: what micro-ops have found out of locals and entries, those behind them do not test again; all other code is made "
         "from the same sources, with every test. LLVM with facts is told what the emit functions know at each micro-op. The box "
@@ -237,9 +237,8 @@ def _bytes_per_micro_op(measured: Sizes, found: Mapping[str, Variant]) -> Table:
 
 def _rest(measured: Sizes, workloads: list[str], found: Mapping[str, Variant]) -> Iterable[Table]:
     """What the traces' instructions are for: how many are executed, and how many bytes of hot code they are."""
-    names = [
-        name for name in (BASELINE, OWN, CACHED, f"{OWN}, caching 3", BEST, LLVM, LLVM_FACTS, LIMIT) if name in found
-    ]
+    steps = [f"{OWN}, {step}" for step in ("static depth", "caching 1", "caching 2", "caching 3")]
+    names = [name for name in (BASELINE, OWN, CACHED, *steps, BEST, LLVM, LLVM_FACTS, LIMIT) if name in found]
     whats: tuple[tuple[str, Callable[[Executed], float]], ...] = (
         ("executed instructions", lambda one: one.count),
         ("hot bytes", lambda one: one.instruction.len if one.count >= HOT else 0),

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from unittest.mock import patch
 
 from llvm_passes.sequence import renumbered, word
@@ -27,17 +28,20 @@ SEQUENCES = 40
 @dataclass(frozen=True, slots=True)
 class Way:
     """registers: stack entries that may be in registers; longest: micro-ops of a superstencil, 1 for none of them; operands:
-    whether sequences are told apart by which of their operands are equal; count: superstencils at most.
+    whether sequences are told apart by which of their operands are equal; count: superstencils at most; static: whether the stack
+    pointer stays where it is, since a trace knows its depth.
     """
 
     registers: int = 0
     longest: int = 1
     operands: bool = False
     count: int = SEQUENCES
+    static: bool = False
 
     @property
     def name(self) -> str:
         steps = [f"caching {self.registers}"] if self.registers else []
+        steps += ["static depth"] if self.static else []
         steps += [f"{self.longest}-grams"] if self.longest > 1 else []
         steps += ["by operands"] if self.operands else []
         steps += [f"{self.count} of them"] if self.count != SEQUENCES else []
@@ -53,6 +57,9 @@ STACK_WAYS = (
     *(Way(3, longest) for longest in (2, 3)),
     BOTH,
     EVERYTHING,
+    Way(static=True),
+    Way(longest=4, static=True),
+    *(Way(registers, static=True) for registers in (1, 2, 3)),
     *(Way(3, 4, count=count) for count in (10, 20, 80)),
 )
 """Of a stack machine."""
@@ -76,11 +83,14 @@ def build_way(
     """Build a configuration in this way. stack: its stack pointer; operands: holes that number places; cache: use what was
     built before for this way, or for one that only differs in the count.
     """
+    depth: Literal["static", "dynamic"] = "static" if way.static else "dynamic"
+    has_stack = way.registers or way.static
     changed = {
-        "stack": StackTable(pointer=stack, registers=way.registers) if way.registers else None,
+        "stack": StackTable(pointer=stack, registers=way.registers, depth=depth) if has_stack else None,
         "superstencils": SuperstencilTable(operands=list(operands) if way.operands else []),
     }
-    key = f"{way.registers}-{way.longest}{'-operands' if way.operands else ''}{'-facts' if config.facts else ''}"
+    steps = {"operands": way.operands, "static": way.static, "facts": config.facts is not None}
+    key = "-".join([str(way.registers), str(way.longest), *(step for step, taken in steps.items() if taken)])
     directory = BUILD / config.directory.name / key
     if not cache:
         shutil.rmtree(directory, ignore_errors=True)

@@ -39,7 +39,10 @@ def libraries() -> dict[str, Library]:
         f"{way.name}, facts {bool(made.facts)}": build_way(
             made, way, stack=STACK.pointer, operands=OPERANDS, profile=profile
         )
-        for way, made in ((SINGLE, without), (Way(2), config), (BOTH, without), (EVERYTHING, config))
+        for way, made in (
+            *((SINGLE, without), (Way(2), config), (BOTH, without), (EVERYTHING, config)),
+            *((Way(static=True), without), (Way(2, static=True), config)),
+        )
     }
     flags = ["-I", str(copied["O3"].include)]
     return {

@@ -19,12 +19,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llvm_passes.body import Body
+from llvm_passes.equalities import TARGET, blocks_of, restored
 from llvm_passes.expression import Const, JitExpr, Operation
 from llvm_passes.holes import CONTINUE, EFFECT_PREFIX, LABEL_PREFIX, QUESTION_PREFIX
 from llvm_passes.instructions import argument, constant, global_address
 from llvm_passes.knowledge import Knowledge
 from llvm_passes.layout import Layout
-from llvm_passes.spread import JitValues, jit_values
+from llvm_passes.spread import JitValues
 from llvm_passes.text import NAME, closing, split_top
 
 __all__ = [
@@ -48,8 +49,6 @@ ASSUME = "declare void @llvm.assume(i1 noundef)"
 
 _EFFECT = re.compile(rf"^  (?:(?:tail|notail) )?call void @{EFFECT_PREFIX}(\w+)\(")
 _ASKED = re.compile(rf"^  %({NAME}) = (?:(?:tail|notail) )?call [^@]*@{QUESTION_PREFIX}(\w+)\(")
-_LABEL = re.compile(rf"^({NAME}):")
-_TARGET = re.compile(rf"label %({NAME})")
 _BRANCH = re.compile(rf"^  br i1 %({NAME}), ")
 _END = re.compile(rf" musttail call [^@]*@(?:({CONTINUE})|{LABEL_PREFIX}\w+)\(")
 
@@ -114,16 +113,14 @@ def effects_of(text: str, layout: Layout, knowledge: Knowledge) -> tuple[Effects
     """
     if f"@{EFFECT_PREFIX}" not in text:
         return (), ()
-    body = Body(text)
-    return _effects(body, jit_values(body, layout, global_address, knowledge), layout, {})
+    return _effects(*restored(text, layout, knowledge), layout, {})
 
 
 def condition_of_effects(text: str, layout: Layout, knowledge: Knowledge) -> JitExpr | None:
     """A JIT-time condition on which it depends what the function says, though perhaps not what it does. None: there is none."""
     if f"@{EFFECT_PREFIX}" not in text:
         return None
-    body = Body(text)
-    found = _fork(body, jit_values(body, layout, global_address, knowledge), layout, {})
+    found = _fork(*restored(text, layout, knowledge), layout, {})
     return found[1] if found else None
 
 
@@ -134,8 +131,7 @@ def said_at_end(text: str, layout: Layout) -> Said:
     """
     if f"@{EFFECT_PREFIX}" not in text:
         return ()
-    body = Body(text)
-    values = jit_values(body, layout, global_address, Knowledge())
+    body, values = restored(text, layout, Knowledge())
 
     def said(taken: Mapping[int, int]) -> Said:
         found = _fork(body, values, layout, taken) if len(taken) < _MOST_CONDITIONS else None
@@ -183,12 +179,7 @@ def _at_ends(body: Body, values: JitValues, layout: Layout, taken: Mapping[int, 
 
     taken: branches, by line, of which one side only is followed.
     """
-    blocks: dict[str, list[int]] = {}
-    name = ""
-    for index, line in enumerate(body.lines[1:], start=1):
-        if match := _LABEL.match(line):
-            name = match[1]
-        blocks.setdefault(name, []).append(index)
+    blocks = blocks_of(body)
     first = next(iter(blocks))
     at_start: dict[str, Effects] = {first: ()}
     ends: dict[int, tuple[bool, Effects]] = {}
@@ -203,14 +194,22 @@ def _at_ends(body: Body, values: JitValues, layout: Layout, taken: Mapping[int, 
             elif match := _END.search(line):
                 ends[index] = (match[1] is None, said)
             elif line.startswith("  ") and "label %" in line:
-                successors = _TARGET.findall(line)
-                for successor in [successors[1 - taken[index]]] if index in taken else successors:
+                successors = TARGET.findall(line)
+                outcome = taken.get(index, _outcome(line, values))
+                for successor in successors if outcome is None else [successors[1 - outcome]]:
                     known = at_start.get(successor)
                     new = said if known is None else _met(known, said)
                     if new != known:
                         at_start[successor] = new
                         pending.append(successor)
     yield from ends.values()
+
+
+def _outcome(line: str, values: JitValues) -> int | None:
+    """What a branch's condition is, where it is known to be always the same."""
+    branch = _BRANCH.match(line)
+    condition = values.expressions.get(branch[1]) if branch else None
+    return condition.value if isinstance(condition, Const) else None
 
 
 def _met(one: Effects, other: Effects) -> Effects:
@@ -259,8 +258,7 @@ def unknown_operands(text: str, layout: Layout) -> Iterator[tuple[str, str]]:
     """The lines that ask or say something about what is no JIT-time value, and the word for what they do."""
     if not mentions_facts(text):
         return
-    body = Body(text)
-    values = jit_values(body, layout, global_address, Knowledge())
+    body, values = restored(text, layout, Knowledge())
     for line in body.lines:
         match = _EFFECT.match(line)
         asked = _ASKED.match(line)

@@ -56,6 +56,7 @@ OPS = (
         "GUARD_SMALL",
         "GUARD_MARKED",
         "GUARD_BOTH",
+        "GUARD_IS",
         "SET",
         "SET_REAL",
         "SET_POINTER",

@@ -95,6 +95,13 @@ def test_what_is_said_may_depend_on_operands(vm: FactsVM) -> None:
     assert after(vm, vm.instruction("SET", imm=4), guard=odd(vm)) > 0
 
 
+def test_what_a_guard_compares_with_is_known_behind_it(vm: FactsVM) -> None:
+    for imm in (2, 3, 300, 301):
+        guarded = vm.instruction("GUARD_IS", imm=imm)
+        assert (after(vm, guarded, guard=odd(vm)) == 0) == (imm % 2 == 1)
+        assert (after(vm, guarded, guard=vm.instruction("GUARD_SMALL")) == 0) == (imm < 256)
+
+
 def test_what_holds_is_assumed_in_the_code_behind(vm: FactsVM) -> None:
     """HALF tests again what its guard has found out: known or not, that takes no code."""
     half = next(stencil for stencil in vm.build.stencils if stencil.name == "HALF")

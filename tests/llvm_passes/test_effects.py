@@ -103,6 +103,34 @@ def test_a_condition_matters_if_what_is_said_depends_on_it() -> None:
     assert condition_of_effects(same, LAYOUT, Knowledge()) is None
 
 
+def test_a_hole_whose_place_an_equal_value_has_taken() -> None:
+    """Only where both are equal; the hole decides what is said there, too."""
+    equal = "  %e = icmp eq i32 %v, %a\n  br i1 %e, label %one, label %two\n"
+    constant, leave = call("learn_constant", "i32 3", "i64 %w"), f"two:\n{JUMP}"
+    wide = "  %w = zext i32 %v to i64\n"
+    assert said(equal, f"one:\n{wide}{constant}{END}", leave) == ["learn_constant 3 (zext64 a)"]
+    unequal = equal.replace("icmp eq", "icmp ne").replace("label %one, label %two", "label %two, label %one")
+    assert said(unequal, f"one:\n{wide}{constant}{END}", leave) == ["learn_constant 3 (zext64 a)"]
+    further = f"one:\n  br label %on\non:\n{wide}{constant}{END}"
+    assert said(equal, further, leave) == ["learn_constant 3 (zext64 a)"]
+    for elsewhere in (
+        equal + f"two:\n{wide}{constant}{END}one:\n{JUMP}",
+        equal + f"one:\n  br label %two\ntwo:\n{wide}{constant}{END}",
+        equal + f"two:\n  br label %on\none:\n  br label %on\non:\n{wide}{constant}{END}",
+    ):
+        with pytest.raises(UnknownLocation):
+            said(elsewhere)
+    odd = f"  %m = and i32 %v, 1\n  %o = icmp eq i32 %m, 0\n  br i1 %o, label %on, label %odd\nodd:\n{LEARN}  br label %on\n"
+    text = function(equal, f"one:\n{odd}on:\n{END}", leave)
+    condition = condition_of_effects(text, LAYOUT, Knowledge())
+    assert str(condition) == "(icmp.eq1 (and32 a 1) 0)"
+    assert condition is not None
+    for outcome, expected in ((0, ["learn a 2"]), (1, [])):
+        known = Knowledge().assuming(condition, outcome)
+        assert [str_of(effect) for effect in effects_of(text, LAYOUT, known)[0]] == expected
+        assert condition_of_effects(text, LAYOUT, known) is None
+
+
 def test_code_without_facts() -> None:
     trust = "  %t = call zeroext i1 @__sg_fact_trust(i32 %a, i32 2, i1 zeroext %c)\n"
     text = without_facts(

@@ -54,6 +54,16 @@ STENCIL(GUARD_BOTH)
     CONTINUE();
 }
 
+/* What is said of the hole is said where the slot has the same value: a compiler takes the one for the other there. */
+STENCIL(GUARD_IS)
+{
+    EXIT_UNLESS(slots[A] == IMM);
+    LEARN_CONSTANT(A, IMM);
+    if (IS_ODD(IMM))
+        LEARN(A, odd);
+    CONTINUE();
+}
+
 /* ---- Writing ---- */
 
 STENCIL(SET)

@@ -1,8 +1,9 @@
 """The ways in which a hand-written trace becomes machine code, each as a library with the same harness."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from bench import baseline, whole_trace
 from bench import vm as machine
@@ -18,7 +19,7 @@ from stencilgen.pipeline import build
 from stencilgen.units.profile import Trace
 
 __all__ = [
-    *("BASELINE", "BEST", "CACHED", "LIMIT", "LLVM", "LLVM_0", "LLVM_FACTS", "OWN", "PEERS"),
+    *("BASELINE", "BEST", "CACHED", "LIMIT", "LLVM", "LLVM_0", "LLVM_FACTS", "OWN", "PEELED", "PEERS"),
     *("Measured", "Variant", "variants"),
 ]
 
@@ -28,14 +29,18 @@ BEST = f"{OWN}, {EVERYTHING.name}, {FACTS}"
 LLVM_0, LLVM, LIMIT = "LLVM -O0", "LLVM -O3", "LLVM -O3, no alias"
 LLVM_FACTS = f"{LLVM}, {FACTS}"
 LIMIT_FACTS = f"{LIMIT}, {FACTS}"
-COMPILED = (
-    (LLVM_0, 0, False, False),
-    (LLVM, 3, False, False),
-    (LLVM_FACTS, 3, False, True),
-    (LIMIT, 3, True, False),
-    (LIMIT_FACTS, 3, True, True),
-)
-"""LLVM's code of whole traces: level, whether the places of the machine are told apart, whether it is told facts."""
+PEELED = "peeled"
+"""The first iteration apart from the loop: what that finds out is known in the loop."""
+COMPILED: Mapping[str, Mapping[str, Any]] = {
+    LLVM_0: {"level": 0},
+    LLVM: {"level": 3},
+    LLVM_FACTS: {"level": 3, "facts": True},
+    LIMIT: {"level": 3, "no_alias": True},
+    LIMIT_FACTS: {"level": 3, "no_alias": True, "facts": True},
+    f"{LLVM}, {PEELED}": {"level": 3, "peeled": True},
+    f"{LIMIT_FACTS}, {PEELED}": {"level": 3, "no_alias": True, "facts": True, "peeled": True},
+}
+"""LLVM's code of whole traces, and what it is told."""
 PEERS = {"CPython 3.14's flags": "O3", "CPython 3.15's flags": "Os", "3.14's, separate stores": "O3-separate"}
 """Further ways of compiling for copy-and-patch, beside the best one."""
 
@@ -61,8 +66,9 @@ class Measured:
 
 @dataclass(slots=True)
 class Variant:
-    """name: as in the report; libraries: by workload; hot: of a run's bytes, where the code itself does not say; units: emit
-    functions beside the stencils'; build_seconds: beyond plain stencils; compile_seconds: by workload, where it is worth telling.
+    """name: as in the report, the last word of which may be PEELED; libraries: by workload; hot: of a run's bytes, where the code
+    itself does not say; units: emit functions beside the stencils'; build_seconds: beyond plain stencils; compile_seconds: by
+    workload, where it is worth telling.
     """
 
     name: str
@@ -73,7 +79,10 @@ class Variant:
     compile_seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self, workload: str) -> Run:
-        return self.libraries[workload].run(workload)
+        return self.libraries[workload].run(self._variation(workload))
+
+    def _variation(self, workload: str) -> str:
+        return f"{workload}+{PEELED}" if self.name.endswith(PEELED) else workload
 
     @property
     def emitter_bytes(self) -> int | None:
@@ -87,7 +96,7 @@ class Variant:
         run = self.run(workload)
         info = run.info()
         hot = info.hot_size if self.hot is None else self.hot(run)
-        counted = count(self.libraries[workload], workload, run.iterations) if available() else None
+        counted = count(self.libraries[workload], self._variation(workload), run.iterations) if available() else None
         return Measured(hot, info.hot_size + info.cold_size, counted)
 
 
@@ -119,6 +128,8 @@ def _own(workloads: list[str], options: Options) -> list[Variant]:
         libraries = dict.fromkeys(workloads, machine.library(built.header))
         name = ", ".join(filter(None, (OWN, way.name, FACTS if facts else "")))
         found.append(Variant(name, libraries, units=len(built.units), build_seconds=seconds))
+        if facts and way in QUICK_WAYS:
+            found.append(Variant(f"{name}, {PEELED}", libraries, units=len(built.units)))
     return found
 
 
@@ -131,6 +142,8 @@ def _copied(workloads: list[str], options: Options) -> list[Variant]:
         library = machine.library(copied.header, flags=["-I", str(copied.include)])
         hot = hot_bytes(config, baseline.FLAVOURS[flavour])
         found.append(Variant(name, dict.fromkeys(workloads, library), _sum_of(hot)))
+        if name == BASELINE:
+            found.append(Variant(f"{name}, {PEELED}", dict.fromkeys(workloads, library), _sum_of(hot)))
     cached = build_cached(config.model_copy(update={"stack": STACK}), baseline.FLAVOURS[baseline.BEST])
     library = machine.library(cached.copied.header, flags=["-I", str(cached.copied.include)])
 
@@ -138,7 +151,7 @@ def _copied(workloads: list[str], options: Options) -> list[Variant]:
         return sum(cached.hot[unit] for unit in cached.units_of(Trace(tuple(run.ops), (0,))))
 
     units = len(cached.choices.used) - len(build(config).stencils)
-    found.insert(1, Variant(CACHED, dict.fromkeys(workloads, library), hot_of_units, units))
+    found.insert(2, Variant(CACHED, dict.fromkeys(workloads, library), hot_of_units, units))
     return found
 
 
@@ -150,8 +163,8 @@ def _compiled(workloads: list[str]) -> list[Variant]:
     """LLVM on the whole trace."""
     vm = machine.load()
     found = []
-    for name, level, no_alias, facts in COMPILED:
-        compiled = {w: whole_trace.build(vm, w, level=level, no_alias=no_alias, facts=facts) for w in workloads}
+    for name, told in COMPILED.items():
+        compiled = {w: whole_trace.build(vm, w, **told) for w in workloads}
         libraries = {w: one.library for w, one in compiled.items()}
         found.append(Variant(name, libraries, compile_seconds={w: one.seconds for w, one in compiled.items()}))
     return found

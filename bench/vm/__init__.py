@@ -45,7 +45,7 @@ HERE = Path(__file__).resolve().parent
 NAMES = ("nbody", "sieve", "fannkuch", "spectral")
 SOURCES = tuple(HERE / name for name in ("vm.c", "machine.c", "run.c", *(f"workloads/{name}.c" for name in NAMES)))
 BUILD = HERE / "build"
-OPCODES = 39
+OPCODES = 40
 
 
 def configuration(*, facts: bool = True) -> Config:
@@ -105,6 +105,12 @@ def trace(vm: VM, name: str) -> list[MicroOp]:
         stencil = vm[names[instruction.opcode]]
         ops.append(stencil(**{hole: getattr(instruction, hole) for hole in stencil.holes}))
     return ops
+
+
+def peeled(vm: VM, trace: Sequence[MicroOp]) -> list[MicroOp]:
+    """A workload's trace with its first iteration apart from the loop, as that of NAME+peeled."""
+    *iteration, _ = trace
+    return [*iteration, vm["CHECK_EVAL_BREAKER"](), *iteration, vm["JUMP_TO_TOP"](target=len(trace))]
 
 
 def opcode_names(library: ctypes.CDLL) -> list[str]:
@@ -168,7 +174,8 @@ class Run:
 class Library:
     """The machine compiled with one generated header and one runtime.
 
-    Workloads by their names; `NAME+ip` has a SET_IP before each micro-op that may call, and a digit after it is sg_options.last.
+    Workloads by their names; `NAME+ip` has a SET_IP before each micro-op that may call, `NAME+peeled` the first iteration apart
+    from the loop, and a digit behind it is sg_options.last.
     """
 
     def __init__(self, path: Path) -> None:

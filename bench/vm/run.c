@@ -13,15 +13,16 @@ typedef struct Run {
     Machine *machine;
     sg_jit *jit;
     sg_code *code;
-    sg_exit exit; /* the last one */
-    Workload dense;     /* what `workload` is, if there is more in its trace than its author wrote */
+    sg_exit exit;       /* the last one */
+    uint32_t iteration; /* micro-ops of one, in the trace */
+    Workload varied;    /* what `workload` is, if there is more in its trace than its author wrote */
     Instruction *trace; /* that trace, or NULL */
 } Run;
 
 /* How an entry ended, and what it left. */
 typedef struct Result {
     uint64_t digest;
-    uint32_t exit_index, depth; /* the micro-op that exited; entries on the operand stack */
+    uint32_t exit_index, depth; /* the micro-op that exited, in whichever iteration; entries on the operand stack */
 } Result;
 
 /* Whether a micro-op may call: who is called may look at the instruction pointer, or stop there. */
@@ -46,35 +47,68 @@ static bool may_call(uint16_t opcode)
     }
 }
 
-/* The workload with a SET_IP before each micro-op that may call, as a compiler from bytecode makes them. */
-static bool make_dense(Run *run)
+/* The trace with a SET_IP before each micro-op that may call, as a compiler from bytecode makes them. */
+static uint32_t make_dense(const Workload *workload, Instruction *trace)
 {
-    const Workload *const workload = run->workload;
     uint32_t *const place = calloc(workload->length, sizeof *place);
-    run->trace = calloc(2 * (size_t)workload->length, sizeof *run->trace);
-    if (place == NULL || run->trace == NULL) {
-        free(place);
-        return false;
+    if (place == NULL) {
+        abort();
     }
     uint32_t length = 0;
     for (uint32_t i = 0; i < workload->length; i++) {
         const Instruction *const instruction = &workload->trace[i];
         place[i] = length;
         if (may_call(instruction->opcode)) {
-            run->trace[length++] = (Instruction){.opcode = OP_SET_IP, .pointer = bytecode + i % sizeof bytecode};
+            trace[length++] = (Instruction){.opcode = OP_SET_IP, .pointer = bytecode + i % sizeof bytecode};
         }
-        run->trace[length] = *instruction;
+        trace[length] = *instruction;
         if (instruction->opcode == OP_JUMP_TO_TOP) {
-            run->trace[length].target = place[instruction->target];
+            trace[length].target = place[instruction->target];
         }
         length++;
     }
     free(place);
-    run->dense = *workload;
-    run->dense.trace = run->trace;
-    run->dense.length = length;
-    run->workload = &run->dense;
-    return true;
+    return length;
+}
+
+/* The trace with the first iteration apart from the loop: what that finds out is known in the loop. */
+static uint32_t make_peeled(const Workload *workload, Instruction *trace)
+{
+    const uint32_t length = workload->length;
+    for (uint32_t i = 0; i < 2 * length; i++) {
+        trace[i] = workload->trace[i % length];
+    }
+    trace[length - 1] = (Instruction){.opcode = OP_CHECK_EVAL_BREAKER};
+    trace[2 * length - 1].target = length;
+    return 2 * length;
+}
+
+/* Other traces for the same loop; at most twice as long. */
+static const struct {
+    const char *suffix;
+    uint32_t (*make)(const Workload *, Instruction *);
+    uint32_t iterations; /* in it */
+} variations[] = {{"+ip", make_dense, 1}, {"+peeled", make_peeled, 2}};
+
+/* The workload with another trace, if a suffix says so; what is left of the words. */
+static const char *vary(Run *run, const char *words)
+{
+    for (size_t i = 0; i < sizeof variations / sizeof *variations; i++) {
+        const size_t length = strlen(variations[i].suffix);
+        if (strncmp(words, variations[i].suffix, length) == 0) {
+            run->trace = calloc(2 * (size_t)run->workload->length, sizeof *run->trace);
+            if (run->trace == NULL) {
+                abort();
+            }
+            run->varied = *run->workload;
+            run->varied.trace = run->trace;
+            run->varied.length = variations[i].make(run->workload, run->trace);
+            run->workload = &run->varied;
+            run->iteration = run->varied.length / variations[i].iterations;
+            return words + length;
+        }
+    }
+    return words;
 }
 
 static Run *run_failed(Run *run)
@@ -85,22 +119,23 @@ static Run *run_failed(Run *run)
     return NULL;
 }
 
-/* A workload by its name; `name+ip`: with many more SET_IPs. A digit after it is the sg_last_mode. NULL: error->text says why. */
+/* A workload by its name, and perhaps a variation's suffix. A digit behind it is the sg_last_mode. NULL: error->text says why. */
 Run *run_new(const char *words, sg_error *error)
 {
     char name[32] = "";
     const size_t length = strcspn(words, "+012");
     memcpy(name, words, length < sizeof name ? length : 0);
-    const char *const rest = words + length + (words[length] == '+' ? 3 : 0);
     Run *const run = calloc(1, sizeof *run);
     if (run == NULL) {
         abort();
     }
     *error = (sg_error){.text = "there is no such workload"};
     run->workload = find_workload(name);
-    if (run->workload == NULL || (words[length] == '+' && !make_dense(run))) {
+    if (run->workload == NULL) {
         return run_failed(run);
     }
+    run->iteration = run->workload->length;
+    const char *const rest = vary(run, words + length);
     const sg_last_mode mode = *rest == '\0' ? SG_LAST_PUT_OFF : (sg_last_mode)(*rest - '0');
     /* small: a benchmark has dozens of contexts, and all must lie near the same code */
     const sg_options options = {.near = (const void *)&allocate_float, .size = 2 << 20, .last = mode};
@@ -168,7 +203,7 @@ Result run_result(const Run *run)
     const Ref *const sp = run->exit.state.sp;
     return (Result){
         .digest = machine_digest(run->machine, sp),
-        .exit_index = run->exit.index,
+        .exit_index = run->exit.index % run->iteration,
         .depth = (uint32_t)(sp - run->machine->frame.stack),
     };
 }

@@ -450,6 +450,12 @@ STENCIL(CHECK_VALIDITY)
     CONTINUE();
 }
 
+STENCIL(CHECK_EVAL_BREAKER)
+{
+    EXIT_UNLESS(thread->eval_breaker == 0);
+    CONTINUE();
+}
+
 STENCIL(JUMP_TO_TOP)
 {
     EXIT_UNLESS(thread->eval_breaker == 0);

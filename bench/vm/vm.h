@@ -23,7 +23,7 @@
     _(ADD_INT) _(SUB_INT) _(MUL_INT) _(RSHIFT_INT) _(LT_INT) _(GUARD_IS_TRUE_POP) _(GUARD_IS_FALSE_POP)              \
     _(ADD_FLOAT) _(SUB_FLOAT) _(MUL_FLOAT) _(DIV_FLOAT) _(DIV_FLOAT_INT) _(SQRT_FLOAT)                               \
     _(LIST_GET) _(LIST_SET) _(UNPACK_LIST_2) _(UNPACK_LIST_3) _(GUARD_NOT_EXHAUSTED_RANGE) _(ITER_NEXT_RANGE)        \
-    _(SET_IP) _(CHECK_VALIDITY) _(JUMP_TO_TOP)
+    _(SET_IP) _(CHECK_VALIDITY) _(CHECK_EVAL_BREAKER) _(JUMP_TO_TOP)
 
 typedef enum Opcode {
 #define OPCODE(name) OP_##name,

@@ -44,9 +44,12 @@ class Compiled:
     seconds: float
 
 
-def build(vm: VM, name: str, *, level: int, no_alias: bool = False, facts: bool = False) -> Compiled:
+def build(
+    vm: VM, name: str, *, level: int, no_alias: bool = False, facts: bool = False, peeled: bool = False
+) -> Compiled:
     """Compile a workload's trace at LLVM's -O`level` and link it with the machine and its harness."""
-    text = whole_trace(_module(facts), operations(vm, name, facts=facts), no_alias=no_alias)
+    trace = operations(vm, name, facts=facts, peeled=peeled)
+    text = whole_trace(_module(facts), trace, no_alias=no_alias)
     folder = BUILD / hashlib.sha256(f"{level} {text}".encode()).hexdigest()[:20]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "trace.ll").write_text(text)
@@ -62,12 +65,14 @@ def build(vm: VM, name: str, *, level: int, no_alias: bool = False, facts: bool 
         raise UserError(f"LLVM cannot compile {name}:\n{ended.stderr.decode()[-2000:]}")
     _, optimising, generating = map(float, ended.stderr.split()[-3:])
     (folder / "trace.o").write_bytes(ended.stdout)
-    return Compiled(_link(folder, ended.stdout, len(machine.trace(vm, name))), optimising + generating)
+    return Compiled(_link(folder, ended.stdout, len(trace)), optimising + generating)
 
 
-def operations(vm: VM, name: str, *, facts: bool = False) -> list[Operation]:
+def operations(vm: VM, name: str, *, facts: bool = False, peeled: bool = False) -> list[Operation]:
     """A workload's trace; operands that are addresses of the machine's objects by their names."""
     trace = machine.trace(vm, name)
+    if peeled:
+        name, trace = f"{name}+peeled", machine.peeled(vm, trace)
     known = _known(name, len(trace)) if facts else [{} for _ in trace]
     return [
         Operation(op.name, {hole: _value(vm, hole, value) for hole, value in op.operands.items()}, facts_before)

@@ -13,7 +13,7 @@ import pytest
 from bench import baseline, whole_trace
 from bench import vm as machine
 from bench.baseline.cached import build_cached
-from bench.quality.variants import OPERANDS, STACK
+from bench.quality.variants import COMPILED, OPERANDS, PEELED, STACK
 from bench.quality.ways import BOTH, EVERYTHING, SINGLE, Way, build_way, profile_of
 from bench.vm import Library
 from stencilgen.config import load_config
@@ -55,23 +55,17 @@ def libraries() -> dict[str, Library]:
 @pytest.mark.parametrize("name", machine.NAMES)
 def test_random_states_end_alike(libraries: dict[str, Library], name: str) -> None:
     vm = machine.load()
-    limits = {
-        f"LLVM -O{level}, no alias {alias}, facts {facts}": whole_trace.build(
-            vm, name, level=level, no_alias=alias, facts=facts
-        ).library
-        for level, alias, facts in LEVELS
-    }
-    every = {**libraries, **limits}
-    runs = {variant: library.run(name) for variant, library in every.items()}
+    runs = {variant: library.run(name) for variant, library in libraries.items()}
+    runs |= {f"{variant}, {PEELED}": library.run(f"{name}+{PEELED}") for variant, library in libraries.items()}
+    for variant, told in COMPILED.items():
+        suffix = f"+{PEELED}" if told.get("peeled") else ""
+        runs[variant] = whole_trace.build(vm, name, **told).library.run(name + suffix)
     exits: collections.Counter[int] = collections.Counter()
     for seed in range(STATES):
         results = {variant: run.disturbed(seed) for variant, run in runs.items()}
         exits[results["stencilgen"].exit_index] += 1
         assert len(set(results.values())) == 1, f"seed {seed}: {results}"
     assert len(exits) >= 4, exits
-
-
-LEVELS = ((0, False, False), (3, False, False), (3, True, False), (3, False, True), (3, True, True))
 
 
 @pytest.mark.parametrize(("folder", "flavour"), [("vm", baseline.BEST), ("wide_vm", baseline.BEST), ("wide_vm", "O3")])

@@ -81,6 +81,20 @@ def test_what_is_known_along_a_trace_is_true_and_shortens_it(library: Library, n
     assert runs[0].info().hot_size < runs[2].info().hot_size
 
 
+@pytest.mark.parametrize("name", machine.NAMES)
+def test_what_an_iteration_finds_out_is_known_in_the_loop_behind_it(library: Library, name: str) -> None:
+    """It leaves what the loop leaves. The loop is shorter than the iteration before it."""
+    run, peeled = library.run(name), library.run(f"{name}+peeled")
+    for one in (run, peeled):
+        one.time(1)
+    assert run.result() == peeled.result()
+    for seed in range(200):
+        assert run.disturbed(seed) == peeled.disturbed(seed), seed
+    length = len(run.ops)
+    hot = [peeled.extent(index).hot_size for index in range(2 * length)]
+    assert sum(hot[length:]) < sum(hot[:length])
+
+
 def test_fannkuch_reverses(library: Library) -> None:
     run = library.run("fannkuch")
     before = items(local(run, 0))

@@ -30,15 +30,15 @@ TOGETHER = {
 }
 """What one worker takes as a whole, because it shares VMs: by group, what the paths of its files begin with."""
 LONGEST = (
-    "minipy/test_sanitized",
+    "facts",
+    "differential/test_random_stencils",
     "minipy/test_units",
     "bench/test_same_states",
-    "differential/test_random_stencils",
-    "differential/machines",
-    "dasc/test_traces",
     "across",
-    "facts",
+    "minipy/test_sanitized",
+    "differential/machines",
     "last_values",
+    "dasc/test_traces",
 )
 """What is begun first, in this order."""
 MOST_WORKERS = 8

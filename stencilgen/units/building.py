@@ -36,11 +36,15 @@ Wanted = Mapping[tuple[str, ...], frozenset[States]]
 
 @dataclass(frozen=True, slots=True)
 class Superstencils:
-    """Units of several micro-ops that are asked for: from these profiles at most `count`, or at most `budget` bytes of code."""
+    """Units of several micro-ops that are asked for: from these profiles at most `count`, or at most `budget` bytes of code.
+
+    candidates: how many sequences, those that are met most, are compiled to choose among. That is what takes time.
+    """
 
     profiles: tuple[Path, ...]
     count: int | None = None
     budget: int | None = None
+    candidates: int = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def build_selection(
         traces = known(read_profiles(wish.profiles), {name: len(operands[name]) for name in shop.keys})
         reasons = {found.parts: found.reason for found in variants}
         fusible = {s.name for s in stencils if not s.ends and not reasons.get((s.name,), "")}
-        promising = candidates(traces, choices_of(stencils, variants, registers), fusible)
+        promising = candidates(traces, choices_of(stencils, variants, registers), fusible, wish.candidates)
         longer, longer_keys = _build(shop, stack, promising, operands)
         longer = [found for found in longer if found.units]
         keys += longer_keys

@@ -21,13 +21,11 @@ __all__ = ["LONGEST", "candidates", "choose_sequences"]
 LONGEST = 4
 """SG_MAX_UNIT of runtime/include/stencilgen/plan.h"""
 
-_MOST_CANDIDATES = 240
-
 
 def candidates(
-    traces: Counter[Trace], choices: Choices, fusible: AbstractSet[str]
+    traces: Counter[Trace], choices: Choices, fusible: AbstractSet[str], most: int
 ) -> dict[tuple[str, ...], frozenset[States]]:
-    """Sequences that occur, most promising first, each with the states in which traces of single micro-ops pass it.
+    """Sequences that occur, the `most` promising ones first, each with the states in which traces of single micro-ops pass it.
 
     fusible: micro-ops that may be part of one.
     """
@@ -42,7 +40,7 @@ def candidates(
                     break
                 weights[parts] += weight * (end - start - 1)
                 passed.setdefault(parts, set()).add((states[start] or 0, states[end] or 0, 0))
-    promising = sorted(weights, key=lambda parts: (-weights[parts], parts))[:_MOST_CANDIDATES]
+    promising = sorted(weights, key=lambda parts: (-weights[parts], parts))[:most]
     return {parts: frozenset(passed[parts]) for parts in promising}
 
 

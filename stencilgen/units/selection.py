@@ -124,7 +124,7 @@ def _room(levels: Sequence["BuiltStencil"]) -> Room:
 
 
 def _costed(built: "BuiltStencil", variant: Variant) -> Costed:
-    cost = cost_of(built.stencil, built.max_hot)
+    cost = cost_of(built.stencil, built.max_hot, len(variant.parts))
     return Costed(variant.name, variant.parts, variant.kin, variant.kout, cost, variant.jump)
 
 

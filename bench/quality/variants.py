@@ -16,6 +16,7 @@ from bench.vm import Library, Run
 from bench.vm.counts import Counted, available, count
 from stencilgen.config import StackTable
 from stencilgen.pipeline import build
+from stencilgen.units.building import CANDIDATES
 from stencilgen.units.profile import Trace
 
 __all__ = [
@@ -48,8 +49,10 @@ STACK = StackTable(pointer="sp", registers=3)
 OPERANDS = ("oparg",)
 QUICK = ("sieve", "spectral")
 """Workloads of a quick run."""
-QUICK_WAYS = (Way(3), EVERYTHING)
-WITH_FACTS = (SINGLE, Way(3), EVERYTHING)
+PLAIN_WAYS, WITH_FACTS = STACK_WAYS, (SINGLE, Way(3), EVERYTHING)
+QUICK_WAYS, QUICK_WITH_FACTS = (Way(3), EVERYTHING), (Way(3),)  # fused units with facts take minutes to build
+QUICK_CANDIDATES = 40
+PEELED_WAYS = (Way(3), EVERYTHING)
 """Ways that are measured with facts, too."""
 EMITTERS = r"(emit_|code(\.\d+)?$|sg_(units|steps|rooms|costs|chosen|letter|next|first|ending|heights|fills)$)"
 """Symbols of emit functions and of the tables by which units are chosen."""
@@ -116,19 +119,25 @@ def _own(workloads: list[str], options: Options) -> list[Variant]:
     traces = [(1, [(op.name, op.operands) for op in machine.trace(vm, name)]) for name in machine.NAMES]
     profile = profile_of(traces, plain, OPERANDS)
     found = [Variant(OWN, dict.fromkeys(workloads, machine.library(plain.header)))]
-    ways = [(way, False) for way in (QUICK_WAYS if options.quick else STACK_WAYS)]
-    ways += [(way, True) for way in (QUICK_WAYS if options.quick else WITH_FACTS)]
+    without, with_ = (QUICK_WAYS, QUICK_WITH_FACTS) if options.quick else (PLAIN_WAYS, WITH_FACTS)
+    ways = [*((way, False) for way in without), *((way, True) for way in with_)]
     for way, facts in ways:
         from_nothing = not options.quick and way.count == SEQUENCES
         start = time.perf_counter()
         built = build_way(
-            configs[facts], way, stack=STACK.pointer, operands=OPERANDS, profile=profile, cache=not from_nothing
+            configs[facts],
+            way,
+            stack=STACK.pointer,
+            operands=OPERANDS,
+            profile=profile,
+            candidates=QUICK_CANDIDATES if options.quick else CANDIDATES,
+            cache=not from_nothing,
         )
         seconds = time.perf_counter() - start if from_nothing else None
         libraries = dict.fromkeys(workloads, machine.library(built.header))
         name = ", ".join(filter(None, (OWN, way.name, FACTS if facts else "")))
         found.append(Variant(name, libraries, units=len(built.units), build_seconds=seconds))
-        if facts and way in QUICK_WAYS:
+        if facts and way in PEELED_WAYS:
             found.append(Variant(f"{name}, {PEELED}", libraries, units=len(built.units)))
     return found
 

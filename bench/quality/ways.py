@@ -15,7 +15,7 @@ from unittest.mock import patch
 from llvm_passes.sequence import renumbered, word
 from stencilgen.config import Config, StackTable, SuperstencilTable
 from stencilgen.pipeline import Build, build
-from stencilgen.units.building import Superstencils
+from stencilgen.units.building import CANDIDATES, Superstencils
 from stencilgen.units.profile import Trace, write_profile
 
 __all__ = ["BOTH", "EVERYTHING", "SINGLE", "SLOT_WAYS", "STACK_WAYS", "Way", "build_way", "profile_of"]
@@ -78,10 +78,11 @@ def build_way(
     stack: str = "",
     operands: Sequence[str] = (),
     profile: str,
+    candidates: int = CANDIDATES,
     cache: bool = True,
 ) -> Build:
-    """Build a configuration in this way. stack: its stack pointer; operands: holes that number places; cache: use what was
-    built before for this way, or for one that only differs in the count.
+    """Build a configuration in this way. stack: its stack pointer; operands: holes that number places; candidates: sequences that
+    are compiled to choose among; cache: use what was built before for this way, or for one that only differs in the count.
     """
     depth: Literal["static", "dynamic"] = "static" if way.static else "dynamic"
     has_stack = way.registers or way.static
@@ -98,7 +99,7 @@ def build_way(
     wish = None
     if way.longest > 1:
         (directory / "profile.txt").write_text(profile)
-        wish = Superstencils((directory / "profile.txt",), way.count)
+        wish = Superstencils((directory / "profile.txt",), way.count, candidates=candidates)
     with patch("stencilgen.units.superstencils.LONGEST", max(way.longest, 2)):
         return build(config.model_copy(update=changed), directory=directory, superstencils=wish)
 

@@ -28,10 +28,13 @@ from stencilgen.units.superstencils import candidates, choose_sequences
 if TYPE_CHECKING:
     from stencilgen.finish import BuiltStencil
 
-__all__ = ["Superstencils", "Workshop", "build_selection"]
+__all__ = ["CANDIDATES", "Superstencils", "Workshop", "build_selection"]
 
 Wanted = Mapping[tuple[str, ...], frozenset[States]]
 """By sequence, in which states it is wanted; none: in all."""
+
+CANDIDATES = 240
+"""Sequences that are compiled to choose among, unless it is said otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Superstencils:
     profiles: tuple[Path, ...]
     count: int | None = None
     budget: int | None = None
-    candidates: int = 240
+    candidates: int = CANDIDATES
 
 
 @dataclass(frozen=True, slots=True)

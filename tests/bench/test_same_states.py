@@ -37,7 +37,7 @@ def libraries() -> dict[str, Library]:
     without = machine.configuration(facts=False)
     ways = {
         f"{way.name}, facts {bool(made.facts)}": build_way(
-            made, way, stack=STACK.pointer, operands=OPERANDS, profile=profile
+            made, way, stack=STACK.pointer, operands=OPERANDS, profile=profile, candidates=40
         )
         for way, made in (
             *((SINGLE, without), (Way(2), config), (BOTH, without), (EVERYTHING, config)),

@@ -19,11 +19,21 @@ from stencilgen.config import load_config
 from stencilgen.toolchain.cc import Compiler, find_compiler, link
 from stencilgen.toolchain.clang import ziglang
 
-__all__ = ["MINIPY", "minipy_vm", "vm_with"]
+__all__ = ["MINIPY", "minipy_vm", "placed", "vm_with"]
 
 MINIPY = ROOT / "examples" / "minipy"
+MEASURED = Path(__file__).resolve().parent / "measured" / "measured.c"
 _NOT_COMPILED = ("stencils.c", "special.c")  # stencils: the interpreter includes them
 _ZIG = ("-target", "x86_64-linux-gnu", "-mcpu=x86_64", "-fno-sanitize=undefined")
+
+
+def placed(turn: int) -> dict[str, str]:
+    """The environment in which a VM's traces lie elsewhere in each round.
+
+    Where code lies is luck: a processor's predictors know branches by some bits of their addresses, so that one of lu's loops
+    takes 1.4 times as long in some places, in whatever way it was compiled. A median over many places is not luck.
+    """
+    return {**os.environ, "MEASURED_PLACE": str(turn)}
 
 
 @functools.cache
@@ -34,10 +44,17 @@ def minipy_vm(flavour: str = BEST) -> Path:
 
 def vm_with(header: str, further: Sequence[Path] = (), defines: Sequence[str] = ()) -> Path:
     """minipy's VM with this header for jit_stencils.h, compiled as examples/minipy compiles it; further: sources beside it,
-    whose folders are searched for headers.
+    whose folders are searched for headers. All can be placed, and note their code (measured/).
 
     What does not depend on the header is compiled once, for all of them.
     """
+    for old, new in {
+        "#include <stencilgen/jit.h>\n": '#include <stencilgen/jit.h>\n#include "measured.h"\n',
+        "return sg_compile_trace(": "return measured_compile_trace(",
+    }.items():
+        assert header.count(old) == 1, old
+        header = header.replace(old, new)
+    further = [*further, MEASURED]
     runtime = paths.runtime()
     folders = [MINIPY / "vm", MINIPY / "trace"]
     sources = [path for folder in folders for path in sorted(folder.glob("*.c")) if path.name not in _NOT_COMPILED]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from bench.baseline.minipy import placed
 from bench.frame.measure import run_process
 from bench.frame.report import NotMeasured, Options
 from bench.programs import minipy
@@ -58,9 +59,11 @@ class Contender:
     rounds: int = 100  # no more than these
     slow: bool = False  # to start: it compiles for seconds
 
-    def run(self, job: Job, folder: Path) -> Run | NotMeasured:
-        """Run it once. Exit code 3 is how a contender says that it cannot run this program."""
-        ended = run_process(self.command(job, folder))
+    def run(self, job: Job, folder: Path, turn: int = 0) -> Run | NotMeasured:
+        """Run it once; in each turn minipy's traces lie elsewhere. Exit code 3 is how a contender says that it cannot run this
+        program.
+        """
+        ended = run_process(self.command(job, folder), environment=placed(turn))
         if ended.status == 3:
             return NotMeasured(f"{job.program} in {self.name}", ended.errors.strip().splitlines()[-1])
         if ended.status:

@@ -1,7 +1,7 @@
 """minipy's VM by itself: built once, all its interpreters and the JIT in one executable, run on compiled programs."""
 
 import functools
-import importlib.util
+import importlib
 import json
 import sys
 import tempfile
@@ -10,14 +10,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench.frame.machine import ROOT
+from bench.baseline.minipy import MINIPY, vm_with
 from bench.frame.measure import run_process
 from bench.programs.jobs import Job
+from stencilgen.config import load_config
 from stencilgen.errors import UserError
+from stencilgen.pipeline import build
 
 __all__ = ["executable", "image", "statistics", "traces"]
-
-MINIPY = ROOT / "examples" / "minipy"
 
 
 def _module(name: str) -> ModuleType:
@@ -30,21 +30,9 @@ def _module(name: str) -> ModuleType:
 
 
 @functools.cache
-def builder() -> ModuleType:
-    """examples/minipy/build.py, under a name that does not hide the package `build`."""
-    specification = importlib.util.spec_from_file_location("minipy_build", MINIPY / "build.py")
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["minipy_build"] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-@functools.cache
 def executable() -> Path:
-    """The VM. The threaded variant, which Clang compiles, has the switch interpreter and the JIT too."""
-    found: Path = builder().build_vm(builder().Variant(threaded=True))
-    return found
+    """The VM with stencilgen's code: Clang compiles it, so it has the threaded interpreter too."""
+    return vm_with(build(load_config(MINIPY)).header)
 
 
 def image(job: Job, folder: Path) -> Path:

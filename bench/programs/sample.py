@@ -27,11 +27,11 @@ class Sampler:
         """Those of these names that this machine has."""
         return [one for one in self.contenders if one.name in names]
 
-    def sample(self, contender: Contender, job: Job) -> Run | None:
+    def sample(self, contender: Contender, job: Job, turn: int = 0) -> Run | None:
         """Run it once; None if this contender cannot. A wrong output is noted."""
         if (contender.name, job.program) in self.cannot:
             return None
-        found = contender.run(job, self.folder)
+        found = contender.run(job, self.folder, turn)
         if isinstance(found, NotMeasured):
             self.cannot[contender.name, job.program] = found
             return None
@@ -57,7 +57,7 @@ class Sampler:
         runs: dict[str, list[Run]] = {one.name: [] for one in among}
 
         def task(one: Contender) -> float:
-            if len(runs[one.name]) < one.rounds and (run := self.sample(one, job)):
+            if len(runs[one.name]) < one.rounds and (run := self.sample(one, job, len(runs[one.name]))):
                 runs[one.name].append(run if one.reports else self._without_start(one, run))
             return 0.0
 

@@ -1,7 +1,7 @@
 """What minipy's traces execute, instruction by instruction: callgrind counts by address, and the VM notes what lies there.
 
-The VMs that are measured write each trace's code down when it is compiled, if they are asked to (noted/). Linking changes only
-where a jump goes afterwards.
+The VMs that are measured write each trace's code down when it is compiled, if they are asked to (bench/baseline/measured).
+Linking changes only where a jump goes afterwards.
 """
 
 import os
@@ -13,14 +13,11 @@ from pathlib import Path
 
 import iced_x86
 
-from bench.baseline.minipy import vm_with
 from bench.frame.measure import run_process
 from bench.vm.counts import Executed, executions
 from stencilgen.errors import UserError
 
-__all__ = ["InTraces", "executed", "noting"]
-
-NOTED = Path(__file__).resolve().parent / "noted" / "noted.c"
+__all__ = ["InTraces", "executed", "parts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +32,21 @@ class InTraces:
         return sum(one.count for one in self.trace)
 
 
-def noting(header: str, further: Sequence[Path] = ()) -> Path:
-    """minipy's VM with this header for jit_stencils.h, which notes what it compiles for `executed`."""
-    for old, new in {
-        "#include <stencilgen/jit.h>\n": '#include <stencilgen/jit.h>\n#include "noted.h"\n',
-        "return sg_compile_trace(": "return noted_compile_trace(",
-    }.items():
-        assert header.count(old) == 1, old
-        header = header.replace(old, new)
-    return vm_with(header, [*further, NOTED])
-
-
 def executed(command: Sequence[str | Path]) -> InTraces:
-    """Run a VM that notes its code under callgrind."""
+    """Run a VM of bench/baseline/minipy.py under callgrind."""
     with tempfile.TemporaryDirectory() as folder:
         counts, notes = Path(folder) / "counts", Path(folder) / "code"
         callgrind = (
             *("valgrind", "--tool=callgrind", "--smc-check=all", "--dump-instr=yes", "--dump-line=no"),
             *("--compress-pos=no", "--compress-strings=no", f"--callgrind-out-file={counts}"),
         )
-        ended = run_process([*callgrind, *command], environment={**os.environ, "NOTED_CODE": str(notes)})
+        ended = run_process([*callgrind, *command], environment={**os.environ, "MEASURED_CODE": str(notes)})
         if ended.status:
             raise UserError(f"callgrind cannot run {' '.join(map(str, command))}:\n{ended.errors[-1000:]}")
         by_address, elsewhere = executions(counts.read_text())
         noted = notes.read_bytes() if notes.exists() else b""
     known: dict[int, Executed] = {}
-    for number, (start, code) in enumerate(_parts(noted)):
+    for number, (start, code) in enumerate(parts(noted)):
         for instruction in iced_x86.Decoder(64, code, ip=start):
             # where a trace was given up another may lie later: what is executed there counts as the last one's
             count = by_address.get(instruction.ip, 0)
@@ -70,7 +56,7 @@ def executed(command: Sequence[str | Path]) -> InTraces:
     return InTraces(trace, total - sum(one.count for one in trace))
 
 
-def _parts(noted: bytes) -> Iterator[tuple[int, bytes]]:
+def parts(noted: bytes) -> Iterator[tuple[int, bytes]]:
     """Each part's address and code."""
     position = 0
     while position < len(noted):

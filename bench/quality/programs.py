@@ -2,7 +2,7 @@
 the same VM, stencils, traces.
 """
 
-import functools
+import itertools
 import os
 import statistics
 import tempfile
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import baseline
-from bench.baseline.minipy import MINIPY, vm_with
+from bench.baseline.minipy import MINIPY, placed, vm_with
 from bench.baseline.split import hot_bytes
 from bench.frame.counting import counter, instructions_and_those_in
 from bench.frame.measure import interleave, run_process
@@ -23,7 +23,7 @@ from bench.frame.symbols import symbol_bytes
 from bench.programs import minipy
 from bench.programs.jobs import EMPTY, SHORT, Job, full_size, names
 from bench.quality.classify import REGISTER_MACHINE, profile, reloads
-from bench.quality.executed import InTraces, executed, noting
+from bench.quality.executed import InTraces, executed
 from bench.quality.hand_written import geometric_mean
 from bench.quality.variants import BASELINE, EMITTERS, LLVM, OWN
 from bench.quality.ways import SEQUENCES, SLOT_WAYS, build_way, profile_of
@@ -131,10 +131,10 @@ def _vms(programs: Sequence[str], folder: Path, options: Options, server: Server
     def hot_of(traces: Sequence[JsonTrace]) -> int:
         return sum(hot[op["op"]] for trace in traces for op in trace["ops"])
 
-    compiling = noting(whole_trace.header(), whole_trace.SOURCES)
+    compiling = vm_with(whole_trace.header(), whole_trace.SOURCES)
     vms = [
-        _Vm(OWN, noting(plain.header)),
-        _Vm(BASELINE, noting(copied.header), hot_of),
+        _Vm(OWN, vm_with(plain.header)),
+        _Vm(BASELINE, vm_with(copied.header), hot_of),
         _Vm(LLVM, compiling, flags=("--no-facts",), server=server),
         _Vm(KNOWING, compiling, server=server),
     ]
@@ -167,7 +167,7 @@ def _measure(vms: Sequence[_Vm], program: str, folder: Path, options: Options) -
     shapes = [[[op["op"] for op in trace["ops"]] for trace in found] for found in traces.values()]
     if any(shape != shapes[0] for shape in shapes):
         raise UserError(f"{program}: the traces are not the same in all VMs")
-    tasks = {vm.name: functools.partial(_seconds, vm, job, folder) for vm in vms}
+    tasks = {vm.name: _in_turns(vm, job, folder) for vm in vms}
     times = interleave(tasks, 2 if options.quick else ROUNDS, warmups=1)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # counts, which a busy machine does not change
         repeats = 1 if options.quick else REPEATS
@@ -186,8 +186,14 @@ def _measure(vms: Sequence[_Vm], program: str, folder: Path, options: Options) -
     }
 
 
-def _seconds(vm: _Vm, job: Job, folder: Path) -> float:
-    ended = run_process(vm.command(job, folder))
+def _in_turns(vm: _Vm, job: Job, folder: Path) -> Callable[[], float]:
+    """The time of one run, each with the code in another place."""
+    turns = itertools.count()
+    return lambda: _seconds(vm, job, folder, next(turns))
+
+
+def _seconds(vm: _Vm, job: Job, folder: Path, turn: int = 0) -> float:
+    ended = run_process(vm.command(job, folder), environment=placed(turn))
     if ended.status:
         raise UserError(f"{vm.name} cannot run {job}:\n{ended.errors}")
     return ended.processor
@@ -249,7 +255,8 @@ def _table(found: Results) -> Table:
     )
     slower = [name for name, row in found.items() if (row[OWN].ratios(row[BASELINE])[3] or 0) > 1]
     notes = (
-        "The last four columns are ratios to copy-and-patch; time is the median of interleaved rounds' ratios.",
+        "The last four columns are ratios to copy-and-patch; time is the median of interleaved rounds' ratios, in each of which "
+        "code lies elsewhere: what a processor predicts depends on where.",
         "Instructions are those of the whole VM on a short run, its interpreter and callees too.",
         f"Slower than copy-and-patch: {', '.join(slower) or 'none'}.",
     )

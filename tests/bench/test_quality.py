@@ -9,12 +9,14 @@ import pytest
 from bench import baseline
 from bench import vm as machine
 from bench.baseline.cached import build_cached
+from bench.baseline.minipy import placed, vm_with
 from bench.baseline.split import hot_bytes
+from bench.frame.measure import run_process
 from bench.programs import minipy
 from bench.programs.jobs import EMPTY, SHORT, Job, names
 from bench.quality import ablation, hand_written, programs, registers
 from bench.quality.classify import REGISTER_MACHINE, classify, profile, reloads
-from bench.quality.executed import executed, noting
+from bench.quality.executed import executed, parts
 from bench.quality.variants import STACK
 from bench.quality.ways import profile_of
 from bench.vm.counts import Executed, available
@@ -97,7 +99,7 @@ def test_loads_of_what_the_trace_has_in_hand_are_reloads() -> None:
 @pytest.mark.skipif(not available(), reason="needs valgrind")
 def test_what_programs_execute_in_traces_is_told_apart(tmp_path: Path) -> None:
     """Every instruction of the traces has a category, and most of what a loop executes is in them."""
-    vm = noting(build(programs.plain_configuration()).header)
+    vm = vm_with(build(programs.plain_configuration()).header)
     found, nothing = (
         executed([vm, "--jit=on", minipy.image(job, tmp_path)]) for job in (Job("sieve", SHORT["sieve"]), EMPTY)
     )
@@ -108,6 +110,18 @@ def test_what_programs_execute_in_traces_is_told_apart(tmp_path: Path) -> None:
     assert len({one.index for one in found.trace}) <= len(traces)
     executed_bytes = sum(one.instruction.len for one in found.trace if one.is_hot)
     assert 0 < executed_bytes <= sum(trace["hot_bytes"] for trace in traces)
+
+
+@pytest.mark.skipif(not available(), reason="needs valgrind")
+def test_code_lies_elsewhere_in_each_turn_and_is_the_same(tmp_path: Path) -> None:
+    command = [minipy.executable(), "--jit=on", minipy.image(Job("sieve", SHORT["sieve"]), tmp_path)]
+    places, printed = set(), set()
+    for turn in range(6):
+        notes = tmp_path / str(turn)
+        ended = run_process(command, environment={**placed(turn), "MEASURED_CODE": str(notes)})
+        printed.add((ended.status, ended.output))
+        places.add(tuple(start % 4096 for start, _ in parts(notes.read_bytes())))
+    assert len(places) == 6 and len(printed) == 1
 
 
 @pytest.mark.parametrize("flavour", ["O3", baseline.BEST])

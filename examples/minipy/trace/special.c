@@ -205,8 +205,25 @@ COMPARISONS(INTEGER_TESTS)
 #define LEFT_KI HOLE(double, number)
 #define RIGHT_KI (double)to_int(SLOT(b))
 
-#define RESULT_NEW(value) SLOT(d) = new_float(thread, value)
-#define RESULT_REUSE(value) put_float(thread, &SLOT(d), value, HOLDS(AT(d), unique, is_unique(SLOT(d))))
+#define RESULT_NEW(form, value) SLOT(d) = new_float(thread, value)
+
+/* Whether d is a float operand's slot is known when code is emitted; then the operand's box need not be loaded again. */
+#define RESULT_REUSE(form, value)   \
+    do {                            \
+        const double number = value; \
+        OVER_##form OVER(d)         \
+    } while (0)
+#define OVER(name) put_float(thread, &SLOT(name), number, HOLDS(AT(name), unique, is_unique(SLOT(name))));
+#define OVER_OPERAND(name) if (AT(d) == AT(name)) OVER(name) else
+#define OVER_FF OVER_OPERAND(a) OVER_OPERAND(b)
+#define OVER_FI OVER_OPERAND(a)
+#define OVER_IF OVER_OPERAND(b)
+#define OVER_FK OVER_OPERAND(a)
+#define OVER_KF OVER_OPERAND(b)
+#define OVER_IK
+#define OVER_KI
+#define OVER_F OVER_OPERAND(a)
+#define OVER_I
 #define NONZERO_ADD(x)
 #define NONZERO_SUB(x)
 #define NONZERO_MUL(x)
@@ -217,7 +234,7 @@ COMPARISONS(INTEGER_TESTS)
     {                                                                                            \
         const double left = LEFT_##form, right = RIGHT_##form;                                   \
         NONZERO_##name(right)                                                                    \
-        RESULT_##kind(left op right);                                                            \
+        RESULT_##kind(form, left op right);                                                      \
         NOW_UNIQUE(AT(d));                                                                       \
         CONTINUE();                                                                              \
     }
@@ -226,32 +243,32 @@ COMPARISONS(INTEGER_TESTS)
 
 FLOAT_OPERATORS(FLOAT_OPERATOR)
 
-#define FLOAT_UNARY(name, condition, value)                       \
+#define FLOAT_UNARY(name, form, condition, value)                 \
     STENCIL(name##_NEW)                                           \
     {                                                             \
         GUARD(condition);                                         \
-        RESULT_NEW(value);                                        \
+        RESULT_NEW(form, value);                                  \
         NOW_UNIQUE(AT(d));                                        \
         CONTINUE();                                               \
     }                                                             \
     STENCIL(name##_REUSE)                                         \
     {                                                             \
         GUARD(condition);                                         \
-        RESULT_REUSE(value);                                      \
+        RESULT_REUSE(form, value);                                \
         NOW_UNIQUE(AT(d));                                        \
         CONTINUE();                                               \
     }
 
-FLOAT_UNARY(NEGATE_FLOAT, true, -to_float(SLOT(a)))
-FLOAT_UNARY(ABS_FLOAT, true, fabs(to_float(SLOT(a))))
-FLOAT_UNARY(SQRT_FLOAT, to_float(SLOT(a)) >= 0, sqrt(to_float(SLOT(a))))
-FLOAT_UNARY(FLOAT_INT, true, (double)to_int(SLOT(a)))
+FLOAT_UNARY(NEGATE_FLOAT, F, true, -to_float(SLOT(a)))
+FLOAT_UNARY(ABS_FLOAT, F, true, fabs(to_float(SLOT(a))))
+FLOAT_UNARY(SQRT_FLOAT, F, to_float(SLOT(a)) >= 0, sqrt(to_float(SLOT(a))))
+FLOAT_UNARY(FLOAT_INT, I, true, (double)to_int(SLOT(a)))
 
 /* Two ints that doubles hold exactly. */
 #define EXACT(value) ((uint64_t)(to_int(value) + (INT64_C(1) << 53)) <= UINT64_C(1) << 54)
-FLOAT_UNARY(DIV_INT, to_int(SLOT(b)) != 0 && EXACT(SLOT(a)) && EXACT(SLOT(b)), (double)to_int(SLOT(a)) / (double)to_int(SLOT(b)))
+FLOAT_UNARY(DIV_INT, I, to_int(SLOT(b)) != 0 && EXACT(SLOT(a)) && EXACT(SLOT(b)), (double)to_int(SLOT(a)) / (double)to_int(SLOT(b)))
 
-FLOAT_UNARY(DIV_INT_CONST, EXACT(SLOT(a)), (double)to_int(SLOT(a)) / HOLE(double, number))
+FLOAT_UNARY(DIV_INT_CONST, I, EXACT(SLOT(a)), (double)to_int(SLOT(a)) / HOLE(double, number))
 
 /* int(x) */
 STENCIL(INT_FLOAT)

@@ -31,13 +31,14 @@ from llvm_passes.text import NAME, closing, split_top
 __all__ = [
     "ASSUME",
     "Effect",
+    "Effects",
     "Fork",
+    "Reading",
     "Said",
     "UnknownLocation",
-    "condition_of_effects",
-    "effects_of",
     "mentions_facts",
     "quiet",
+    "read",
     "said_at_end",
     "trusted",
     "unknown_operands",
@@ -106,22 +107,30 @@ def mentions_facts(text: str) -> bool:
     return f"@{QUESTION_PREFIX}" in text or f"@{EFFECT_PREFIX}" in text
 
 
-def effects_of(text: str, layout: Layout, knowledge: Knowledge) -> tuple[Effects, Effects]:
-    """What a function has said wherever it ends with CONTINUE(), and what it has lost wherever it jumps.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A function that says something, and its JIT-time values."""
 
-    Raises UnknownLocation.
-    """
-    if f"@{EFFECT_PREFIX}" not in text:
-        return (), ()
-    return _effects(*restored(text, layout, knowledge), layout, {})
+    body: Body
+    values: JitValues
+    layout: Layout
+
+    def effects(self) -> tuple[Effects, Effects]:
+        """What it has said wherever it ends with CONTINUE(), and what it has lost wherever it jumps.
+
+        Raises UnknownLocation.
+        """
+        return _effects(self.body, self.values, self.layout, {})
+
+    def condition(self) -> JitExpr | None:
+        """A JIT-time condition on which what the function says depends, though perhaps not what it does; None: there is none."""
+        found = _fork(self.body, self.values, self.layout, {})
+        return found[1] if found else None
 
 
-def condition_of_effects(text: str, layout: Layout, knowledge: Knowledge) -> JitExpr | None:
-    """A JIT-time condition on which it depends what the function says, though perhaps not what it does. None: there is none."""
-    if f"@{EFFECT_PREFIX}" not in text:
-        return None
-    found = _fork(*restored(text, layout, knowledge), layout, {})
-    return found[1] if found else None
+def read(text: str, layout: Layout, knowledge: Knowledge) -> Reading | None:
+    """A function's effects, to be asked for; None where it says nothing."""
+    return Reading(*restored(text, layout, knowledge), layout) if f"@{EFFECT_PREFIX}" in text else None
 
 
 def said_at_end(text: str, layout: Layout) -> Said:

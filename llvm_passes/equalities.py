@@ -46,6 +46,9 @@ def restored(text: str, layout: Layout, knowledge: Knowledge) -> tuple[Body, Jit
     """
     body = Body(text)
     values = jit_values(body, layout, global_address, knowledge)
+    equalities = [equal for line in body.lines if (equal := _equality(body, values, line))]
+    if not equalities:
+        return body, values
     blocks = blocks_of(body)
     ends = {
         name: [
@@ -53,19 +56,11 @@ def restored(text: str, layout: Layout, knowledge: Knowledge) -> tuple[Body, Jit
         ]
         for name, lines in blocks.items()
     }
-    changed = False
-    for lines in blocks.values():
-        for index in lines:
-            equal = _equality(body, values, body.lines[index])
-            if equal is None:
-                continue
-            value, known, same = equal
-            behind = _behind(same, ends)
-            for line in (line for block in behind for line in blocks[block] if " = phi " not in body.lines[line]):
-                body.lines[line] = body.replace(body.lines[line], {value: f"%{known}"}.get)
-            changed = changed or bool(behind)
-    if not changed:
-        return body, values
+    for value, known, same in equalities:
+        for line in (
+            line for block in _behind(same, ends) for line in blocks[block] if " = phi " not in body.lines[line]
+        ):
+            body.lines[line] = body.replace(body.lines[line], {value: f"%{known}"}.get)
     body = Body(body.text())
     return body, jit_values(body, layout, global_address, knowledge)
 

@@ -24,10 +24,10 @@ from llvm_passes.decisions import narrowness_test, next_test
 from llvm_passes.effects import (
     ASSUME,
     Effect,
+    Reading,
     UnknownLocation,
-    condition_of_effects,
-    effects_of,
     mentions_facts,
+    read,
     without_facts,
 )
 from llvm_passes.expression import Const, ExpressionTooLarge, JitExpr, Operation, operation
@@ -66,7 +66,7 @@ class Version:
     path: what has been tested, and came out as 1, on the way to it.
     test, yes, no: what the emit function asks next, and the versions for the answers; it has no need of this one then.
     if_small, small: a test under which another version may be shorter; this one serves in any case.
-    said, lost: what it says about facts when it goes on, and what it takes back when it jumps (see `effects`).
+    said, lost: what it says about facts when it goes on, and what it takes back when it jumps; reading: where from (`effects`).
     """
 
     name: str
@@ -83,6 +83,7 @@ class Version:
     small: Version | None = None
     said: tuple[Effect, ...] = ()
     lost: tuple[Effect, ...] = ()
+    reading: Reading | None = None
 
     def knowing(self, name: str, test: JitExpr, outcome: int) -> Version:
         """The version that knows besides how a test comes out."""
@@ -158,7 +159,8 @@ def _without_facts(text: str, versions: dict[str, Version]) -> str:
     layout, bodies = layout_of(text), []
     for version in versions.values():
         try:
-            version.said, version.lost = effects_of(version.text, layout, version.knowledge)
+            version.reading = read(version.text, layout, version.knowledge)
+            version.said, version.lost = version.reading.effects() if version.reading else ((), ())
         except UnknownLocation as error:
             raise backend.LlvmError(f"{version.family.name}: {error} is not known when a trace is assembled") from None
     for start, end, _ in function_spans(text):
@@ -194,7 +196,9 @@ def _successors(version: Version, layout: Layout, limit: int) -> Iterator[Versio
     if family.leaves == limit:
         return
     test = next_test(version.folded, version.symbols, version.knowledge)
-    if test := test or condition_of_effects(version.text, layout, version.knowledge):
+    if test is None and version.reading is not None:
+        test = version.reading.condition()
+    if test is not None:
         outcomes = [(family.fresh_name(), 1), (family.fresh_name(), 0)]
         version.yes, version.no = (version.knowing(name, test, outcome) for name, outcome in outcomes)
         version.test = test

@@ -5,6 +5,7 @@ which came out the same disappears, and a version for small constants stays only
 written as a person would: tests joined by && and ||, each value named once and computed where all versions below need it.
 """
 
+import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -68,7 +69,7 @@ def leaves(tree: Tree) -> Iterator[Leaf]:
 
 def _renamed(tree: Tree) -> Tree:
     """The tree with values named alike in all versions: E0, E1 … in the order in which code mentions them."""
-    names: dict[tuple[str, Symbol, int], Symbol] = {}
+    names: dict[_Key, Symbol] = {}
     for leaf in leaves(tree):
         values = {value.symbol: value for value in leaf.stencil.values}
         for symbol in _mentioned(leaf.stencil):
@@ -87,9 +88,13 @@ def _renamed(tree: Tree) -> Tree:
     return _mapped(tree, rename)
 
 
-def _key(value: Value) -> tuple[str, Symbol, int]:
+_Key = tuple[str, str, int, int, int]
+
+
+def _key(value: Value) -> _Key:
     """What makes two values one: what is computed, in which range, for which width."""
-    return value.expression, replace(value.symbol, name=value.symbol.name[0]), value.bits
+    symbol = value.symbol
+    return value.expression, symbol.name[0], symbol.low, symbol.high, value.bits
 
 
 def _mapped(tree: Tree, change: Callable[[Leaf], Leaf]) -> Tree:
@@ -123,7 +128,9 @@ def _with_symbols(stencil: Stencil, new: dict[Symbol, Symbol]) -> Stencil:
     def operand(old: Operand) -> Operand:
         match old:
             case Symbolic(symbol=symbol):
-                return replace(old, symbol=new[symbol])
+                return old if new[symbol] == symbol else replace(old, symbol=new[symbol])
+            case Memory(displacement=Symbolic(symbol=symbol)) if new[symbol] == symbol:
+                return old
             case Memory(displacement=Symbolic(symbol=symbol) as displacement):
                 return replace(old, displacement=replace(displacement, symbol=new[symbol]))
             case Memory(target=Address() as target):
@@ -137,9 +144,10 @@ def _with_symbols(stencil: Stencil, new: dict[Symbol, Symbol]) -> Stencil:
     def line(old: Line) -> Line:
         if not isinstance(old, InstructionLine):
             return old
-        return replace(
-            old, instruction=replace(old.instruction, operands=tuple(map(operand, old.instruction.operands)))
-        )
+        operands = tuple(map(operand, old.instruction.operands))
+        if all(map(operator.is_, operands, old.instruction.operands)):  # most are
+            return old
+        return replace(old, instruction=replace(old.instruction, operands=operands))
 
     return replace(stencil, hot=tuple(map(line, stencil.hot)), cold=tuple(map(line, stencil.cold)))
 

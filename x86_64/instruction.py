@@ -7,6 +7,7 @@ Instruction("MOV", (rdi, qword[r12 + E0])).encodings()  every width that the sym
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -145,10 +146,7 @@ class Instruction:
         one serves whenever they would. `mov r64, value` offers the zero-extending `mov r32, imm32` too: it leaves the
         same register. RangeError when nothing is left.
         """
-        drafts = viable(self._plan.forms, self.operands, self.prefixes)
-        if self.mnemonic == "MOV":
-            drafts = sorted(_zero_extending(self) + drafts, key=lambda draft: draft.length)
-        return tuple(map(finish, useful(drafts)))
+        return _encodings(self)
 
     def _require_numbers(self) -> None:
         for operand in self.operands:
@@ -173,6 +171,14 @@ def _names_high(operands: tuple[Operand, ...]) -> bool:
 
 
 _UnfrozenInstruction = unfrozen(Instruction)
+
+
+@functools.lru_cache(maxsize=1 << 12)  # versions of a stencil have most of their instructions in common
+def _encodings(instruction: Instruction) -> tuple[Encoding, ...]:
+    drafts = viable(instruction.forms, instruction.operands, instruction.prefixes)
+    if instruction.mnemonic == "MOV":
+        drafts = sorted(_zero_extending(instruction) + drafts, key=lambda draft: draft.length)
+    return tuple(map(finish, useful(drafts)))
 
 
 def _zero_extending(instruction: Instruction) -> list[Draft]:

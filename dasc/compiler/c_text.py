@@ -12,7 +12,8 @@ memcpy of a short literal into stores of immediates. What a template leaves open
 stored over it afterwards, at constant offsets from the cursor. The cursor moves only where a length varies.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dasc.check import names_in
@@ -55,9 +56,14 @@ def emit_function(stencil: Stencil, layouts: Mapping[Stencil, Layout], max_hot: 
     return "".join(f"{line}\n" for line in lines)
 
 
-def _names_used(code: str) -> list[str]:
+def _names_used(code: str) -> Collection[str]:
     """The identifiers of a line of C, but for those that only a debug build looks at."""
-    return [] if code.lstrip().startswith(("assert", "//")) else names_in(code)
+    return _names_of_line(code.lstrip())
+
+
+@functools.lru_cache(maxsize=1 << 12)  # asked once for each decision around the line
+def _names_of_line(code: str) -> frozenset[str]:
+    return frozenset() if code.startswith(("assert", "//")) else frozenset(names_in(code))
 
 
 def _version(part: Stencil, layouts: Mapping[Stencil, Layout], known: int = 0) -> Iterator[_Line]:

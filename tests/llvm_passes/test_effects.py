@@ -4,17 +4,17 @@ import pytest
 
 from llvm_passes.effects import (
     Effect,
+    Effects,
     UnknownLocation,
-    condition_of_effects,
-    effects_of,
+    read,
     unknown_operands,
     without_facts,
 )
-from llvm_passes.expression import Const, Hole, Operation
+from llvm_passes.expression import Const, Hole, JitExpr, Operation
 from llvm_passes.knowledge import Knowledge
 from llvm_passes.layout import Layout
 
-LAYOUT = Layout({})
+LAYOUT, NOTHING = Layout({}), Knowledge()
 A = Hole("a", 32, signed=True)
 END = "  %r = musttail call preserve_nonecc i64 @__sg_continue(ptr %s)\n  ret i64 %r\n"
 JUMP = "  %j = musttail call preserve_nonecc i64 @__sg_label_target(ptr %s)\n  ret i64 %j\n"
@@ -29,8 +29,20 @@ def call(name: str, *arguments: str) -> str:
     return f"  tail call void @__sg_effect_{name}({', '.join(arguments)})\n"
 
 
+def effects(text: str, knowledge: Knowledge = NOTHING) -> tuple[Effects, Effects]:
+    reading = read(text, LAYOUT, knowledge)
+    assert reading is not None
+    return reading.effects()
+
+
+def condition(text: str, knowledge: Knowledge = NOTHING) -> JitExpr | None:
+    reading = read(text, LAYOUT, knowledge)
+    assert reading is not None
+    return reading.condition()
+
+
 def said(*blocks: str) -> list[str]:
-    return [str_of(effect) for effect in effects_of(function(*blocks), LAYOUT, Knowledge())[0]]
+    return [str_of(effect) for effect in effects(function(*blocks))[0]]
 
 
 def str_of(effect: Effect) -> str:
@@ -82,7 +94,7 @@ def test_loops_come_to_an_end() -> None:
 
 def test_jumps_lose_what_was_lost_before_them() -> None:
     text = function(BRANCH, f"one:\n{FORGET}{LEARN}{JUMP}", f"two:\n{LEARN_3}{END}")
-    continues, jumps = effects_of(text, LAYOUT, Knowledge())
+    continues, jumps = effects(text)
     assert [str_of(effect) for effect in continues] == ["learn 3 1"]
     assert [str_of(effect) for effect in jumps] == ["forget a"]
 
@@ -90,7 +102,7 @@ def test_jumps_lose_what_was_lost_before_them() -> None:
 def test_a_location_that_runs_decide() -> None:
     text = function(call("forget", "i32 %v"), END)
     with pytest.raises(UnknownLocation):
-        effects_of(text, LAYOUT, Knowledge())
+        effects(text)
     assert [word for _, word in unknown_operands(text, LAYOUT)] == ["forget"]
 
 
@@ -98,9 +110,9 @@ def test_a_condition_matters_if_what_is_said_depends_on_it() -> None:
     jit = "  %e = icmp eq i32 %a, 7\n  br i1 %e, label %one, label %two\n"
     test = Operation("icmp.eq", 1, (A, Const(32, 7)))
     different = function(jit, f"one:\n{LEARN}  br label %two\n", f"two:\n{END}")
-    assert condition_of_effects(different, LAYOUT, Knowledge()) == test
+    assert condition(different) == test
     same = function(LEARN, jit, "one:\n  br label %two\n", f"two:\n{END}")
-    assert condition_of_effects(same, LAYOUT, Knowledge()) is None
+    assert condition(same) is None
 
 
 def test_a_hole_whose_place_an_equal_value_has_taken() -> None:
@@ -122,13 +134,13 @@ def test_a_hole_whose_place_an_equal_value_has_taken() -> None:
             said(elsewhere)
     odd = f"  %m = and i32 %v, 1\n  %o = icmp eq i32 %m, 0\n  br i1 %o, label %on, label %odd\nodd:\n{LEARN}  br label %on\n"
     text = function(equal, f"one:\n{odd}on:\n{END}", leave)
-    condition = condition_of_effects(text, LAYOUT, Knowledge())
-    assert str(condition) == "(icmp.eq1 (and32 a 1) 0)"
-    assert condition is not None
+    found = condition(text)
+    assert str(found) == "(icmp.eq1 (and32 a 1) 0)"
+    assert found is not None
     for outcome, expected in ((0, ["learn a 2"]), (1, [])):
-        known = Knowledge().assuming(condition, outcome)
-        assert [str_of(effect) for effect in effects_of(text, LAYOUT, known)[0]] == expected
-        assert condition_of_effects(text, LAYOUT, known) is None
+        known = Knowledge().assuming(found, outcome)
+        assert [str_of(effect) for effect in effects(text, known)[0]] == expected
+        assert condition(text, known) is None
 
 
 def test_code_without_facts() -> None:

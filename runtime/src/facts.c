@@ -20,8 +20,10 @@ typedef struct sg_head {
     sg_assembler as;
 } sg_head;
 
-/* A trace may emit loops again so often; then it takes nothing for known at heads. */
-enum { MOST_REPEATED = 8 };
+enum {
+    MOST_REPEATED = 8,      /* a trace may emit loops again so often; the last time it takes nothing for known at heads */
+    MOST_PREMISES = 1 << 17 /* of all loops together: what is taken for known takes 3 MB at most */
+};
 
 /* The context's table, made when the first trace of a VM with facts is compiled. */
 static sg_facts *table_of(sg_jit *jit)
@@ -83,8 +85,9 @@ void sg_facts_head(sg_assembler *as, uint32_t position)
 {
     sg_facts *const facts = as->facts;
     uint32_t *const target = &facts->targets[position];
-    const bool open = (*target & SG_FROM_BEFORE) == 0 && facts->repeated < MOST_REPEATED;
-    const size_t most = open ? entries(&facts->ranges[0]) + entries(&facts->ranges[1]) : 0;
+    const size_t most = entries(&facts->ranges[0]) + entries(&facts->ranges[1]);
+    const bool open = (*target & SG_FROM_BEFORE) == 0 && facts->repeated < MOST_REPEATED &&
+                      facts->premise_count + most <= MOST_PREMISES;
     if (!open || !grow(as, most)) {
         sg_forget_all(as);
         *target = SG_FROM_BEFORE;
@@ -138,6 +141,9 @@ void sg_facts_jump(sg_assembler *as, uint64_t target, bool knows)
 uint32_t sg_facts_rewind(sg_assembler *as)
 {
     sg_facts *const facts = as->facts;
+    if (facts->repeated + 1 == MOST_REPEATED) {
+        facts->again = 1; /* from the first head on: each may be taken back once more otherwise */
+    }
     const sg_head head = facts->heads[facts->again - 1];
     facts->head_count = facts->again - (size_t)1; /* it is begun anew, with what is known then */
     facts->premise_count = head.first;

@@ -11,6 +11,11 @@ typedef enum Effect {
 static sg_jit jit;
 static sg_assembler *const as = &jit.as;
 
+typedef struct Loops {
+    uint32_t rewinds;
+    size_t premises;
+} Loops;
+
 /* An empty table, as at a trace's start; false: out of memory. */
 bool table_begin(uint32_t epoch);
 bool table_begin(uint32_t epoch)
@@ -58,4 +63,40 @@ uint32_t table_known(int64_t location)
         known |= SG_HOLDS(location, fact) ? fact : 0;
     }
     return known;
+}
+
+/* Assemble `heads` heads of loops, where `known` locations hold a fact, then what forgets one of these, then a jump to each head,
+ * the innermost first. */
+Loops table_loops(uint32_t heads, uint32_t known);
+Loops table_loops(uint32_t heads, uint32_t known)
+{
+    Loops done = {0};
+    as->jit = &jit;
+    if (!sg_facts_begin(as, 2 * heads)) {
+        return done;
+    }
+    for (uint32_t i = 0; i < heads; i++) {
+        as->facts->targets[i] = SG_FROM_BEHIND;
+    }
+    for (uint32_t location = 0; location < known; location++) {
+        SG_LEARN(location, 1);
+    }
+    for (uint32_t i = 0; i < 2 * heads;) {
+        as->index = i;
+        sg_facts_arrive(as, i);
+        if (i == heads) {
+            SG_FORGET(0);
+        }
+        if (i >= heads) {
+            SG_JUMPS(2 * heads - 1 - i);
+        }
+        done.premises = as->facts->premise_count > done.premises ? as->facts->premise_count : done.premises;
+        if (as->facts->again != 0) {
+            i = sg_facts_rewind(as);
+            done.rewinds++;
+            continue;
+        }
+        i++;
+    }
+    return done;
 }

@@ -146,6 +146,34 @@ def test_what_is_known_is_what_the_model_knows(table: ctypes.CDLL, seed: int, ep
     compare(table, seed, epoch)
 
 
+@pytest.mark.parametrize("amount", [1, 2, 18432, 18433, 30000, 1 << 28])
+def test_what_was_dropped_is_not_known_again(table: ctypes.CDLL, amount: int) -> None:
+    """However far the top falls, below all entries that the table has, too."""
+    table.table_begin(0)
+    table.table_do(EFFECTS.index("LEARN"), ON_STACK - 1, 1)
+    table.table_do(EFFECTS.index("SHIFT_STACK"), -amount, 0)
+    table.table_do(EFFECTS.index("SHIFT_STACK"), amount, 0)
+    assert table.table_known(ON_STACK - 1) == 0
+
+
+class Loops(ctypes.Structure):
+    _fields_ = (("rewinds", ctypes.c_uint32), ("premises", ctypes.c_size_t))
+
+
+@pytest.mark.parametrize("heads", [1, 8, 9, 100, 2000])
+def test_loops_are_assembled_again_a_few_times_at_most(table: ctypes.CDLL, heads: int) -> None:
+    """Time is linear in the trace's length."""
+    table.table_loops.restype = Loops
+    assert 0 < table.table_loops(heads, 3).rewinds <= 8
+
+
+def test_what_is_known_at_heads_is_bounded(table: ctypes.CDLL) -> None:
+    """It takes memory of its own for each of them."""
+    table.table_loops.restype = Loops
+    assert table.table_loops(4, 1000).premises == 4000
+    assert table.table_loops(3000, 1000).premises <= 1 << 17
+
+
 MUTATIONS = {
     "another value is the one that was copied": (
         "fact->known = fact->value = 0;\n    }\n}",

@@ -258,8 +258,8 @@ static inline void sg_shift_stack(const sg_assembler *as, int64_t amount)
 {
     sg_location_range *const range = &as->facts->ranges[1];
     range->origin += amount;
-    const uint64_t top = sg_place(range, SG_ON_STACK);
-    while (range->end > top && range->end > range->begin) {
+    const int64_t top = SG_ON_STACK + range->origin; /* below 0: below all that the table has entries for */
+    while ((int64_t)range->end > top && range->end > range->begin) {
         as->facts->of[--range->end].epoch = 0;
     }
 }

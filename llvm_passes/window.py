@@ -218,6 +218,8 @@ class _Analysis:
             for line in dict.fromkeys(body.users(name)):
                 if line and (derived := self._use(line, name, offset)) is not None:
                     pending.append(derived)
+        if any(" musttail call " in line and index not in self.ends for index, line in enumerate(body.lines)):
+            raise MemoryForm("hands on a stack pointer that it has from elsewhere")
         calls = {line: unquote(match[5]) for line, match in self._calls()}
         given = {
             line: EVERYTHING if line in calls else max(offsets.values()) // SLOT

@@ -116,6 +116,9 @@ OPS: dict[str, tuple[int, int]] = {
     "FIXED_LOOP": (2, 0),
     "HEIGHT": (0, 0),
     "POP_SOME": (2, -2),
+    "PUSH_IN_CALLEE": (1, 1),
+    "RELOAD": (1, 0),
+    "DROP_IN_CALLEE": (1, -1),
     "UNUSED_STACK": (0, 0),
 }
 """For each micro-op how many entries it needs, and by how many it moves the top (POP_SOME: downwards at most)."""

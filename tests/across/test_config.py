@@ -47,10 +47,11 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, wha
 
 
 def test_statistics_say_why_a_stencil_keeps_its_stack_in_memory() -> None:
-    rows = build(load_config(HERE), only=["ADD", "HEIGHT", "PICK"], cache=False).stats["units"]["stencils"]
+    rows = build(load_config(HERE), only=["ADD", "HEIGHT", "PICK", "RELOAD"], cache=False).stats["units"]["stencils"]
     assert rows["ADD"]["kept"]
     assert rows["HEIGHT"] == {"memory_form": "computes with the stack pointer as a number"}
     assert rows["PICK"] == {"memory_form": "accesses the stack at a distance from the top that is not constant"}
+    assert rows["RELOAD"] == {"memory_form": "hands on a stack pointer that it has from elsewhere"}
 
 
 def test_the_python_api_runs_and_lists_units(tmp_path: Path) -> None:

@@ -132,6 +132,10 @@ def test_a_declared_function_sees_everything() -> None:
         (f"%x = load i64, ptr %sp\nstore i64 %x, ptr %frame\n{end('%sp')}", "above the top"),
         (f"%x = load volatile i64, ptr %sp\n{end('%sp')}", "volatile"),
         (f"store ptr %sp, ptr %sp\n{end('%sp')}", "on the stack itself"),
+        (f"%p = load ptr, ptr %frame\n{end('%p')}", "from elsewhere"),
+        (f"store ptr %sp, ptr %frame\n%p = load ptr, ptr %frame\n{end('%p')}", "from elsewhere"),
+        (f"%p = call ptr @moved(ptr %sp)\n{end('%p')}", "from elsewhere"),
+        (end("%frame"), "from elsewhere"),
     ],
 )
 def test_what_else_is_done_with_the_pointer_keeps_the_stack_in_memory(body: str, reason: str) -> None:

@@ -493,6 +493,29 @@ STENCIL(POP_SOME)
     CONTINUE();
 }
 
+/* The pointer as a callee returns it, as memory has it, and as a callee that has its address leaves it. */
+STENCIL(PUSH_IN_CALLEE)
+{
+    sp = vm_pushed(machine, sp, acc);
+    CONTINUE();
+}
+
+STENCIL(RELOAD)
+{
+    machine->saved = sp;
+    vm_walk(machine);
+    sp = machine->saved;
+    CONTINUE();
+}
+
+STENCIL(DROP_IN_CALLEE)
+{
+    vm_drop(machine, &sp);
+    if ((acc & 7) == 0)
+        SIDE_EXIT();
+    CONTINUE();
+}
+
 STENCIL(UNUSED_STACK)
 {
     acc = vm_mix(machine, acc) + (uint64_t)machine->numbers[OPARG & 7];

@@ -53,6 +53,18 @@ void vm_look(Machine *machine)
     machine->base[0] += 0x30;
 }
 
+uint64_t *vm_pushed(Machine *machine, uint64_t *sp, uint64_t value)
+{
+    *sp = value + 5;
+    note(machine, sp[-1]);
+    return sp + 1;
+}
+
+void vm_drop(Machine *machine, uint64_t **sp)
+{
+    note(machine, *--*sp);
+}
+
 __attribute__((preserve_none)) uint64_t vm_tail(Machine *machine, uint64_t *sp, uint64_t acc)
 {
     for (uint64_t *entry = machine->base; entry < sp; entry++) {

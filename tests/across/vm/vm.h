@@ -33,6 +33,8 @@ uint64_t vm_array(Machine *machine, uint64_t *values, uint64_t count);
 void vm_walk(Machine *machine);
 __attribute__((cold)) void vm_walk_rarely(Machine *machine);
 void vm_look(Machine *machine);
+uint64_t *vm_pushed(Machine *machine, uint64_t *sp, uint64_t value);
+void vm_drop(Machine *machine, uint64_t **sp);
 __attribute__((preserve_none)) uint64_t vm_tail(Machine *machine, uint64_t *sp, uint64_t acc);
 
 #endif

@@ -209,7 +209,11 @@ class _Checker:
         hole = name.removeprefix(LABEL_PREFIX) if name.startswith(LABEL_PREFIX) else split_name(name)[1]
         if self.holes is not None and hole not in self.holes:
             known = ", ".join(sorted(self.holes)) or "none"
-            yield line, f"uses the hole {hole}, which is not configured", f"add it to [holes] (there: {known})"
+            yield (
+                line,
+                f"uses the hole {hole}, which is not configured",
+                f"correct its name, or add it to [holes] (there: {known})",
+            )
 
     def _variable(self, line: str, token: str, definition: str) -> Iterator[tuple[str, str, str]]:
         name = unquote(token)

@@ -206,6 +206,7 @@ def _run(config: Config, clang: Clang, source: Path, flags: list[str]) -> subpro
         raise UserError(
             _wrong_places(config, result.stderr)
             or [*_unknown_holes(config, result.stderr), *_unknown_facts(config, result.stderr)]
+            or _open_ends(result.stderr)
             or [Diagnostic(f"Clang rejects the stencils:\n{result.stderr.strip()}", file=source)]
         )
     return result
@@ -237,7 +238,12 @@ def _unknown_holes(config: Config, messages: str) -> list[Diagnostic]:
     pattern = r"^(.+?):(\d+):\d+: error: use of undeclared identifier '__sg_hole_[a-z0-9]+_(\w+)'"
     known = ", ".join(sorted(config.holes)) or "none"
     return [
-        Diagnostic(f"the hole {hole} is not configured", f"add it to [holes] (there: {known})", file, int(line))
+        Diagnostic(
+            f"the hole {hole} is not configured",
+            f"correct its name, or add it to [holes] (there: {known})",
+            file,
+            int(line),
+        )
         for file, line, hole in dict.fromkeys(re.findall(pattern, messages, re.MULTILINE))
     ]
 
@@ -247,9 +253,27 @@ def _unknown_facts(config: Config, messages: str) -> list[Diagnostic]:
     pattern = r"^(.+?):(\d+):\d+: error: use of undeclared identifier 'SG_FACT_(\w+)'"
     known = ", ".join(config.facts.names) if config.facts else "none"
     return [
-        Diagnostic(f"the fact {fact} is not declared", f"add it to names in [facts] (there: {known})", file, int(line))
+        Diagnostic(
+            f"the fact {fact} is not declared",
+            f"correct its name, or add it to names in [facts] (there: {known})",
+            file,
+            int(line),
+        )
         for file, line, fact in dict.fromkeys(re.findall(pattern, messages, re.MULTILINE))
     ]
+
+
+def _open_ends(messages: str) -> list[Diagnostic]:
+    """A stencil that falls off its end; none if Clang complains about anything else, too."""
+    pattern = r"^(.+?):(\d+):\d+: error: non-void function does not return a value"
+    found = re.findall(pattern, messages, re.MULTILINE)
+    remedy = "end every way through a stencil with CONTINUE(), JUMP(…), SIDE_EXIT(), RETURN(…) or TAIL_CALL(…)"
+    what = "control comes to the end of a function that has not said how the trace goes on"
+    return (
+        [Diagnostic(what, remedy, file, int(line)) for file, line in found]
+        if messages.count(": error: ") == len(found)
+        else []
+    )
 
 
 def _relative(path: Path, directory: Path) -> str:

@@ -155,9 +155,9 @@ def test_only_the_named_stencils_are_checked():
 
 def test_a_problem_reads_like_a_compiler_message():
     (found,) = problems("STENCIL(BAD) { thread->pad = HOLE(int, what); CONTINUE(); }", holes={"oparg"})
-    assert str(found).startswith("stencils.c:1: stencil BAD: uses the hole what") and "\n  → add it to [holes]" in str(
-        found
-    )
+    assert str(found).startswith(
+        "stencils.c:1: stencil BAD: uses the hole what"
+    ) and "\n  → correct its name, or add it to [holes]" in str(found)
     assert PREAMBLE
 
 

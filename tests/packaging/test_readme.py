@@ -14,14 +14,6 @@ from stencilgen.cli import main
 from stencilgen.toolchain.cc import find_compiler, link
 
 ROOT = Path(__file__).resolve().parents[2]
-VM_HEADER = """\
-#pragma once
-#include <stdint.h>
-typedef int64_t Value;
-typedef struct Frame { Value locals[512]; } Frame;
-typedef struct Thread { int unused; } Thread;
-typedef struct Instruction { uint32_t opcode; uint16_t oparg; uint32_t target; } Instruction;
-"""
 
 
 class Frame(ctypes.Structure):
@@ -43,7 +35,7 @@ def block(text: str, start: str, stop: str = "") -> str:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     text = (ROOT / "README.md").read_text()
-    (tmp_path / "vm.h").write_text(VM_HEADER)
+    (tmp_path / "vm.h").write_text(block(text, "// vm.h", "// stencils.c"))
     (tmp_path / "stencils.c").write_text(block(text, "// stencils.c", "# stencilgen.toml"))
     (tmp_path / "stencilgen.toml").write_text(block(text, "# stencilgen.toml", "$ "))
     monkeypatch.chdir(tmp_path)

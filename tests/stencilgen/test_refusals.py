@@ -45,7 +45,7 @@ REFUSED = {
         6,
         "tail call",
     ),
-    "no end at all": ("STENCIL(S)\n{\n    thread->count++;\n}\n", 7, "non-void function does not return a value"),
+    "no end at all": ("STENCIL(S)\n{\n    thread->count++;\n}\n", 7, "has not said how the trace goes on"),
     "computed goto": (
         "STENCIL(S)\n{\n    static void *const places[] = {&&one, &&two, &&three};\n    goto *places[thread->count];\n"
         "one: thread->count *= 3;\ntwo: thread->count ^= 5;\nthree:;\n    CONTINUE();\n}\n",
@@ -67,6 +67,11 @@ REFUSED = {
         "STENCIL(S)\n{\n    thread->count = HOLE(int, size);\n    CONTINUE();\n}\n",
         6,
         "the hole size",
+    ),
+    "a way to the end that says nothing": (
+        "STENCIL(S)\n{\n    if (thread->count) CONTINUE();\n}\n",
+        7,
+        "has not said how the trace goes on",
     ),
     "a label read as a value": (
         "STENCIL(S)\n{\n    thread->count = HOLE(int, target);\n    CONTINUE();\n}\n",

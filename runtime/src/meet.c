@@ -127,7 +127,7 @@ static void widen(bounds *bounds, const uint32_t *ways, const uint32_t *others, 
 }
 
 /* The same at all positions that a unit which ends behind this one may begin at. */
-static bounds bounds_before(const sg_search *trial, const sg_costs *others, uint32_t first, uint32_t position)
+static bounds bounds_before(const sg_search *trial, sg_costs *others, uint32_t first, uint32_t position)
 {
     const uint32_t longest = trial->choices->letter == NULL ? 1 : SG_MAX_UNIT;
     bounds bounds = {INT32_MAX, INT32_MIN};
@@ -140,12 +140,12 @@ static bounds bounds_before(const sg_search *trial, const sg_costs *others, uint
 /* The cost of a loop with only one jump to its head if entries are in registers there, or one that is not less than
  * `limit`. The way forwards with all in memory is known. By how much ways differ at some position, they differ at most
  * and at least from there on; so mostly a few micro-ops tell. */
-static int64_t cost_of_loop(const sg_search *trial, const sg_costs *others, const sg_meeting *meeting, uint32_t state,
+static int64_t cost_of_loop(const sg_search *trial, sg_costs *others, const sg_meeting *meeting, uint32_t state,
                             int64_t limit)
 {
     const uint32_t head = meeting->position, jump = meeting->last;
     const uint32_t row = trial->choices->heights[trial->plan->ops[jump]].row + state - 1u;
-    const uint32_t with_others = sg_least_step(trial, &others[jump], row);
+    const uint32_t with_others = sg_least_step(trial, others[jump], row);
     sg_ways_begin(trial, head, state);
     for (uint32_t i = head; i < jump;) {
         const uint32_t end = jump - i < STRIDE ? jump : i + STRIDE;
@@ -157,12 +157,12 @@ static int64_t cost_of_loop(const sg_search *trial, const sg_costs *others, cons
             return least;
         }
     }
-    return sg_least_step(trial, &trial->reached[jump], row);
+    return sg_least_step(trial, trial->reached[jump], row);
 }
 
 /* The same with all entries in memory there. Whatever state is needed behind the jump: only control that goes on there
  * has to do with it. */
-static int64_t cost_in_memory(const sg_search *trial, const sg_costs *others, const sg_meeting *meeting)
+static int64_t cost_in_memory(const sg_search *trial, sg_costs *others, const sg_meeting *meeting)
 {
     const uint32_t jump = meeting->last, states = trial->choices->states;
     uint8_t *const behind = &trial->plan->target[jump + 1];

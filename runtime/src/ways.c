@@ -173,7 +173,7 @@ static inline __m128i reach_4(const uint32_t *costs, __m128i before, uint32_t ro
     return least_4(least_4(from_0, from_1, sse41), least_4(from_2, from_3, sse41), sse41);
 }
 
-static inline __m128i load_4(const sg_costs *costs)
+static inline __m128i load_4(const sg_costs costs)
 {
     return _mm_loadu_si128((const __m128i *)(const void *)costs);
 }
@@ -191,7 +191,7 @@ static inline __attribute__((always_inline)) void forwards_4(const sg_search *se
     const uint16_t *const ops = search->plan->ops;
     const uint8_t *const target = search->plan->target;
     sg_costs *const reached = search->reached;
-    __m128i here = load_4(&reached[first]);
+    __m128i here = load_4(reached[first]);
     uint32_t node = sequences ? node_at(search, first) : 0;
     for (size_t i = first; i < end; i++) {
         const uint32_t op = ops[i];
@@ -203,7 +203,7 @@ static inline __attribute__((always_inline)) void forwards_4(const sg_search *se
                 const sg_sequence *const sequence = &choices->ending[j];
                 const uint32_t row = row_of(search, sequence, (uint32_t)i + 1);
                 if (row != 0) {
-                    const __m128i before = load_4(&reached[i + 1 - sequence->length]);
+                    const __m128i before = load_4(reached[i + 1 - sequence->length]);
                     here = least_4(here, reach_4(costs_of, before, row, sse41), sse41);
                 }
             }
@@ -211,7 +211,7 @@ static inline __attribute__((always_inline)) void forwards_4(const sg_search *se
         if (SG_UNLIKELY(target[i + 1])) {
             store_4(&reached[i + 1], here);
             meet(search, (uint32_t)i + 1);
-            here = load_4(&reached[i + 1]);
+            here = load_4(reached[i + 1]);
             node = 0;
         }
         store_4(&reached[i + 1], here);
@@ -324,7 +324,7 @@ uint32_t sg_least_of(const sg_costs costs, uint32_t states)
     return least;
 }
 
-uint32_t sg_least_step(const sg_search *search, const sg_costs *ways, uint32_t row)
+uint32_t sg_least_step(const sg_search *search, const sg_costs ways, uint32_t row)
 {
     const uint32_t states = search->choices->states;
     const uint32_t *const price = search->choices->costs;
@@ -335,7 +335,7 @@ uint32_t sg_least_step(const sg_search *search, const sg_costs *ways, uint32_t r
     }
     for (uint32_t from = 0; from < states; from++) {
         for (uint32_t to = 0; to < states; to++) {
-            const uint32_t cost = ((*ways)[from] & ~(uint32_t)SG_TAG) + price[(row * states + from) * states + to];
+            const uint32_t cost = (ways[from] & ~(uint32_t)SG_TAG) + price[(row * states + from) * states + to];
             after[to] = cost < after[to] ? cost : after[to];
         }
     }

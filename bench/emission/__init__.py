@@ -73,7 +73,9 @@ class Samples:
 def run(options: Options) -> Report:
     """Nanoseconds per micro-op and MB/s of each peer, and how large the emitters are."""
     missing = [
-        NotMeasured("AsmJit", "there is no Python package of it; iced-x86 and Keystone stand for encoders of instructions")
+        NotMeasured(
+            "AsmJit", "there is no Python package of it; iced-x86 and Keystone stand for encoders of instructions"
+        )
     ]
     results: dict[tuple[str, str, str], Samples] = {}
     sizes: list[tuple[Cell, ...]] = []

@@ -154,18 +154,28 @@ def escapes(module: Module, names: Iterable[str], places: Sequence[Place], layou
         for place in places:
             spans = _spans(body, _base(body, place), layout)
             inside = [pointer for pointer, span in spans.items() if span.low == span.high and place.overlaps(span, 1)]
-            for pointer in set(inside) - {_base(body, place)}:
-                for line in body.users(pointer):
-                    text = body.lines[line]
-                    if re.match(rf"  store (?:volatile )?ptr %{re.escape(pointer)},", text):
-                        position = metadata.position(text)
-                        yield Problem(
-                            position.file,
-                            position.line,
-                            unquote(name),
-                            f"stores the address of '{place.name}', a place whose stores are put off",
-                            f"store the pointer that it is found by, or remove {place.name} from [last]",
-                        )
+            for pointer in sorted(set(inside) - {_base(body, place)}):
+                for text in _given_away(body, pointer):
+                    position = metadata.position(text)
+                    yield Problem(
+                        position.file,
+                        position.line,
+                        unquote(name),
+                        f"stores the address of '{place.name}', a place whose stores are put off",
+                        f"store the pointer that it is found by, or remove {place.name} from [last]",
+                    )
+
+
+def _given_away(body: Body, pointer: str) -> Iterator[str]:
+    """The lines that store or return a pointer, as it is or as a number."""
+    names = [pointer]
+    for name in names:
+        for line in body.users(name):
+            text = body.lines[line]
+            if re.match(rf"  (?:store (?:volatile )?|ret )(?:ptr|i64) %{re.escape(name)}(?:,|$)", text):
+                yield text
+            elif number := re.match(rf"  %({NAME}) = ptrtoint ptr %{re.escape(name)} to i64", text):
+                names.append(number[1])
 
 
 def _parameters(header: str) -> list[str]:

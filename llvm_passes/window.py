@@ -35,6 +35,8 @@ from llvm_passes.text import NAME, closing, split_top, unquote
 
 SLOT = 8
 """Bytes of an entry."""
+FARTHEST = 1 << 10
+"""Entries from the top that may be in registers, or are noted to lie below those that are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +307,8 @@ class _Analysis:
         self._access(line, name, offset, size, opcode == "load", opcode == "store")
 
     def _access(self, line: int, name: str, offset: int, size: int, reads: bool, writes: bool) -> None:
+        if size > FARTHEST * SLOT or abs(offset) > FARTHEST * SLOT:
+            raise MemoryForm(f"accesses entries that are more than {FARTHEST} from the top, or apart")
         if size:
             self.accesses.setdefault(line, []).append(Access(name, offset, size, reads, writes))
 
@@ -318,6 +322,8 @@ class _Analysis:
                 raise MemoryForm("hands the stack pointer on as another part of the state")
             if offset % SLOT:
                 raise MemoryForm("moves the stack pointer by less than an entry")
+            if abs(offset) > FARTHEST * SLOT:
+                raise MemoryForm(f"moves the stack pointer by more than {FARTHEST} entries")
             self.ends[line] = End(offset // SLOT, callee == CONTINUE, callee if callee.startswith(LABEL_PREFIX) else "")
         elif bulk := _BULK.match(callee):
             length = re.fullmatch(r"i64 (\d+)", arguments[2])

@@ -51,7 +51,7 @@ from stencilgen.toolchain.header import examine_header
 from stencilgen.twins import without_twins
 from stencilgen.unit import Unit, unit_of
 from stencilgen.units.building import Superstencils, Workshop, build_selection
-from stencilgen.units.derivation import operands_of, standing_pointer
+from stencilgen.units.derivation import operands_of, require_known, standing_pointer
 from stencilgen.units.selection import labels_of
 from stencilgen.version import RUNTIME_ABI, VERSION
 from stencilgen.workers import map_in_processes
@@ -275,6 +275,7 @@ def read_sources(config: Config, clang: Clang, cpu: Cpu, jobs: int, only: Collec
     """C → LLVM IR and what is known of it."""
     module, names = compile_sources(config, clang, jobs, cpu)
     facts = examine(module, config, names, only)
+    require_known(config, module)
     places = places_of(config, module, facts)
     standing = standing_pointer(config, facts, places)
     return Sources(cpu, module, facts, places, standing, stencil_keys(config, cpu, module, facts, places, standing))

@@ -48,7 +48,7 @@ def _place(config: Config, module: Module, facts: Facts, name: str, table: LastT
     size = re.search(r"^  ret i64 (\d+)", module.functions[f"__sg_size_{name}"], re.M)
     if size is None or int(size[1]) not in _SIZES:
         return (
-            f"[last] {name}: '{table.place}' is not an integer or pointer of 32 or 64 bits",
+            f"[last] {name}: '{table.place}' is no number or pointer of 32 or 64 bits",
             "declare a place of such a type, or remove it",
         )
     for key, functions in (("blind", table.blind), ("writers", table.writers or [])):
@@ -58,6 +58,8 @@ def _place(config: Config, module: Module, facts: Facts, name: str, table: LastT
                     f"[last] {name}: no stencil calls the function {function}, which is listed in {key}",
                     "correct its name, or remove it",
                 )
+    if both := sorted(set(table.blind) & set(table.writers or [])):
+        return f"[last] {name}: {both[0]} is listed in blind and in writers", "remove it from one of them"
     parameter, offset = located
     integers = [number for number, state in enumerate(facts.state) if state.kind == "i"]
     register = STATE_INTEGERS[integers.index(parameter)].name

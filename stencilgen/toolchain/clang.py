@@ -216,11 +216,16 @@ def _wrong_places(config: Config, messages: str) -> list[Diagnostic]:
     """What the user is to know when a place of [last] is no lvalue of C: Clang complains about stencil.h."""
     found: dict[str, str] = {}
     cause = ""
-    for line in messages.splitlines():
+    lines = messages.splitlines()
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
         if error := re.search(r": error: (.*)$", line):
             cause = error[1]
         elif (macro := re.search(rf"note: expanded from macro '{_PLACE}(\w+)'", line)) and cause:
             found.setdefault(macro[1], cause)
+        elif (macro := re.search(r":(\d+): note: expanded from macro 'SG_PLACES'", line)) and cause:
+            expanded = re.match(r"SG_PLACE\((\w+)", after.partition("| ")[2][int(macro[1]) - 1 :])
+            if expanded:
+                found.setdefault(expanded[1], cause)
     return [
         Diagnostic(
             f"[last] {name}: '{config.last[name].place}' is not a place that stencils can name: {why}",

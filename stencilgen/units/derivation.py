@@ -63,15 +63,27 @@ def stack_of(config: Config, facts: Facts) -> Stack | None:
     if "*" not in facts.state[parameter].type:
         what = f"the stack pointer '{table.pointer}' has the type {facts.state[parameter].type}"
         raise UserError(what, remedy="make it a pointer to the entries", file=config.path, line=line)
-    left = MAXIMUM_INTEGERS - sum(parameter.kind == "i" for parameter in facts.state)
+    left = max(MAXIMUM_INTEGERS - sum(parameter.kind == "i" for parameter in facts.state), 0)
     if table.registers > left:
         raise UserError(
-            f"there are {left} registers left for stack entries, not {table.registers}",
-            remedy=f"set stack.registers to {left} or less" if left else "remove [stack], or make the state smaller",
+            f"there are {left or 'no'} registers left for stack entries, not {table.registers}",
+            remedy=f"set stack.registers to {left} or less" if left else "make the state smaller, or remove [stack]",
             file=config.path,
             line=config.line("stack", "registers"),
         )
     return Stack(parameter, table.registers, frozenset(table.escapes))
+
+
+def require_known(config: Config, module: Module) -> None:
+    """UserError for a function of `escapes` that no stencil calls: it may be another's name misspelt."""
+    unknown = [name for name in (config.stack.escapes if config.stack else ()) if name not in module.declarations]
+    if unknown:
+        raise UserError(
+            f"no stencil calls the function {unknown[0]}, which is listed in stack.escapes",
+            remedy="correct its name, or remove it",
+            file=config.path,
+            line=config.line("stack", "escapes"),
+        )
 
 
 def standing_pointer(config: Config, facts: Facts, places: Sequence[Place]) -> int | None:

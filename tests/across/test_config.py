@@ -27,6 +27,7 @@ HERE = Path(__file__).parent / "vm"
             "[holes.sg_depth]",
         ),
         ('pointer = "sp"', 'pointer = "sp"\ndepth = "known"', "depth", 'depth = "known"'),
+        ('["vm_look"]', '["vm_lok"]', "no stencil calls the function vm_lok", 'escapes = ["vm_lok"]'),
         (
             'escapes = ["vm_look"]',
             'depth = "static"\n[last]\ntop = { place = "sp[0]" }',

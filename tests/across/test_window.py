@@ -136,6 +136,10 @@ def test_a_declared_function_sees_everything() -> None:
         (f"store ptr %sp, ptr %frame\n%p = load ptr, ptr %frame\n{end('%p')}", "from elsewhere"),
         (f"%p = call ptr @moved(ptr %sp)\n{end('%p')}", "from elsewhere"),
         (end("%frame"), "from elsewhere"),
+        (f"%a = getelementptr i8, ptr %sp, i64 8796093022208\n{end('%a')}", "more than 1024 entries"),
+        (f"%a = getelementptr i8, ptr %sp, i64 -8796093022208\n{end('%a')}", "more than 1024 entries"),
+        (f"%a = getelementptr i8, ptr %sp, i64 -8000000000\nstore i64 1, ptr %a\n{end('%sp')}", "more than 1024 from"),
+        (f"store [1073741824 x i64] zeroinitializer, ptr %sp\n{end('%sp')}", "more than 1024 from"),
     ],
 )
 def test_what_else_is_done_with_the_pointer_keeps_the_stack_in_memory(body: str, reason: str) -> None:

@@ -35,12 +35,14 @@ def copy(tmp_path: Path, old: str, new: str) -> str:
             r"\[last\] ip: 'frame->next->ip' is not a member of what a state parameter",
         ),
         ('ip = { place = "sp" }', r"\[last\] ip: 'sp' is not a member of what a state parameter"),
-        ('ip = { place = "*frame" }', r"\[last\] ip: '\*frame' is not an integer or pointer of 32 or 64 bits"),
+        ('ip = { place = "*frame" }', r"\[last\] ip: '\*frame' is no number or pointer of 32 or 64 bits"),
         (
             'ip = { place = "frame->ip", blind = ["vm_blond"] }',
             "no stencil calls the function vm_blond, .* listed in blind",
         ),
         ('ip = { place = "frame->ip", writers = ["vm_wrote"] }', "function vm_wrote, which is listed in writers"),
+        ('ip = { place = "frame->ip + 1" }', r"'frame->ip \+ 1' is not a place .*: cannot take the address"),
+        ('ip = { place = "frame->ip", blind = ["vm_write"], writers = ["vm_write"] }', "in blind and in writers"),
         ('ip = { place = "frame->ip", readers = [] }', "unknown key 'last.ip.readers'"),
         ("ip = { blind = [] }", "'last.ip.place' is missing"),
     ],
@@ -62,16 +64,24 @@ def test_there_are_four_places_at_most(tmp_path: Path) -> None:
     assert len(error.value.diagnostics) == 1
 
 
-def test_a_stencil_that_gives_the_address_away(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "*(const char ***)sp = &frame->ip;",
+        "*(uint64_t *)sp = (uint64_t)&frame->ip;",
+        "RETURN((uint64_t)&frame->ip);",
+    ],
+)
+def test_a_stencil_that_gives_the_address_away(tmp_path: Path, statement: str) -> None:
     copy(tmp_path, IP, IP)
     source = tmp_path / "stencils.c"
-    stencil = "STENCIL(ESCAPE)\n{\n    *(const char ***)sp = &frame->ip;\n    CONTINUE();\n}\n"
-    source.write_text(source.read_text() + stencil)
+    end = "" if "RETURN" in statement else "    CONTINUE();\n"
+    source.write_text(f"{source.read_text()}STENCIL(ESCAPE)\n{{\n    {statement}\n{end}}}\n")
     with pytest.raises(UserError, match="stencil ESCAPE: stores the address of 'ip'") as error:
         build(load_config(tmp_path), cache=False)
     (diagnostic,) = error.value.diagnostics
     assert diagnostic.file == "stencils.c"
-    assert source.read_text().splitlines()[diagnostic.line - 1].strip() == "*(const char ***)sp = &frame->ip;"
+    assert source.read_text().splitlines()[diagnostic.line - 1].strip() == statement
 
 
 def test_another_layout_builds_anew(tmp_path: Path) -> None:

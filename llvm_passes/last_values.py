@@ -147,7 +147,7 @@ def place_of(function: str, layout: Layout) -> tuple[int, int] | None:
 
 
 def escapes(module: Module, names: Iterable[str], places: Sequence[Place], layout: Layout) -> Iterator[Problem]:
-    """Stencils that store the address of a place, by which anybody could access it later."""
+    """Stencils that store or return the address of a place, by which anybody could access it later."""
     metadata = Metadata(module.metadata)
     for name in names:
         body = Body(module.functions[name])
@@ -161,7 +161,7 @@ def escapes(module: Module, names: Iterable[str], places: Sequence[Place], layou
                         position.file,
                         position.line,
                         unquote(name),
-                        f"stores the address of '{place.name}', a place whose stores are put off",
+                        f"gives away the address of '{place.name}', a place whose stores are put off",
                         f"store the pointer that it is found by, or remove {place.name} from [last]",
                     )
 

@@ -36,7 +36,7 @@ from llvm_passes.text import NAME, closing, split_top, unquote
 SLOT = 8
 """Bytes of an entry."""
 FARTHEST = 1 << 10
-"""Entries from the top that may be in registers, or are noted to lie below those that are."""
+"""How far from the top a stencil may access entries and move it, in entries, to have variants."""
 
 
 @dataclass(frozen=True, slots=True)

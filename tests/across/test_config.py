@@ -1,6 +1,7 @@
 """Mistakes in [stack] are told with their line; the Python API works for a VM that has one."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,6 +9,7 @@ import stencilgen
 from stencilgen.config import load_config
 from stencilgen.errors import UserError
 from stencilgen.pipeline import build
+from stencilgen.units.derivation import stack_of
 
 HERE = Path(__file__).parent / "vm"
 
@@ -45,6 +47,18 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, wha
         build(load_config(tmp_path), only=["ADD"], cache=False)
     (diagnostic,) = error.value.diagnostics
     assert diagnostic.line == 1 + text.splitlines().index(line)
+
+
+@pytest.mark.parametrize(
+    ("integers", "words"), [(10, "there are 2 registers left"), (12, "no registers left"), (13, "no reg")]
+)
+def test_a_state_that_leaves_too_few_registers(integers: int, words: str) -> None:
+    state = [SimpleNamespace(name=f"p{number}", type="uint64_t *", kind="i") for number in range(integers - 1)]
+    facts = SimpleNamespace(state=[SimpleNamespace(name="sp", type="uint64_t *", kind="i"), *state])
+    with pytest.raises(UserError, match=words) as error:
+        stack_of(load_config(HERE), facts)
+    (diagnostic,) = error.value.diagnostics
+    assert ("make the state smaller" in diagnostic.remedy) == (integers >= 12)
 
 
 def test_statistics_say_why_a_stencil_keeps_its_stack_in_memory() -> None:

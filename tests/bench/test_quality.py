@@ -112,7 +112,6 @@ def test_what_programs_execute_in_traces_is_told_apart(tmp_path: Path) -> None:
     assert 0 < executed_bytes <= sum(trace["hot_bytes"] for trace in traces)
 
 
-@pytest.mark.skipif(not available(), reason="needs valgrind")
 def test_code_lies_elsewhere_in_each_turn_and_is_the_same(tmp_path: Path) -> None:
     command = [minipy.executable(), "--jit=on", minipy.image(Job("sieve", SHORT["sieve"]), tmp_path)]
     places, printed = set(), set()

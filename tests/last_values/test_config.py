@@ -77,7 +77,7 @@ def test_a_stencil_that_gives_the_address_away(tmp_path: Path, statement: str) -
     source = tmp_path / "stencils.c"
     end = "" if "RETURN" in statement else "    CONTINUE();\n"
     source.write_text(f"{source.read_text()}STENCIL(ESCAPE)\n{{\n    {statement}\n{end}}}\n")
-    with pytest.raises(UserError, match="stencil ESCAPE: stores the address of 'ip'") as error:
+    with pytest.raises(UserError, match="stencil ESCAPE: gives away the address of 'ip'") as error:
         build(load_config(tmp_path), cache=False)
     (diagnostic,) = error.value.diagnostics
     assert diagnostic.file == "stencils.c"
